@@ -1,0 +1,2 @@
+export { instantiateKernel, type KernelInstance } from './instance.ts';
+export { createKeystream, type Keystream } from './keystream.ts';

@@ -1,0 +1,9 @@
+export {
+  assertInteger,
+  assertNever,
+  assertNonNegative,
+  assertPositive,
+  assertProbability,
+  SottoError,
+  type SottoErrorOptions,
+} from './errors.ts';

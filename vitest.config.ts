@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config';
+
+const slow = process.env.SLOW === '1';
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/closing-line.ts'],
+    projects: [
+      {
+        resolve: { conditions: ['source'] },
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/*.slow.test.ts', 'test/e2e/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        resolve: { conditions: ['source'] },
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          exclude: ['**/*.slow.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+        },
+      },
+      ...(slow
+        ? [
+            {
+              resolve: { conditions: ['source'] },
+              test: {
+                name: 'slow',
+                include: ['src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
+                fileParallelism: false,
+                testTimeout: 600_000,
+              },
+            },
+          ]
+        : []),
+    ],
+  },
+});
