@@ -26,8 +26,14 @@ for (const name of only.length > 0 ? only : modules) {
     [
       'node_modules/assemblyscript/bin/asc.js',
       source,
-      ...['--outFile', binary, '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert'],
-      ...['--runtime', 'stub', '--enable', 'simd', '--importMemory', '--bindings', 'none'],
+      `--outFile=${binary}`,
+      '--optimizeLevel=3',
+      '--shrinkLevel=0',
+      '--converge',
+      '--noAssert',
+      '--runtime=stub',
+      '--enable=simd',
+      '--importMemory',
     ],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
   );
