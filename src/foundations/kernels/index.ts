@@ -1,2 +1,3 @@
 export { instantiateKernel, type KernelInstance } from './instance.ts';
 export { createKeystream, type Keystream } from './keystream.ts';
+export { drawNoiseInto, type NoiseTable, type PendingDraw } from './noise.ts';

@@ -1,3 +1,4 @@
+export { type Enclosure, encloseExpNeg } from './enclosure.ts';
 export {
   assertInteger,
   assertNever,
@@ -7,3 +8,22 @@ export {
   SottoError,
   type SottoErrorOptions,
 } from './errors.ts';
+export { logBinomial, logFactorial, logGamma } from './gamma.ts';
+export { log1mExp, log1pExp, logAddExp, logExpm1, logSubExp, logSumExp } from './log-space.ts';
+export {
+  addRational,
+  compareRational,
+  divideRational,
+  floorRational,
+  isqrt,
+  multiplyRational,
+  type Rational,
+  type RationalLike,
+  rationalToNumber,
+  reduceRational,
+  roundRational,
+  splitDouble,
+  toPositiveRational,
+  toRational,
+} from './rational.ts';
+export { type Bracket, findFirstInteger, narrowBracket } from './roots.ts';
