@@ -1,0 +1,12 @@
+export { SharingError, type SharingErrorCode } from './errors.ts';
+export { createPrimeField, FIELD_25519, type PrimeField } from './field.ts';
+export {
+  createSecretJoiner,
+  joinSecret,
+  lagrangeAtZero,
+  splitSecret,
+  splitWithCoefficients,
+  type SecretJoiner,
+  type Share,
+  type SplitOptions,
+} from './shamir.ts';
