@@ -6,6 +6,7 @@ export {
   lagrangeAtZero,
   splitSecret,
   splitWithCoefficients,
+  type Coordinate,
   type SecretJoiner,
   type Share,
   type SplitOptions,

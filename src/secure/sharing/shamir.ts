@@ -1,7 +1,7 @@
 /**
  * Shamir's secret sharing over a prime field: any `threshold` shares give the secret, fewer give nothing. [Sha79]
  *
- * Coordinates are small positive integers (a participant's place in the roster plus one), which makes evaluation cheap:
+ * Coordinates that are small integers (a participant's place in the roster plus one) make evaluation cheap:
  * the running value of Horner's rule is multiplied by a few bits at a time and reduced only now and then. Joining
  * caches the Lagrange coefficients of a set of coordinates, because the same holders answer for many secrets.
  *
@@ -13,9 +13,12 @@ import type { Rng } from '../../foundations/random/index.ts';
 import { SharingError } from './errors.ts';
 import { FIELD_25519, type PrimeField } from './field.ts';
 
+/** A share's place on the polynomial: any nonzero field element; small ones are faster. */
+export type Coordinate = number | bigint;
+
 /** One share: the value of the secret polynomial at `x`. */
 export interface Share {
-  readonly x: number;
+  readonly x: Coordinate;
   readonly value: bigint;
 }
 
@@ -23,35 +26,41 @@ export interface Share {
 export interface SplitOptions {
   /** Shares that suffice to reconstruct, at least 1. */
   readonly threshold: number;
-  /** Distinct coordinates in [1, 2^32], one a holder. */
-  readonly coordinates: readonly number[];
+  /** Distinct nonzero elements, one a holder. */
+  readonly coordinates: readonly Coordinate[];
   /** 2^255 − 19 by default. */
   readonly field?: PrimeField;
 }
 
-/** Horner steps between reductions: coordinates of at most 33 bits let the value grow to about 1,000 bits. */
+/** Multiplications between reductions when every coordinate has at most 32 bits: values stay below 1,100 bits. */
 const LAZY_STEPS = 24;
-const MAX_COORDINATE = 2 ** 32;
+const SMALL = 1n << 32n;
 
-function assertCoordinates(coordinates: readonly number[], { prime }: PrimeField): void {
-  const seen = new Set<number>();
-  for (const x of coordinates) {
-    if (!Number.isInteger(x) || x < 1 || x > MAX_COORDINATE || BigInt(x) >= prime || seen.has(x)) {
-      throw new SharingError('sharing/bad-coordinate', `share coordinates must be distinct integers in [1, 2^32]`, {
-        details: { coordinate: x },
-      });
+/** Returns the coordinates as field elements and the steps a product of them may go without reduction. */
+function readCoordinates(coordinates: readonly Coordinate[], { prime }: PrimeField) {
+  const seen = new Set<bigint>();
+  let lazySteps = LAZY_STEPS;
+  const points = coordinates.map((x) => {
+    const point = typeof x === 'bigint' || Number.isSafeInteger(x) ? BigInt(x) : 0n;
+    if (point <= 0n || point >= prime || seen.has(point)) {
+      throw new SharingError(
+        'sharing/bad-coordinate',
+        `share coordinates must be distinct nonzero field elements, got ${x}`,
+      );
     }
-    seen.add(x);
-  }
+    seen.add(point);
+    if (point > SMALL) lazySteps = 1;
+    return point;
+  });
+  return { points, lazySteps };
 }
 
-/** Evaluates the polynomial with the given coefficients (constant term first) at a small integer. */
-function evaluate(coefficients: readonly bigint[], x: number, { prime }: PrimeField): bigint {
-  const point = BigInt(x);
+/** Evaluates the polynomial with the given coefficients (constant term first) at a point. */
+function evaluate(coefficients: readonly bigint[], point: bigint, prime: bigint, lazySteps: number): bigint {
   let value = 0n;
   for (let i = coefficients.length - 1, steps = 1; i >= 0; i -= 1, steps += 1) {
     value = value * point + (coefficients[i] as bigint);
-    if (steps % LAZY_STEPS === 0) value %= prime;
+    if (steps % lazySteps === 0) value %= prime;
   }
   return value % prime;
 }
@@ -66,7 +75,7 @@ export function splitWithCoefficients(
   { threshold, coordinates, field = FIELD_25519 }: SplitOptions,
 ): readonly Share[] {
   assertInteger(threshold, 'threshold', { min: 1, max: coordinates.length });
-  assertCoordinates(coordinates, field);
+  const { points, lazySteps } = readCoordinates(coordinates, field);
   if (coefficients.length !== threshold - 1) {
     throw new RangeError(`"coefficients" must be ${threshold - 1} elements, got ${coefficients.length}`);
   }
@@ -76,7 +85,10 @@ export function splitWithCoefficients(
       throw new SharingError('sharing/not-an-element', 'a secret or coefficient is not an element of the field');
     }
   }
-  return coordinates.map((x) => ({ x, value: evaluate(polynomial, x, field) }));
+  return points.map((point, i) => ({
+    x: coordinates[i] as Coordinate,
+    value: evaluate(polynomial, point, field.prime, lazySteps),
+  }));
 }
 
 /**
@@ -95,10 +107,9 @@ export function splitSecret(secret: bigint, options: SplitOptions, rng: Rng): re
  * Computes the coefficients λ with secret = Σ λᵢ · valueᵢ for shares at the given coordinates: Lagrange at zero.
  * λᵢ = Π_{j≠i} xⱼ / (xⱼ − xᵢ); all denominators are inverted at once.
  */
-export function lagrangeAtZero(coordinates: readonly number[], field: PrimeField = FIELD_25519): readonly bigint[] {
-  assertCoordinates(coordinates, field);
+export function lagrangeAtZero(coordinates: readonly Coordinate[], field: PrimeField = FIELD_25519): readonly bigint[] {
+  const { points, lazySteps } = readCoordinates(coordinates, field);
   const { prime } = field;
-  const points = coordinates.map(BigInt);
   let product = 1n;
   for (const x of points) product = (product * x) % prime;
   const denominators = points.map((xi, i) => {
@@ -106,7 +117,7 @@ export function lagrangeAtZero(coordinates: readonly number[], field: PrimeField
     for (let j = 0; j < points.length; j += 1) {
       if (j === i) continue;
       value *= (points[j] as bigint) - xi;
-      if (j % LAZY_STEPS === 0) value %= prime;
+      if (j % lazySteps === 0) value %= prime;
     }
     return field.reduce(value);
   });
