@@ -1,0 +1,81 @@
+/**
+ * What `run` and `train` do alike: progress, Ctrl-C, the run itself, and the summary in the form asked for.
+ *
+ * @module
+ */
+
+import { runTask, type RunMode } from '../runtime/simulation/index.ts';
+import type { RunFolder, TaskFile } from '../runtime/storage/index.ts';
+import { createProgress, formatSeconds } from './progress.ts';
+import { type RunOptions, workersOf } from './run-options.ts';
+import { formatSummary } from './summary-text.ts';
+
+/** Runs a task and prints its summary. */
+export async function execute({
+  task,
+  mode,
+  taskFolder,
+  folder,
+  options,
+  workers = workersOf(options),
+}: {
+  task: TaskFile;
+  mode: RunMode;
+  taskFolder: string;
+  folder: () => RunFolder;
+  options: RunOptions;
+  workers?: number;
+}): Promise<void> {
+  const progress = createProgress({ quiet: options.quiet === true });
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+    progress.note('stopping after this round; press Ctrl-C again to stop at once');
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  const path = options.out ?? options.resume ?? '';
+  const epsilon = task.privacy.trust === 'off' ? undefined : task.privacy.epsilon;
+  if (task.privacy.trust === 'off') progress.note('NOT PRIVATE: this task has trust: off. IT PROTECTS NOBODY.');
+  if (task.simulation.seed !== undefined) {
+    progress.note('SEEDED: REPRODUCIBLE TO THE BIT, AND THEREFORE WITHOUT ANY PRIVACY GUARANTEE.');
+  }
+  try {
+    const summary = await runTask({
+      task,
+      mode,
+      taskFolder,
+      folder,
+      workers,
+      signal: stop.signal,
+      events: {
+        onStep: (step) => progress.step(step),
+        onPlan: ({ plan }) => {
+          const noise =
+            plan.noise === undefined
+              ? 'no noise'
+              : `noise multiplier ${plan.noise.noiseMultiplier.toFixed(3)}, calibrated for ${plan.attempts} attempts`;
+          progress.note(
+            `${task.task}: ${mode === 'federated' ? `${task.participants} participants` : 'one party'}, ` +
+              `${plan.dimension.toLocaleString('en')} parameters, ${plan.rounds} rounds, ${noise}, ring of ${plan.bitWidth} bits`,
+          );
+        },
+        onAttempt: (report, { plan }) => progress.attempt(report, { rounds: plan.rounds, epsilon }),
+      },
+    });
+    progress.end();
+    if (options.json === true) process.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
+    else process.stdout.write(`${formatSummary(summary, { folder: path })}\n`);
+    if (summary.ended === 'stopped') {
+      process.exitCode = 130;
+      if (mode === 'federated') {
+        console.error(`stopped after ${formatSeconds(summary.secondsTotal)}; go on with: sotto run --resume ${path}`);
+      }
+    }
+  } finally {
+    progress.end();
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

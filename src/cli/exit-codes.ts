@@ -1,0 +1,49 @@
+/**
+ * Exit codes of the command line, in one place.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | 0 | done |
+ * | 1 | a negative verdict of `verify` or `check` |
+ * | 2 | wrong usage, a task file or input that is not as it must be |
+ * | 20–29 | network |
+ * | 30–39 | refused for privacy: 30 budget spent, 31 not accountable, 32 policy |
+ * | 40–49 | protocol: 40 a round, 41 secure aggregation |
+ * | 70 | a defect of the program |
+ * | 130 | interrupted |
+ *
+ * @module
+ */
+
+import { SottoError } from '../foundations/numerics/index.ts';
+
+const BY_CODE: Readonly<Record<string, number>> = {
+  'accounting/budget-exceeded': 30,
+  'rounds/impossible-plan': 2,
+};
+
+const BY_ROOM: Readonly<Record<string, number>> = {
+  storage: 2,
+  data: 2,
+  models: 2,
+  usage: 2,
+  accounting: 31,
+  mechanisms: 31,
+  rounds: 40,
+  wire: 40,
+  secagg: 41,
+};
+
+/** Wrong words on the command line. */
+export class UsageError extends SottoError<'usage/invalid'> {
+  constructor(message: string) {
+    super('usage/invalid', message);
+  }
+}
+
+/** The exit code an error ends the program with. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof SottoError)) return 70;
+  const room = error.code.split('/')[0] ?? '';
+  return BY_CODE[error.code] ?? BY_ROOM[room] ?? 70;
+}

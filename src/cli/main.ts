@@ -1,0 +1,43 @@
+/**
+ * The command line: `sotto COMMAND`. One file a command; this one gathers them and turns errors into one clear line
+ * and an exit code.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+
+import { Command, CommanderError } from 'commander';
+
+import { SottoError } from '../foundations/numerics/index.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { createRunCommand } from './run.ts';
+import { createTrainCommand } from './train.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+function createProgram(): Command {
+  return new Command('sotto')
+    .description('Train machine-learning models on data that must stay where it is.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(see sotto --help)')
+    .addCommand(createRunCommand())
+    .addCommand(createTrainCommand());
+}
+
+try {
+  const program = createProgram();
+  for (const command of program.commands) command.exitOverride();
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    process.exitCode = exitCodeOf(error);
+    if (error instanceof SottoError) console.error(error.message);
+    else console.error('sotto failed, and this is a defect of sotto:', error);
+  }
+}

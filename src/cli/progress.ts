@@ -1,0 +1,108 @@
+/**
+ * Progress on standard error: one live line on a terminal, a plain line now and then elsewhere.
+ *
+ * @module
+ */
+
+import type { AttemptReport } from '../runtime/simulation/index.ts';
+
+/** What the progress line needs to know of the task. */
+export interface ProgressFrame {
+  readonly rounds: number;
+  /** Budget; undefined without privacy. */
+  readonly epsilon: number | undefined;
+}
+
+/** The progress of one run. */
+export interface Progress {
+  step(text: string): void;
+  attempt(report: AttemptReport, frame: ProgressFrame): void;
+  /** A line that stays. */
+  note(text: string): void;
+  end(): void;
+}
+
+const BAR = 24;
+
+/** Creates the progress; `quiet` makes one that says nothing. */
+export function createProgress({
+  quiet,
+  stream = process.stderr,
+}: {
+  quiet: boolean;
+  stream?: NodeJS.WriteStream;
+}): Progress {
+  const live = stream.isTTY === true;
+  const start = performance.now();
+  let line = '';
+  let lastPlain = start;
+  let firstRound: { atMs: number; round: number } | undefined;
+  let accuracy: number | undefined;
+
+  function show(text: string): void {
+    const width = Math.max(20, (stream.columns ?? 100) - 1);
+    line = text.length > width ? `${text.slice(0, width - 1)}…` : text;
+    stream.write(`\r\u001B[2K${line}`);
+  }
+
+  function note(text: string): void {
+    if (quiet) return;
+    stream.write(live && line !== '' ? `\r\u001B[2K${text}\n${line}` : `${text}\n`);
+  }
+
+  return {
+    step(text) {
+      if (quiet) return;
+      if (live) show(`${text} …`);
+      else note(`${text} …`);
+    },
+    attempt(report, { rounds, epsilon }) {
+      if (quiet) return;
+      accuracy = report.accuracy ?? accuracy;
+      const done = report.outcome === 'committed' ? report.round : report.round - 1;
+      if (report.outcome === 'aborted')
+        note(`round ${report.round} aborted, its charge is kept: ${report.reason ?? ''}`);
+      const now = performance.now();
+      firstRound ??= { atMs: now, round: done };
+      const perRound = (now - firstRound.atMs) / Math.max(1, done - firstRound.round);
+      const left = done > firstRound.round ? formatSeconds(((rounds - done) * perRound) / 1000) : '…';
+      const text = [
+        `round ${String(done).padStart(String(rounds).length)}/${rounds}`,
+        ...(live ? [bar(done / rounds)] : []),
+        accuracy === undefined ? 'accuracy …' : `accuracy ${(accuracy * 100).toFixed(2)} %`,
+        epsilon === undefined ? 'NOT PRIVATE' : `ε ${report.epsilon.toFixed(2)} of ${epsilon}`,
+        `${report.dropouts} ${report.dropouts === 1 ? 'dropout' : 'dropouts'}`,
+        `${formatBytes(report.bytesPerParticipant)}/participant`,
+        `${left} left`,
+      ].join('  ');
+      if (live) show(text);
+      else if (now - lastPlain > 2000 || done === rounds || report.round === 1) {
+        lastPlain = now;
+        note(text);
+      }
+    },
+    note,
+    end() {
+      if (live && !quiet && line !== '') stream.write('\r\u001B[2K');
+      line = '';
+    },
+  };
+}
+
+function bar(fraction: number): string {
+  const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR);
+  return '━'.repeat(filled) + '─'.repeat(BAR - filled);
+}
+
+/** A number of bytes for people: powers of ten. */
+export function formatBytes(bytes: number): string {
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes >= 1e3) return `${Math.round(bytes / 1e3)} kB`;
+  return `${bytes} B`;
+}
+
+/** A duration for people. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

@@ -1,0 +1,89 @@
+/**
+ * How a sum is formed, behind one interface: secure aggregation by pairwise masks, or in the clear where the
+ * coordinator is trusted. The coordinator's machine drives either in the same way.
+ *
+ * @module
+ */
+
+import { assertNever } from '../../foundations/numerics/index.ts';
+import { createRing, decodeRing } from '../../foundations/vector/index.ts';
+import { createSecAggAggregator, type SecAggConfig } from '../../secure/secagg/index.ts';
+import type { MessageAddress } from '../wire/index.ts';
+import { createClearAggregator } from './clear.ts';
+import type { TaskPlan } from './plan.ts';
+
+/** What closing a stage gives. */
+export type AggregatorStep =
+  | { readonly kind: 'messages'; readonly messages: ReadonlyMap<string, Uint8Array> }
+  | {
+      readonly kind: 'result';
+      /** Grid steps; length `plan.dimension`. */
+      readonly sum: Float64Array;
+      readonly contributors: readonly string[];
+      readonly dropouts: readonly string[];
+    };
+
+/** The coordinator's side of an aggregation protocol. */
+export interface Aggregator {
+  readonly stage: string;
+  /** Who has not answered this stage. */
+  readonly pending: readonly string[];
+  /** @throws a typed error when the message is refused; the state is unharmed. */
+  receive(from: string, payload: Uint8Array): void;
+  /** Closes the stage with whoever has answered. @throws a typed error when those are too few. */
+  advance(): AggregatorStep;
+}
+
+/** The settings both sides of one attempt derive alike. */
+export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggConfig {
+  if (plan.aggregation.kind !== 'secagg') throw new TypeError('the plan does not aggregate by secagg');
+  const { threshold, maxCorrupt } = plan.aggregation;
+  return {
+    taskId: address.taskId,
+    round: address.round,
+    attempt: address.attempt,
+    bitWidth: plan.bitWidth,
+    entries: plan.dimension,
+    threshold,
+    maxCorrupt,
+    configDigest: plan.digest,
+    adversary: 'honest-but-curious',
+  };
+}
+
+/** Creates the aggregator of one attempt. */
+export function createAggregator({
+  plan,
+  address,
+  cohort,
+}: {
+  plan: TaskPlan;
+  address: MessageAddress;
+  cohort: readonly string[];
+}): Aggregator {
+  if (plan.aggregation.kind === 'clear') return createClearAggregator({ dimension: plan.dimension, cohort });
+  const aggregator = createSecAggAggregator({ cohort, config: secaggConfig(plan, address) });
+  const ring = createRing({ bitWidth: plan.bitWidth });
+  return {
+    get stage() {
+      return aggregator.stage;
+    },
+    get pending() {
+      return aggregator.pending;
+    },
+    receive: (from, payload) => aggregator.receive(from, payload),
+    advance() {
+      const step = aggregator.advance();
+      switch (step.kind) {
+        case 'messages':
+          return { kind: 'messages', messages: step.messages };
+        case 'result': {
+          const dropouts = [...new Set(Object.values(step.dropouts).flat())];
+          return { kind: 'result', sum: decodeRing(step.sum, ring), contributors: step.contributors, dropouts };
+        }
+        default:
+          return assertNever(step, 'step');
+      }
+    },
+  };
+}

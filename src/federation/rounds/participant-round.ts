@@ -1,0 +1,104 @@
+/**
+ * A round as a participant sees it: messages in, effects out. It checks that an offer means the plan it agreed to and
+ * an attempt it has not seen, and asks its host for a contribution only when the protocol has reached the point where
+ * one can be masked, so that data is touched once and late.
+ *
+ * @module
+ */
+
+import { equalBytes, sha256 } from '../../foundations/crypto/index.ts';
+import type { Rng } from '../../foundations/random/index.ts';
+import { decodeMessage, encodeMessage, type MessageAddress, type RoundOffer } from '../wire/index.ts';
+import { type ContributionChannel, createContributionChannel } from './contribution-channel.ts';
+import { RoundsError } from './errors.ts';
+import { decodeParameters } from './parameters.ts';
+import type { TaskPlan } from './plan.ts';
+
+/** What the host of the machine must do. */
+export type ParticipantEffect =
+  | { readonly kind: 'send'; readonly bytes: Uint8Array }
+  /** Compute the protected sum for these parameters and hand it to `contribute`. */
+  | { readonly kind: 'contribute'; readonly address: MessageAddress; readonly parameters: Float32Array }
+  | { readonly kind: 'closed'; readonly address: MessageAddress; readonly outcome: 'committed' | 'aborted' };
+
+/** The machine; one for a whole task. */
+export interface ParticipantRounds {
+  /**
+   * Handles a message of the coordinator.
+   * @throws {@link RoundsError} or the error of a lower room when the message is refused; nothing is sent then.
+   */
+  receive(bytes: Uint8Array): ParticipantEffect[];
+  /**
+   * Answers the last `contribute` effect.
+   * @param contribution - grid integers, noise share included; length `plan.dimension`.
+   */
+  contribute(contribution: Int32Array): ParticipantEffect[];
+}
+
+/** Who the participant is and what it agreed to. */
+export interface ParticipantOptions {
+  readonly id: string;
+  readonly taskId: string;
+  readonly plan: TaskPlan;
+  /** Randomness of one attempt's keys and shares. */
+  readonly rng: (address: MessageAddress) => Rng;
+}
+
+/** Creates the machine of one participant. */
+export function createParticipantRounds({ id, taskId, plan, rng }: ParticipantOptions): ParticipantRounds {
+  let current: { address: MessageAddress; channel: ContributionChannel; parameters: Float32Array } | undefined;
+  let highWater = -1;
+
+  function open(offer: RoundOffer): ParticipantEffect[] {
+    const refuse = (rule: string): never => {
+      throw new RoundsError('rounds/offer-refused', `round ${offer.round}: ${rule}`, {
+        details: { round: offer.round },
+      });
+    };
+    if (offer.taskId !== taskId) refuse('the offer is for another task');
+    if (offer.attempt <= highWater) refuse(`attempt ${offer.attempt} was already offered: attempts never repeat`);
+    if (!equalBytes(offer.planDigest, plan.digest)) refuse('the plan is not the one agreed to');
+    if (!equalBytes(offer.modelDigest, sha256(offer.parameters))) refuse('the parameters do not match their digest');
+    if (!offer.cohort.includes(id)) refuse('the cohort does not name this participant');
+    if (new Set(offer.cohort).size !== offer.cohort.length) refuse('the cohort names somebody twice');
+    const parameters = decodeParameters(offer.parameters, plan.dimension);
+    const address = { taskId, round: offer.round, attempt: offer.attempt };
+    highWater = offer.attempt;
+    const channel = createContributionChannel({ id, plan, address, rng: rng(address) });
+    current = { address, channel, parameters };
+    return reply(channel.start());
+  }
+
+  /** Turns the channel's answer into effects. */
+  function reply(answer: ReturnType<ContributionChannel['start']>): ParticipantEffect[] {
+    if (current === undefined || answer.kind === 'nothing') return [];
+    const { address, parameters } = current;
+    if (answer.kind === 'needs-contribution') return [{ kind: 'contribute', address, parameters }];
+    return [{ kind: 'send', bytes: encodeMessage({ kind: 'aggregation', ...address, payload: answer.payload }) }];
+  }
+
+  return {
+    receive(bytes) {
+      const message = decodeMessage(bytes);
+      if (message.kind === 'round-offer') return open(message);
+      if (current === undefined || message.attempt !== current.address.attempt || message.taskId !== taskId) {
+        throw new RoundsError('rounds/unexpected-message', `a ${message.kind} message belongs to no open attempt`);
+      }
+      if (message.kind === 'round-closed') {
+        const { address } = current;
+        current = undefined;
+        return [{ kind: 'closed', address, outcome: message.outcome }];
+      }
+      return reply(current.channel.handle(message.payload));
+    },
+    contribute(contribution) {
+      if (current === undefined) {
+        throw new RoundsError('rounds/unexpected-message', 'no open attempt awaits a contribution');
+      }
+      if (contribution.length !== plan.dimension) {
+        throw new RangeError(`"contribution" must have ${plan.dimension} entries, got ${contribution.length}`);
+      }
+      return reply(current.channel.contribute(contribution));
+    },
+  };
+}

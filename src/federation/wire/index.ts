@@ -1,0 +1,11 @@
+export { WireError, type WireErrorCode } from './errors.ts';
+export {
+  type AggregationMessage,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type MessageAddress,
+  PROTOCOL_VERSION,
+  type RoundClosed,
+  type RoundOffer,
+} from './messages.ts';

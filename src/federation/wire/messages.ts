@@ -1,0 +1,135 @@
+/**
+ * The messages between coordinator and participants, as canonical CBOR (RFC 8949 §4.2.1, deterministic encoding): one
+ * array `[version, kind, taskId, round, attempt, body…]`. Decoding accepts only the canonical bytes of a message, so
+ * that two different byte strings never mean the same.
+ *
+ * @module
+ */
+
+import { decode, encode } from 'cborg';
+
+import { equalBytes } from '../../foundations/crypto/index.ts';
+import { WireError } from './errors.ts';
+
+/** Version of the message layout. It changes with every change that an older peer would misread. */
+export const PROTOCOL_VERSION = 1;
+
+/** What every message says about where it belongs. */
+export interface MessageAddress {
+  readonly taskId: string;
+  readonly round: number;
+  /** Counts every try of the task, aborted ones included; never reused. */
+  readonly attempt: number;
+}
+
+/** The coordinator offers a round: the plan and model it means, the cohort, and the current parameters. */
+export interface RoundOffer extends MessageAddress {
+  readonly kind: 'round-offer';
+  /** SHA-256 of the plan's canonical bytes, 32 bytes. */
+  readonly planDigest: Uint8Array;
+  /** SHA-256 of `parameters`, 32 bytes. */
+  readonly modelDigest: Uint8Array;
+  readonly cohort: readonly string[];
+  /** Float32 little-endian, one a parameter. */
+  readonly parameters: Uint8Array;
+}
+
+/** A message of the aggregation protocol, in either direction. */
+export interface AggregationMessage extends MessageAddress {
+  readonly kind: 'aggregation';
+  readonly payload: Uint8Array;
+}
+
+/** The coordinator says how the attempt ended. */
+export interface RoundClosed extends MessageAddress {
+  readonly kind: 'round-closed';
+  readonly outcome: 'committed' | 'aborted';
+}
+
+export type Message = RoundOffer | AggregationMessage | RoundClosed;
+
+const KINDS = { 'round-offer': 0, aggregation: 1, 'round-closed': 2 } as const;
+
+/** Encodes a message as canonical CBOR. */
+export function encodeMessage(message: Message): Uint8Array {
+  return encode([
+    PROTOCOL_VERSION,
+    KINDS[message.kind],
+    message.taskId,
+    message.round,
+    message.attempt,
+    ...bodyOf(message),
+  ]);
+}
+
+function bodyOf(message: Message): unknown[] {
+  switch (message.kind) {
+    case 'round-offer':
+      return [message.planDigest, message.modelDigest, [...message.cohort], message.parameters];
+    case 'aggregation':
+      return [message.payload];
+    case 'round-closed':
+      return [message.outcome === 'committed'];
+  }
+}
+
+/**
+ * Decodes a message.
+ * @throws {@link WireError} `wire/malformed` when the bytes are not the canonical encoding of a message,
+ * `wire/unsupported-version` when they are of another protocol version.
+ */
+export function decodeMessage(bytes: Uint8Array): Message {
+  let fields: unknown;
+  try {
+    fields = decode(bytes, { strict: true, useMaps: false });
+  } catch (cause) {
+    throw new WireError('wire/malformed', 'a message is not canonical CBOR', { cause });
+  }
+  if (!Array.isArray(fields) || fields.length < 6) throw malformed('an array of at least 6 fields');
+  const [version, kind, taskId, round, attempt, ...body] = fields as unknown[];
+  if (version !== PROTOCOL_VERSION) {
+    throw new WireError(
+      'wire/unsupported-version',
+      `this side speaks protocol version ${PROTOCOL_VERSION}: update the older of the two`,
+      { details: { supported: PROTOCOL_VERSION } },
+    );
+  }
+  if (typeof taskId !== 'string' || !isCount(round) || !isCount(attempt)) throw malformed('task, round and attempt');
+  const address = { taskId, round, attempt };
+  const message = decodeBody(kind, body, address);
+  if (!equalBytes(encodeMessage(message), bytes)) throw malformed('the canonical encoding');
+  return message;
+}
+
+function decodeBody(kind: unknown, body: readonly unknown[], address: MessageAddress): Message {
+  if (kind === KINDS['round-offer']) {
+    const [planDigest, modelDigest, cohort, parameters] = body;
+    if (body.length !== 4 || !isDigest(planDigest) || !isDigest(modelDigest)) throw malformed('two digests');
+    if (!Array.isArray(cohort) || !cohort.every((id) => typeof id === 'string')) throw malformed('a cohort');
+    if (!(parameters instanceof Uint8Array)) throw malformed('parameters');
+    return { kind: 'round-offer', ...address, planDigest, modelDigest, cohort: cohort as string[], parameters };
+  }
+  if (kind === KINDS.aggregation) {
+    const [payload] = body;
+    if (body.length !== 1 || !(payload instanceof Uint8Array)) throw malformed('a payload');
+    return { kind: 'aggregation', ...address, payload };
+  }
+  if (kind === KINDS['round-closed']) {
+    const [committed] = body;
+    if (body.length !== 1 || typeof committed !== 'boolean') throw malformed('an outcome');
+    return { kind: 'round-closed', ...address, outcome: committed ? 'committed' : 'aborted' };
+  }
+  throw malformed('a known kind');
+}
+
+function malformed(expected: string): WireError {
+  return new WireError('wire/malformed', `a message does not have ${expected}`);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isDigest(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === 32;
+}

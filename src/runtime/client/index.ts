@@ -1,0 +1,1 @@
+export { createParticipant, type Participant } from './participant.ts';

@@ -1,0 +1,57 @@
+/**
+ * What the main thread and the hosts of participants say to each other. A host is a worker thread that holds some of
+ * the participants with their data; only protocol bytes, test scores and timings cross the border.
+ *
+ * @module
+ */
+
+import type { DatasetFields } from '../../learning/data/index.ts';
+import type { TaskFile } from '../storage/index.ts';
+
+/** One participant of a host. */
+export interface HostedParticipant {
+  readonly id: string;
+  readonly data: DatasetFields;
+}
+
+/** What a host starts from. */
+export interface HostSetup {
+  readonly task: TaskFile;
+  readonly seed: string | undefined;
+  readonly participants: readonly HostedParticipant[];
+  /** This host's slice of the public test data. */
+  readonly test: DatasetFields;
+}
+
+export type HostRequest =
+  | { readonly kind: 'setup'; readonly setup: HostSetup }
+  | { readonly kind: 'deliver'; readonly to: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'evaluate'; readonly parameters: Float32Array };
+
+/** Seconds of a host's thread so far, by part. */
+export interface HostSeconds {
+  readonly gradients: number;
+  readonly noise: number;
+  /** Keys, shares, masks and message handling. */
+  readonly protocol: number;
+  readonly evaluation: number;
+  readonly setup: number;
+}
+
+export type HostAnswer =
+  | { readonly kind: 'ready' }
+  /** Messages the participant sends back; `refusal` when it refused to answer. */
+  | { readonly kind: 'replies'; readonly replies: readonly Uint8Array[]; readonly refusal?: string }
+  | { readonly kind: 'score'; readonly correct: number; readonly count: number; readonly loss: number }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface HostRequestEnvelope {
+  readonly id: number;
+  readonly request: HostRequest;
+}
+
+export interface HostAnswerEnvelope {
+  readonly id: number;
+  readonly answer: HostAnswer;
+  readonly seconds: HostSeconds;
+}

@@ -1,0 +1,101 @@
+/**
+ * The worker that hosts participants: each is a real client with its own data, keys and coins.
+ *
+ * @module
+ */
+
+import { parentPort } from 'node:worker_threads';
+
+import { SottoError } from '../../foundations/numerics/index.ts';
+import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
+import { createDataset, type Dataset } from '../../learning/data/index.ts';
+import { createEngine, type Engine } from '../../learning/models/index.ts';
+import { createParticipant, type Participant } from '../client/index.ts';
+import { type Contributor, createContributor, planRun } from '../training/index.ts';
+import type {
+  HostAnswer,
+  HostAnswerEnvelope,
+  HostRequest,
+  HostRequestEnvelope,
+  HostSeconds,
+  HostSetup,
+} from './host-protocol.ts';
+
+interface Host {
+  readonly participants: ReadonlyMap<string, Participant>;
+  readonly contributors: readonly Contributor[];
+  readonly engine: Engine;
+  readonly test: Dataset;
+}
+
+let host: Host | undefined;
+const busy = { setup: 0, delivery: 0, evaluation: 0 };
+
+/** The generator of one attempt: fresh entropy, or in a seeded simulation a fork that names participant and attempt. */
+function attemptRng(seed: string | undefined, id: string, attempt: number): Rng {
+  return seed === undefined
+    ? createSystemRng()
+    : createSeededRng(`simulation/${seed}`).fork(`participant/${id}/attempt/${attempt}`);
+}
+
+function setUp({ task, seed, participants, test }: HostSetup): Host {
+  const testData = createDataset(test);
+  const { layers, plan, taskId } = planRun(task, testData);
+  const engine = createEngine(layers);
+  const contributors: Contributor[] = [];
+  const hosted = new Map<string, Participant>();
+  for (const { id, data } of participants) {
+    const contributor = createContributor({ plan, engine, dataset: createDataset(data) });
+    contributors.push(contributor);
+    const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
+    hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng }));
+  }
+  return { participants: hosted, contributors, engine, test: testData };
+}
+
+function answer(request: HostRequest): HostAnswer {
+  if (request.kind === 'setup') {
+    host = setUp(request.setup);
+    return { kind: 'ready' };
+  }
+  if (host === undefined) throw new Error('the host has not been set up');
+  if (request.kind === 'evaluate') {
+    const { correct, count, loss } = host.engine.evaluate({ parameters: request.parameters, dataset: host.test });
+    return { kind: 'score', correct, count, loss };
+  }
+  const participant = host.participants.get(request.to);
+  if (participant === undefined) throw new Error('the participant lives on another host');
+  try {
+    return { kind: 'replies', replies: participant.receive(request.bytes) };
+  } catch (error) {
+    if (!(error instanceof SottoError)) throw error;
+    return { kind: 'replies', replies: [], refusal: `${error.code}: ${error.message}` };
+  }
+}
+
+function secondsSoFar(): HostSeconds {
+  const gradients = host?.contributors.reduce((sum, { seconds }) => sum + seconds.gradients, 0) ?? 0;
+  const noise = host?.contributors.reduce((sum, { seconds }) => sum + seconds.noise, 0) ?? 0;
+  return {
+    gradients,
+    noise,
+    protocol: busy.delivery - gradients - noise,
+    evaluation: busy.evaluation,
+    setup: busy.setup,
+  };
+}
+
+const PART = { setup: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
+
+parentPort?.on('message', ({ id, request }: HostRequestEnvelope) => {
+  const start = performance.now();
+  let result: HostAnswer;
+  try {
+    result = answer(request);
+  } catch (error) {
+    result = { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  busy[PART[request.kind]] += (performance.now() - start) / 1000;
+  const envelope: HostAnswerEnvelope = { id, answer: result, seconds: secondsSoFar() };
+  parentPort?.postMessage(envelope);
+});

@@ -1,0 +1,165 @@
+/**
+ * The hosts of a simulation, seen from the main thread: participants spread over worker threads.
+ *
+ * @module
+ */
+
+import { Worker } from 'node:worker_threads';
+
+import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
+import type { TaskFile } from '../storage/index.ts';
+import type {
+  HostAnswer,
+  HostAnswerEnvelope,
+  HostedParticipant,
+  HostRequest,
+  HostRequestEnvelope,
+  HostSeconds,
+} from './host-protocol.ts';
+
+/** Score on the public test data. */
+export interface Score {
+  readonly accuracy: number;
+  /** Mean over the examples. */
+  readonly loss: number;
+}
+
+/** All hosts together. */
+export interface Hosts {
+  /** Hands a participant its message; resolves to what it sends back. */
+  deliver(to: string, bytes: Uint8Array): Promise<{ replies: readonly Uint8Array[]; refusal?: string }>;
+  evaluate(parameters: Float32Array): Promise<Score>;
+  /** Thread seconds so far, summed over hosts. */
+  seconds(): HostSeconds;
+  close(): Promise<void>;
+}
+
+/** One worker with its open requests. */
+function startHost(): {
+  ask(request: HostRequest): Promise<HostAnswer>;
+  seconds(): HostSeconds | undefined;
+  close(): Promise<number>;
+} {
+  const worker = new Worker(new URL('./host-worker.ts', import.meta.url));
+  const open = new Map<number, { resolve: (answer: HostAnswer) => void; reject: (error: Error) => void }>();
+  let latest: HostSeconds | undefined;
+  let count = 0;
+  let broken: Error | undefined;
+  const fail = (error: Error): void => {
+    broken = error;
+    for (const { reject } of open.values()) reject(error);
+    open.clear();
+  };
+  worker.on('message', ({ id, answer, seconds }: HostAnswerEnvelope) => {
+    latest = seconds;
+    const request = open.get(id);
+    open.delete(id);
+    if (answer.kind === 'failed') request?.reject(new Error(`a host of participants failed: ${answer.message}`));
+    else request?.resolve(answer);
+  });
+  worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on('exit', (code) => {
+    if (code !== 0) fail(new Error(`a host of participants ended with code ${code}`));
+  });
+  return {
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        if (broken !== undefined) {
+          reject(broken);
+          return;
+        }
+        const envelope: HostRequestEnvelope = { id: (count += 1), request };
+        open.set(envelope.id, { resolve, reject });
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
+        worker.postMessage(envelope);
+      }),
+    seconds: () => latest,
+    close: () => worker.terminate(),
+  };
+}
+
+/** Rows [start, end) of a data set, as plain fields that a worker can be sent. */
+function slice(dataset: Dataset, start: number, end: number): DatasetFields {
+  return fields(dataset.subset(Uint32Array.from({ length: end - start }, (_, i) => start + i)));
+}
+
+function fields({ inputs, inputShape, labels, inputScale, inputOffset, labelWidth, classes }: Dataset): DatasetFields {
+  return { inputs, inputShape, labels, inputScale, inputOffset, labelWidth, classes };
+}
+
+/**
+ * Starts the hosts: participants are dealt out so that each host gets about the same number of examples.
+ * @param options - `parts` are the row indices of each participant, in the order of `ids`.
+ */
+export async function startHosts({
+  task,
+  seed,
+  ids,
+  parts,
+  train,
+  test,
+  workers,
+}: {
+  task: TaskFile;
+  seed: string | undefined;
+  ids: readonly string[];
+  parts: readonly Uint32Array[];
+  train: Dataset;
+  test: Dataset;
+  workers: number;
+}): Promise<Hosts> {
+  const shares = Array.from({ length: Math.min(workers, ids.length) }, () => ({
+    examples: 0,
+    participants: [] as HostedParticipant[],
+    host: startHost(),
+  }));
+  const home = new Map<string, (typeof shares)[number]>();
+  const bySize = ids
+    .map((id, i) => ({ id, part: parts[i] as Uint32Array }))
+    .toSorted((a, b) => b.part.length - a.part.length);
+  for (const { id, part } of bySize) {
+    const share = shares.reduce((least, each) => (each.examples < least.examples ? each : least));
+    share.examples += part.length;
+    share.participants.push({ id, data: fields(train.subset(part)) });
+    home.set(id, share);
+  }
+  await Promise.all(
+    shares.map(({ host, participants }, i) => {
+      const cut = (k: number): number => Math.floor((test.size * k) / shares.length);
+      const setup = { task, seed, participants, test: slice(test, cut(i), cut(i + 1)) };
+      return host.ask({ kind: 'setup', setup });
+    }),
+  );
+  return {
+    async deliver(to, bytes) {
+      const answer = await home.get(to)?.host.ask({ kind: 'deliver', to, bytes });
+      if (answer?.kind !== 'replies') throw new Error('a host gave an answer of the wrong kind');
+      return answer;
+    },
+    async evaluate(parameters) {
+      const answers = await Promise.all(shares.map(({ host }) => host.ask({ kind: 'evaluate', parameters })));
+      let correct = 0;
+      let count = 0;
+      let loss = 0;
+      for (const answer of answers) {
+        if (answer.kind !== 'score') throw new Error('a host gave an answer of the wrong kind');
+        correct += answer.correct;
+        count += answer.count;
+        loss += answer.loss * answer.count;
+      }
+      return { accuracy: correct / count, loss: loss / count };
+    },
+    seconds() {
+      const total = { gradients: 0, noise: 0, protocol: 0, evaluation: 0, setup: 0 };
+      for (const { host } of shares) {
+        const part = host.seconds();
+        if (part === undefined) continue;
+        for (const key of Object.keys(total) as (keyof HostSeconds)[]) total[key] += part[key];
+      }
+      return total;
+    },
+    async close() {
+      await Promise.all(shares.map(({ host }) => host.close()));
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * One attempt on the virtual network: the coordinator's machine on one side, hosted participants on the other, delays
+ * and silences between them.
+ *
+ * @module
+ */
+
+import type { CoordinatorRound, RoundEffect, RoundResult } from '../../federation/rounds/index.ts';
+import type { SottoError } from '../../foundations/numerics/index.ts';
+import type { Rng } from '../../foundations/random/index.ts';
+import type { Hosts } from './hosts.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
+
+/** How an attempt went. */
+export interface AttemptOutcome {
+  readonly result: RoundResult | undefined;
+  readonly error: SottoError | undefined;
+  /** Participants that stopped answering. */
+  readonly dropouts: number;
+  /** Bytes the participants sent and received, all together. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Virtual milliseconds from offer to end. */
+  readonly virtualMs: number;
+  /** Main-thread seconds in the coordinator's machine. */
+  readonly coordinatorSeconds: number;
+  /** Refusals by participants or of their messages, each with its code. */
+  readonly refusals: readonly string[];
+}
+
+/**
+ * Runs one attempt to its end.
+ * @param options - `answers` is how many answers each participant gives before it goes silent.
+ */
+export async function simulateRound({
+  round,
+  hosts,
+  network,
+  answers,
+  latencyMs: [least, most],
+  rng,
+}: {
+  round: CoordinatorRound;
+  hosts: Hosts;
+  network: VirtualNetwork;
+  answers: ReadonlyMap<string, number>;
+  latencyMs: readonly [number, number];
+  rng: Rng;
+}): Promise<AttemptOutcome> {
+  const given = new Map<string, number>();
+  const refusals: string[] = [];
+  const startMs = network.nowMs;
+  let result: RoundResult | undefined;
+  let error: SottoError | undefined;
+  let dropouts = 0;
+  let bytesSent = 0;
+  let bytesReceived = 0;
+  let coordinatorSeconds = 0;
+
+  const delay = (): number => least + ((most - least) * rng.uint32()) / 2 ** 32;
+
+  function act(step: () => RoundEffect[]): void {
+    const start = performance.now();
+    const effects = step();
+    coordinatorSeconds += (performance.now() - start) / 1000;
+    for (const effect of effects) perform(effect);
+  }
+
+  function perform(effect: RoundEffect): void {
+    switch (effect.kind) {
+      case 'send': {
+        const { to, bytes } = effect;
+        network.schedule(delay(), () => deliver(to, bytes));
+        break;
+      }
+      case 'timer':
+        network.schedule(effect.afterMs, () => act(() => round.timeout(effect.stage)));
+        break;
+      case 'refused':
+        refusals.push(effect.code);
+        break;
+      case 'finished':
+        result = effect.result;
+        dropouts = effect.result.dropouts.length;
+        break;
+      case 'aborted':
+        error = effect.error;
+        dropouts = effect.dropouts;
+        break;
+    }
+  }
+
+  /** Hands a message over and schedules the arrival of the answers; the host computes meanwhile. */
+  function deliver(to: string, bytes: Uint8Array): void {
+    const count = given.get(to) ?? 0;
+    if (count >= (answers.get(to) ?? 0)) return;
+    given.set(to, count + 1);
+    bytesReceived += bytes.length;
+    const pending = hosts.deliver(to, bytes);
+    // Awaited at its virtual time; a failure before that must not count as unhandled.
+    pending.catch(() => {});
+    network.schedule(delay(), async () => {
+      const { replies, refusal } = await pending;
+      if (refusal !== undefined) refusals.push(refusal);
+      for (const reply of replies) {
+        bytesSent += reply.length;
+        act(() => round.receive(to, reply));
+      }
+    });
+  }
+
+  act(() => round.begin());
+  await network.run(() => round.done);
+  const virtualMs = network.nowMs - startMs;
+  // What is still under way arrives, the closing message among it, before the next attempt begins.
+  await network.run(() => false);
+  return { result, error, dropouts, bytesSent, bytesReceived, virtualMs, coordinatorSeconds, refusals };
+}

