@@ -1,4 +1,29 @@
 export { instantiateKernel, type KernelInstance } from './instance.ts';
 export { createKeystream, type Keystream } from './keystream.ts';
-export { drawNoiseInto, type NoiseTable, type PendingDraw } from './noise.ts';
+export {
+  createLinearKernels,
+  panelFloats,
+  type ElementKernels,
+  type LinearKernels,
+  type LossKernels,
+  type MatrixKernels,
+  type NormKernels,
+} from './linear.ts';
+export {
+  type BlockNoiseTable,
+  drawNoiseInto,
+  type NoiseTable,
+  type PendingDraw,
+  type ValueNoiseTable,
+} from './noise.ts';
 export { addMasksInto, MASK_TILE_BYTES, type Mask, type MaskOptions } from './masks.ts';
+export {
+  add128Into,
+  addKeystreamInto,
+  multiplyAdd128Into,
+  multiplyAdd64Into,
+  multiplyMatrices128Into,
+  multiplyMatrices64Into,
+  type ProductShape,
+  splitBits64,
+} from './ring.ts';

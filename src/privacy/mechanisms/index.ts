@@ -1,8 +1,10 @@
-export { createDiscreteGaussian, type DiscreteGaussian, type IntegerNoise } from './discrete-gaussian.ts';
+export { createDiscreteGaussian, type DiscreteGaussian } from './samplers/discrete-gaussian.ts';
+export { createDiscreteLaplace, type DiscreteLaplace } from './samplers/discrete-laplace.ts';
+export type { IntegerNoise } from './samplers/integer-noise.ts';
 export {
   createDistributedDiscreteGaussian,
   type DistributedDiscreteGaussian,
-} from './distributed-discrete-gaussian.ts';
+} from './noise/distributed-discrete-gaussian.ts';
 export {
   sampleBernoulli,
   sampleBernoulliDouble,
@@ -10,6 +12,6 @@ export {
   sampleDiscreteGaussian,
   sampleDiscreteLaplace,
   sampleGeometric,
-} from './exact-samplers.ts';
+} from './samplers/exact-samplers.ts';
 export type { Guarantee, Mechanism } from './mechanism.ts';
-export { createPoissonSampler, type PoissonSampler } from './poisson-sampler.ts';
+export { createPoissonSampler, type PoissonSampler } from './sampling/poisson-sampler.ts';

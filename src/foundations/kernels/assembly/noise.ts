@@ -1,15 +1,15 @@
-// Integer noise drawn from one ChaCha20 stream by rejection from a table of blocks. The table is made by
-// privacy/mechanisms (see discrete-gaussian-table.ts there for the proof that the result is exact); this file only
-// follows it. Nothing is rounded here in a way that decides a draw: a draw whose fate lies inside the error band of the
+// Integer noise drawn from one ChaCha20 stream, by rejection from a table of blocks (`fillBlocks`) or from a table of
+// all values (`fillValues`). The tables are made by privacy/mechanisms/samplers (see block-table.ts and pmf-table.ts
+// there for the proofs that the results are exact); this file only follows them. Nothing is rounded here in a way that decides a draw: a draw whose fate lies inside the error band of the
 // double-precision test, or in the tail, is handed back to the caller, who decides it with exact arithmetic.
 //
 // Layout of the context at `ctx`:
 //      0  ChaCha state (64 bytes)
 //     64  u32 position in the buffer       68  u32 block length minus one (a power of two minus one)
-//     72  u32 index of the tail block      80  f64 c = 1 / (2 σ²)
+//     72  u32 index of the tail block      80  f64 curvature c: a block's height falls as exp(−r·(slope + c·r))
 //     88  pending draw: u32 kind (1 tail, 2 band), u32 block, u32 offset, u32 sign, u64 63 bits of the uniform
 //    112  256 columns of the alias table: u32 threshold (of 2^24), u32 other block
-//   2160  256 blocks: u32 base, u32 squeeze (of 2^31), f64 q, f64 2·base, 8 bytes unused
+//   2160  256 blocks: u32 base, u32 squeeze (of 2^31), f64 height, f64 slope, 8 bytes unused
 //  10352  random bytes (4096)
 import { chachaBlocks4, chachaInit } from './chacha20';
 
@@ -18,7 +18,7 @@ const COLUMNS: usize = 112;
 const BLOCKS: usize = 2160;
 const RANDOM: usize = 10352;
 const RANDOM_BYTES: u32 = 4096;
-/** 2^-44: above every error of the double-precision test (bound in discrete-gaussian-table.ts). */
+/** 2^-44: above every error of the double-precision test (bound in block-table.ts). */
 const BAND: f64 = 5.684341886080802e-14;
 const TWO_M63: f64 = 1.0842021724855044e-19;
 
@@ -61,7 +61,7 @@ function expNeg(t: f64): f64 {
  * Writes draws to `out` until `count` are done or one needs exact arithmetic. Returns how many were written; fewer than
  * `count` means that the pending draw of the context must be decided before going on.
  */
-export function fill(ctx: usize, out: usize, count: i32): i32 {
+export function fillBlocks(ctx: usize, out: usize, count: i32): i32 {
   let position = load<u32>(ctx + POSITION);
   const mask = load<u32>(ctx, 68);
   const tail = load<u32>(ctx, 72);
@@ -93,7 +93,7 @@ export function fill(ctx: usize, out: usize, count: i32): i32 {
         uniform = ((<u64>high) << 32) | (<u64>load<u32>(ctx + RANDOM + position));
         position += 4;
         const r = <f64>offset;
-        const p = load<f64>(blockAt, 8) * expNeg(c * (r * (load<f64>(blockAt, 16) + r)));
+        const p = load<f64>(blockAt, 8) * expNeg(r * (load<f64>(blockAt, 16) + c * r));
         const d = <f64>uniform * TWO_M63 - p;
         if (d > BAND) continue;
         if (d >= -BAND) kind = 2;
@@ -111,6 +111,40 @@ export function fill(ctx: usize, out: usize, count: i32): i32 {
     // Zero has one sign only.
     if ((magnitude | (sign ^ 1)) == 0) continue;
     store<i32>(out + ((<usize>done) << 2), (<i32>magnitude ^ -(<i32>sign)) + <i32>sign);
+    done++;
+  }
+  store<u32>(ctx + POSITION, position);
+  return done;
+}
+
+/**
+ * Draws from a table of 2^columnsLog2 columns at `table` (u32 threshold of 2^32, u32 other item), value = first + item.
+ * Stops as `fillBlocks` does when the item is `residual`: what a table of integers cannot hold is drawn by the caller.
+ */
+export function fillValues(
+  ctx: usize,
+  table: usize,
+  columnsLog2: u32,
+  first: i32,
+  residual: u32,
+  out: usize,
+  count: i32,
+): i32 {
+  let position = load<u32>(ctx + POSITION);
+  const mask: u32 = (1 << columnsLog2) - 1;
+  let done = 0;
+  while (done < count) {
+    if (position + 8 > RANDOM_BYTES) {
+      refill(ctx);
+      position = 0;
+    }
+    const at = ctx + RANDOM + position;
+    position += 8;
+    const column = load<u32>(at) & mask;
+    const columnAt = table + ((<usize>column) << 3);
+    const item = select(column, load<u32>(columnAt, 4), load<u32>(at, 4) < load<u32>(columnAt));
+    if (item == residual) break;
+    store<i32>(out + ((<usize>done) << 2), first + <i32>item);
     done++;
   }
   store<u32>(ctx + POSITION, position);

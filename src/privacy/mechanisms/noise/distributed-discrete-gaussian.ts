@@ -5,11 +5,11 @@
  * @module
  */
 
-import { distributedDiscreteGaussian } from '../accounting/index.ts';
-import { assertInteger, assertPositive } from '../../foundations/numerics/index.ts';
-import type { Rng } from '../../foundations/random/index.ts';
-import { createDiscreteGaussian } from './discrete-gaussian.ts';
-import type { Mechanism } from './mechanism.ts';
+import { distributedDiscreteGaussian } from '../../accounting/index.ts';
+import { assertInteger, assertPositive } from '../../../foundations/numerics/index.ts';
+import type { Rng } from '../../../foundations/random/index.ts';
+import { createDiscreteGaussian } from '../samplers/discrete-gaussian.ts';
+import type { Mechanism } from '../mechanism.ts';
 
 /** One participant's part of a distributed mechanism, and the event of all honest parts together. */
 export interface DistributedDiscreteGaussian extends Mechanism<'distributed-discrete-gaussian'> {

@@ -9,13 +9,21 @@ import {
   chiSquareTest,
   createTestRng,
   discreteGaussianPmf,
-} from '../../../test/statistical/assert.ts';
-import { encloseExpNeg, toRational } from '../../foundations/numerics/index.ts';
-import { createSeededRng, createSystemRng } from '../../foundations/random/index.ts';
-import { drawNoiseInto } from '../../foundations/kernels/index.ts';
+} from '../../../../test/statistical/assert.ts';
+import { encloseExpNeg, toRational, type RationalLike } from '../../../foundations/numerics/index.ts';
+import { createSeededRng, createSystemRng } from '../../../foundations/random/index.ts';
+import { drawNoiseInto } from '../../../foundations/kernels/index.ts';
 import { createAliasColumns } from './alias.ts';
-import { createDiscreteGaussianTable, decideDiscreteGaussian } from './discrete-gaussian-table.ts';
+import { createBlockTable, decideBlockDraw } from './block-table.ts';
 import { createDiscreteGaussian } from './discrete-gaussian.ts';
+
+const gaussianLaw = (variance: RationalLike) => {
+  const { numerator, denominator } = toRational(variance);
+  return {
+    linear: { numerator: 0n, denominator: 1n },
+    quadratic: { numerator: denominator, denominator: 2n * numerator },
+  };
+};
 
 function drawMany(variance: number, count: number, name: string): Int32Array {
   const out = new Int32Array(count);
@@ -28,18 +36,18 @@ describe('the alias table', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 2 ** 24 }), { minLength: 1, maxLength: 255 }), (some) => {
         const weights = [...some, 2 ** 32 - some.reduce((a, b) => a + b, 0)];
-        const columns = createAliasColumns(weights);
+        const columns = createAliasColumns(weights, { columnsLog2: 8, capacityLog2: 24 });
         const mass = weights.map(() => 0);
         for (let column = 0; column < 256; column += 1) {
           const own = columns[2 * column] as number;
           const other = columns[2 * column + 1] as number;
           if (own > 0) mass[column] = (mass[column] as number) + own;
-          if (own < 2 ** 24) mass[other] = (mass[other] as number) + 2 ** 24 - own;
+          mass[other] = (mass[other] as number) + 2 ** 24 - own;
         }
         expect(mass).toEqual(weights);
       }),
     );
-    expect(() => createAliasColumns([1, 2])).toThrow(RangeError);
+    expect(() => createAliasColumns([1, 2], { columnsLog2: 8, capacityLog2: 24 })).toThrow(RangeError);
   });
 });
 
@@ -50,7 +58,7 @@ describe('the discrete Gaussian table', () => {
     fc.assert(
       fc.property(variances, fc.nat(254), (variance, pick) => {
         const sigma2 = toRational(variance);
-        const { kernel, scale, weights } = createDiscreteGaussianTable(sigma2);
+        const { kernel, scale, weights } = createBlockTable(gaussianLaw(variance));
         expect(weights.reduce((a, b) => a + b, 1n)).toBe(1n << 32n);
         const k = pick % weights.length;
         const length = 1n << BigInt(kernel.lengthLog2);
@@ -75,15 +83,15 @@ describe('the discrete Gaussian table', () => {
   });
 
   it('decides the tail with the right distribution', () => {
-    const table = createDiscreteGaussianTable(toRational(0.5));
+    const table = createBlockTable(gaussianLaw(0.5));
     // A table cut short on purpose: K = 2 instead of 6, so that the tail has mass to test. Its acceptance stays ≤ 1.
     const cut = { ...table, scale: 1n, weights: table.weights.slice(0, 2) };
     const rng = createTestRng('tail');
     const counts = [0, 0, 0, 0];
     let drawn = 0;
     while (drawn < 3_000) {
-      const pending = { kind: 'tail', block: 2, offset: 0, negative: false, uniform: 0n } as const;
-      const x = decideDiscreteGaussian(cut, pending, rng);
+      const pending = { kind: 'tail', negative: false } as const;
+      const x = decideBlockDraw(cut, pending, rng);
       if (x === undefined) continue;
       drawn += 1;
       counts[Math.min(x - 2, 3)] = (counts[Math.min(x - 2, 3)] as number) + 1;
@@ -101,19 +109,19 @@ describe('the discrete Gaussian table', () => {
 
 describe('the three ways to decide a draw', () => {
   it('agree: without the squeeze every draw goes through the double test and keeps its distribution', () => {
-    const table = createDiscreteGaussianTable(toRational(10_000.5));
+    const table = createBlockTable(gaussianLaw(10_000.5));
     const kernel = { ...table.kernel, squeezes: new Uint32Array(table.kernel.squeezes.length) };
     const rng = createTestRng('no squeeze');
     const out = new Int32Array(400_000);
-    drawNoiseInto(out, kernel, { key: rng.bytes(32), decide: (draw) => decideDiscreteGaussian(table, draw, rng) });
+    drawNoiseInto(out, kernel, { key: rng.bytes(32), decide: (draw) => decideBlockDraw(table, draw, rng) });
     assertFits(chiSquareOfDraws(out, { pmf: discreteGaussianPmf(10_000.5), min: -450, max: 450 }));
     const lower = { ...kernel, heights: kernel.heights.map((h, k) => (k === 10 ? h * 0.8 : h)) };
-    drawNoiseInto(out, lower, { key: rng.bytes(32), decide: (draw) => decideDiscreteGaussian(table, draw, rng) });
+    drawNoiseInto(out, lower, { key: rng.bytes(32), decide: (draw) => decideBlockDraw(table, draw, rng) });
     assertRejected(chiSquareOfDraws(out, { pmf: discreteGaussianPmf(10_000.5), min: -450, max: 450 }));
   });
 
   it('settle a draw inside the error band by the exact probability', () => {
-    const table = createDiscreteGaussianTable(toRational(1e10));
+    const table = createBlockTable(gaussianLaw(1e10));
     const rng = createTestRng('band');
     for (const [block, offset] of [
       [0, 5],
@@ -124,7 +132,7 @@ describe('the three ways to decide a draw', () => {
       const { low } = encloseExpNeg({ numerator: m * m, denominator: 20_000_000_000n }, 256);
       const uniform = (low * table.scale) / ((table.weights[block] as bigint) << 193n);
       const decide = (by: bigint, negative = false) =>
-        decideDiscreteGaussian(table, { kind: 'band', block, offset, negative, uniform: uniform + by }, rng);
+        decideBlockDraw(table, { kind: 'band', block, offset, negative, uniform: uniform + by }, rng);
       expect(decide(-1n)).toBe(Number(m));
       expect(decide(-1n, true)).toBe(-Number(m));
       expect(decide(1n)).toBeUndefined();

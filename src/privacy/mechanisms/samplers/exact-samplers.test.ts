@@ -8,8 +8,8 @@ import {
   createTestRng,
   discreteGaussianPmf,
   discreteLaplacePmf,
-} from '../../../test/statistical/assert.ts';
-import type { Rng } from '../../foundations/random/index.ts';
+} from '../../../../test/statistical/assert.ts';
+import type { Rng } from '../../../foundations/random/index.ts';
 import {
   sampleBernoulliDouble,
   sampleBernoulliExp,

@@ -14,8 +14,8 @@ import {
   toRational,
   type Rational,
   type RationalLike,
-} from '../../foundations/numerics/index.ts';
-import { sampleBigIntBelow, type Rng } from '../../foundations/random/index.ts';
+} from '../../../foundations/numerics/index.ts';
+import { sampleBigIntBelow, type Rng } from '../../../foundations/random/index.ts';
 
 /**
  * Draws true with probability exactly `probability`.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { assertFits, assertRejected, chiSquareTest, createTestRng } from '../../../test/statistical/assert.ts';
-import { gaussian, poissonSampled } from '../accounting/index.ts';
+import { assertFits, assertRejected, chiSquareTest, createTestRng } from '../../../../test/statistical/assert.ts';
+import { gaussian, poissonSampled } from '../../accounting/index.ts';
 import { createPoissonSampler } from './poisson-sampler.ts';
 
 function binomialPmf(n: number, p: number): number[] {

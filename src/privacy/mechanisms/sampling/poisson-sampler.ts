@@ -5,10 +5,10 @@
  * @module
  */
 
-import { poissonSampled, type DpEvent } from '../accounting/index.ts';
-import { assertInteger, assertProbability } from '../../foundations/numerics/index.ts';
-import type { Rng } from '../../foundations/random/index.ts';
-import { sampleBernoulliDouble } from './exact-samplers.ts';
+import { poissonSampled, type DpEvent } from '../../accounting/index.ts';
+import { assertInteger, assertProbability } from '../../../foundations/numerics/index.ts';
+import type { Rng } from '../../../foundations/random/index.ts';
+import { sampleBernoulliDouble } from '../samplers/exact-samplers.ts';
 
 /** Chooses records; wraps the event of what is done with them. */
 export interface PoissonSampler {
