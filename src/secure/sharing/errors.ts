@@ -13,7 +13,11 @@ export type SharingErrorCode =
   /** The coordinate 0 (it is the secret itself), one outside the field, or two equal ones. */
   | 'sharing/bad-coordinate'
   /** Fewer shares than the threshold. */
-  | 'sharing/too-few-shares';
+  | 'sharing/too-few-shares'
+  /** Two holders of one replicated component disagree. */
+  | 'sharing/inconsistent'
+  /** A value, or the sum of all, does not fit the ring. */
+  | 'sharing/overflow';
 
 /** Thrown when shares cannot be made or joined. */
 export class SharingError extends SottoError<SharingErrorCode> {
