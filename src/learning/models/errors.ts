@@ -14,7 +14,14 @@ export type ModelErrorCode =
   | 'models/file-gap'
   | 'models/file-tensor'
   | 'models/file-mismatch'
-  | 'models/unsupported-file';
+  | 'models/unsupported-file'
+  | 'models/shape-mismatch'
+  | 'models/mixes-examples'
+  | 'models/dataset-mismatch'
+  | 'models/label-out-of-range'
+  | 'models/token-out-of-range'
+  | 'models/not-finite'
+  | 'models/worker-failed';
 
 /** A model that does not fit together, or a model file that is not read. Thrown before anything is computed. */
 export class ModelError extends SottoError<ModelErrorCode> {}

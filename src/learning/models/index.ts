@@ -1,4 +1,36 @@
 export { createWeightAverage, type WeightAverage } from './averaging.ts';
+export {
+  assertClipping,
+  computeClipFactor,
+  computeClippedSumSensitivity,
+  MAX_SAMPLE,
+  type Clipping,
+} from './clipping.ts';
+export {
+  averagePool,
+  batchNorm,
+  conv2d,
+  dense,
+  dropout,
+  embeddingBag,
+  flatten,
+  freezePrefix,
+  gelu,
+  groupNorm,
+  layerNorm,
+  maxPool,
+  model,
+  relu,
+  residual,
+  softmax,
+  tanh,
+  temperedSigmoid,
+  type Initialization,
+  type LayerDeclaration,
+  type LossDeclaration,
+  type Model,
+} from './declaration.ts';
+export { createEngine, type ClippedSum, type ClippedSumRequest, type Engine, type Evaluation } from './engine.ts';
 export { ModelError, type ModelErrorCode } from './errors.ts';
 export {
   createOptimizer,
@@ -17,3 +49,6 @@ export {
   type SafetensorsType,
 } from './safetensors.ts';
 export { createSchedule, scheduleSchema, type Schedule, type ScheduleConfig } from './schedules.ts';
+export { initializeFrozenParameters, initializeParameters } from './parameters.ts';
+export { compilePlan, type Plan, type PlanStep, type PlanTensor } from './plan.ts';
+export { modelSchema, type ModelDeclaration } from './schema.ts';

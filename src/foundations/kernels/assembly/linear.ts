@@ -1,0 +1,23 @@
+// The kernels of the training engine; `src/foundations/kernels/linear.ts` names what each is for.
+export { flushGrid, gemm, gemmGrid, packPanels } from './linear/gemm';
+export {
+  affine,
+  axpy,
+  broadcastRow,
+  bytesToFloats,
+  geluBackward,
+  geluForward,
+  relu,
+  reluBackward,
+  scaleRows,
+  softmaxBackward,
+  softmaxForward,
+  sumRows,
+  tanhBackward,
+  tanhForward,
+  temperedBackward,
+  temperedForward,
+  wordsToFloats,
+} from './linear/elementwise';
+export { binaryCrossEntropy, huber, softmaxCrossEntropy, squaredError } from './linear/losses';
+export { denseGhostNorms, sumSquares } from './linear/norms';

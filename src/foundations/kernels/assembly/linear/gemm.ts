@@ -1,0 +1,508 @@
+// Matrix products of the training engine. C (M×N) = A (M×K) · B (K×N): A by row and column strides, B packed in panels of
+// eight columns, C row-major. Every element of C is one chain of K products added in ascending order of k, blocked by
+// KC, whatever M, N and the position of its row: an example's numbers do not depend on who else is in the batch.
+
+/** Columns of a packed panel. */
+const NR: i32 = 8;
+/** Rows of a tile. */
+const MR: i32 = 4;
+/** Depth of a block: partial sums go through memory at its end. */
+const KC: i32 = 256;
+/** Bytes of packed B that are meant to stay in the first-level cache. */
+const CACHE: i32 = 32768;
+
+/** C = A·B. */
+const MODE_SET: i32 = 0;
+/** C += A·B. */
+const MODE_ADD: i32 = 1;
+
+/** A tile of four rows and eight columns on its way to memory. */
+const tile: usize = memory.data(128, 16);
+
+/**
+ * Packs B, element (k, j) at `b + (k·kStride + j·jStride)·4`, into panels of eight columns, zero beyond N.
+ * Panel p holds K rows of eight floats at `out + p·K·32`.
+ */
+export function packPanels(b: usize, kStride: i32, jStride: i32, K: i32, N: i32, out: usize): void {
+  const kBytes: usize = (<usize>kStride) << 2;
+  const jBytes: usize = (<usize>jStride) << 2;
+  for (let j = 0; j < N; j += NR) {
+    let from = b + (<usize>j) * jBytes;
+    const width = min(NR, N - j);
+    if (width == NR && jStride == 1) {
+      for (let k = 0; k < K; k++) {
+        v128.store(out, v128.load(from));
+        v128.store(out, v128.load(from, 16), 16);
+        from += kBytes;
+        out += 32;
+      }
+    } else if (width == NR && kStride == 1) {
+      let k = 0;
+      for (; k + 4 <= K; k += 4) {
+        packTransposed(from, jBytes, out);
+        packTransposed(from + 4 * jBytes, jBytes, out + 16);
+        from += 16;
+        out += 128;
+      }
+      for (; k < K; k++) {
+        for (let c = 0; c < NR; c++) store<f32>(out + (c << 2), load<f32>(from + <usize>c * jBytes));
+        from += 4;
+        out += 32;
+      }
+    } else {
+      for (let k = 0; k < K; k++) {
+        v128.store(out, f32x4.splat(0));
+        v128.store(out, f32x4.splat(0), 16);
+        for (let c = 0; c < width; c++) store<f32>(out + (c << 2), load<f32>(from + <usize>c * jBytes));
+        from += kBytes;
+        out += 32;
+      }
+    }
+  }
+}
+
+/** Transposes 4 rows (`stride` bytes apart) of 4 floats into 4 rows of a panel, 32 bytes apart. */
+// @ts-ignore: decorator
+@inline
+function packTransposed(from: usize, stride: usize, out: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + stride);
+  const c = v128.load(from + 2 * stride);
+  const d = v128.load(from + 3 * stride);
+  const ab0 = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const ab1 = i32x4.shuffle(a, b, 2, 6, 3, 7);
+  const cd0 = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  const cd1 = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(out, i64x2.shuffle(ab0, cd0, 0, 2));
+  v128.store(out, i64x2.shuffle(ab0, cd0, 1, 3), 32);
+  v128.store(out, i64x2.shuffle(ab1, cd1, 0, 2), 64);
+  v128.store(out, i64x2.shuffle(ab1, cd1, 1, 3), 96);
+}
+
+/**
+ * C = A·B or C += A·B in float32.
+ * A(m, k) is at `a + (m·aRow + k·aK)·4`; C(m, j) at `c + (m·cRow + j)·4`; `mode` 0 sets, 1 adds.
+ */
+export function gemm(
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  aRow: i32,
+  aK: i32,
+  panels: usize,
+  c: usize,
+  cRow: i32,
+  mode: i32,
+): void {
+  const rowBytes: usize = (<usize>aRow) << 2;
+  const kBytes: usize = (<usize>aK) << 2;
+  const cBytes: usize = (<usize>cRow) << 2;
+  for (let k0 = 0; k0 < K; k0 += KC) {
+    const depth = min(KC, K - k0);
+    const span = max(NR, (CACHE / (depth << 2)) & ~(NR - 1));
+    const add = mode == MODE_ADD || k0 > 0;
+    for (let n0 = 0; n0 < N; n0 += span) {
+      const nEnd = min(N, n0 + span);
+      for (let m = 0; m < M; m += MR) {
+        const rows = min(MR, M - m);
+        const a0 = a + (<usize>m) * rowBytes + (<usize>k0) * kBytes;
+        for (let n = n0; n < nEnd; n += NR) {
+          const b = panels + ((<usize>(n / NR) * <usize>K + <usize>k0) << 5);
+          const to = c + (<usize>m) * cBytes + ((<usize>n) << 2);
+          if (aK == 1) tileAlongRows(a0, rowBytes, b, depth, to, cBytes, rows, min(NR, N - n), add);
+          else tileAlongColumns(a0, rowBytes, kBytes, b, depth, to, cBytes, rows, min(NR, N - n), add);
+        }
+      }
+    }
+  }
+}
+
+/** The tile for rows of A that are contiguous in k. Rows past `rows` repeat the first and are not stored. */
+function tileAlongRows(
+  a0: usize,
+  rowBytes: usize,
+  b: usize,
+  depth: i32,
+  to: usize,
+  cBytes: usize,
+  rows: i32,
+  columns: i32,
+  add: bool,
+): void {
+  let a1 = rows > 1 ? a0 + rowBytes : a0;
+  let a2 = rows > 2 ? a1 + rowBytes : a0;
+  let a3 = rows > 3 ? a2 + rowBytes : a0;
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  let k = depth;
+  for (; k >= 4; k -= 4) {
+    let b0 = v128.load(b);
+    let b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a0);
+    c00 = f32x4.add(c00, f32x4.mul(x, b0));
+    c01 = f32x4.add(c01, f32x4.mul(x, b1));
+    x = v128.load32_splat(a1);
+    c10 = f32x4.add(c10, f32x4.mul(x, b0));
+    c11 = f32x4.add(c11, f32x4.mul(x, b1));
+    x = v128.load32_splat(a2);
+    c20 = f32x4.add(c20, f32x4.mul(x, b0));
+    c21 = f32x4.add(c21, f32x4.mul(x, b1));
+    x = v128.load32_splat(a3);
+    c30 = f32x4.add(c30, f32x4.mul(x, b0));
+    c31 = f32x4.add(c31, f32x4.mul(x, b1));
+    b0 = v128.load(b, 32);
+    b1 = v128.load(b, 48);
+    x = v128.load32_splat(a0, 4);
+    c00 = f32x4.add(c00, f32x4.mul(x, b0));
+    c01 = f32x4.add(c01, f32x4.mul(x, b1));
+    x = v128.load32_splat(a1, 4);
+    c10 = f32x4.add(c10, f32x4.mul(x, b0));
+    c11 = f32x4.add(c11, f32x4.mul(x, b1));
+    x = v128.load32_splat(a2, 4);
+    c20 = f32x4.add(c20, f32x4.mul(x, b0));
+    c21 = f32x4.add(c21, f32x4.mul(x, b1));
+    x = v128.load32_splat(a3, 4);
+    c30 = f32x4.add(c30, f32x4.mul(x, b0));
+    c31 = f32x4.add(c31, f32x4.mul(x, b1));
+    b0 = v128.load(b, 64);
+    b1 = v128.load(b, 80);
+    x = v128.load32_splat(a0, 8);
+    c00 = f32x4.add(c00, f32x4.mul(x, b0));
+    c01 = f32x4.add(c01, f32x4.mul(x, b1));
+    x = v128.load32_splat(a1, 8);
+    c10 = f32x4.add(c10, f32x4.mul(x, b0));
+    c11 = f32x4.add(c11, f32x4.mul(x, b1));
+    x = v128.load32_splat(a2, 8);
+    c20 = f32x4.add(c20, f32x4.mul(x, b0));
+    c21 = f32x4.add(c21, f32x4.mul(x, b1));
+    x = v128.load32_splat(a3, 8);
+    c30 = f32x4.add(c30, f32x4.mul(x, b0));
+    c31 = f32x4.add(c31, f32x4.mul(x, b1));
+    b0 = v128.load(b, 96);
+    b1 = v128.load(b, 112);
+    x = v128.load32_splat(a0, 12);
+    c00 = f32x4.add(c00, f32x4.mul(x, b0));
+    c01 = f32x4.add(c01, f32x4.mul(x, b1));
+    x = v128.load32_splat(a1, 12);
+    c10 = f32x4.add(c10, f32x4.mul(x, b0));
+    c11 = f32x4.add(c11, f32x4.mul(x, b1));
+    x = v128.load32_splat(a2, 12);
+    c20 = f32x4.add(c20, f32x4.mul(x, b0));
+    c21 = f32x4.add(c21, f32x4.mul(x, b1));
+    x = v128.load32_splat(a3, 12);
+    c30 = f32x4.add(c30, f32x4.mul(x, b0));
+    c31 = f32x4.add(c31, f32x4.mul(x, b1));
+    a0 += 16;
+    a1 += 16;
+    a2 += 16;
+    a3 += 16;
+    b += 128;
+  }
+  for (; k > 0; k--) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a0);
+    c00 = f32x4.add(c00, f32x4.mul(x, b0));
+    c01 = f32x4.add(c01, f32x4.mul(x, b1));
+    x = v128.load32_splat(a1);
+    c10 = f32x4.add(c10, f32x4.mul(x, b0));
+    c11 = f32x4.add(c11, f32x4.mul(x, b1));
+    x = v128.load32_splat(a2);
+    c20 = f32x4.add(c20, f32x4.mul(x, b0));
+    c21 = f32x4.add(c21, f32x4.mul(x, b1));
+    x = v128.load32_splat(a3);
+    c30 = f32x4.add(c30, f32x4.mul(x, b0));
+    c31 = f32x4.add(c31, f32x4.mul(x, b1));
+    a0 += 4;
+    a1 += 4;
+    a2 += 4;
+    a3 += 4;
+    b += 32;
+  }
+  storeTile(c00, c01, c10, c11, c20, c21, c30, c31, to, cBytes, rows, columns, add);
+}
+
+/** The tile for any strides of A; rows past `rows` repeat the first and are not stored. */
+function tileAlongColumns(
+  a0: usize,
+  rowBytes: usize,
+  kBytes: usize,
+  b: usize,
+  depth: i32,
+  to: usize,
+  cBytes: usize,
+  rows: i32,
+  columns: i32,
+  add: bool,
+): void {
+  const r1: usize = rows > 1 ? rowBytes : 0;
+  const r2: usize = rows > 2 ? 2 * rowBytes : 0;
+  const r3: usize = rows > 3 ? 3 * rowBytes : 0;
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  if (rowBytes == 4 && rows == MR) {
+    for (let k = 0; k < depth; k++) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let x = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(x, b0));
+      c01 = f32x4.add(c01, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 4);
+      c10 = f32x4.add(c10, f32x4.mul(x, b0));
+      c11 = f32x4.add(c11, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 8);
+      c20 = f32x4.add(c20, f32x4.mul(x, b0));
+      c21 = f32x4.add(c21, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 12);
+      c30 = f32x4.add(c30, f32x4.mul(x, b0));
+      c31 = f32x4.add(c31, f32x4.mul(x, b1));
+      a0 += kBytes;
+      b += 32;
+    }
+  } else {
+    for (let k = 0; k < depth; k++) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let x = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(x, b0));
+      c01 = f32x4.add(c01, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r1);
+      c10 = f32x4.add(c10, f32x4.mul(x, b0));
+      c11 = f32x4.add(c11, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r2);
+      c20 = f32x4.add(c20, f32x4.mul(x, b0));
+      c21 = f32x4.add(c21, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r3);
+      c30 = f32x4.add(c30, f32x4.mul(x, b0));
+      c31 = f32x4.add(c31, f32x4.mul(x, b1));
+      a0 += kBytes;
+      b += 32;
+    }
+  }
+  storeTile(c00, c01, c10, c11, c20, c21, c30, c31, to, cBytes, rows, columns, add);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeTile(
+  c00: v128,
+  c01: v128,
+  c10: v128,
+  c11: v128,
+  c20: v128,
+  c21: v128,
+  c30: v128,
+  c31: v128,
+  to: usize,
+  cBytes: usize,
+  rows: i32,
+  columns: i32,
+  add: bool,
+): void {
+  if (rows == MR && columns == NR) {
+    const to1 = to + cBytes;
+    const to2 = to1 + cBytes;
+    const to3 = to2 + cBytes;
+    if (add) {
+      c00 = f32x4.add(v128.load(to), c00);
+      c01 = f32x4.add(v128.load(to, 16), c01);
+      c10 = f32x4.add(v128.load(to1), c10);
+      c11 = f32x4.add(v128.load(to1, 16), c11);
+      c20 = f32x4.add(v128.load(to2), c20);
+      c21 = f32x4.add(v128.load(to2, 16), c21);
+      c30 = f32x4.add(v128.load(to3), c30);
+      c31 = f32x4.add(v128.load(to3, 16), c31);
+    }
+    v128.store(to, c00);
+    v128.store(to, c01, 16);
+    v128.store(to1, c10);
+    v128.store(to1, c11, 16);
+    v128.store(to2, c20);
+    v128.store(to2, c21, 16);
+    v128.store(to3, c30);
+    v128.store(to3, c31, 16);
+  } else {
+    keepTile(c00, c01, c10, c11, c20, c21, c30, c31);
+    for (let r = 0; r < rows; r++) {
+      for (let j = 0; j < columns; j++) {
+        const at = to + (<usize>r) * cBytes + (j << 2);
+        const value = load<f32>(tile + (r << 5) + (j << 2));
+        store<f32>(at, add ? load<f32>(at) + value : value);
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function keepTile(c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128): void {
+  v128.store(tile, c00);
+  v128.store(tile, c01, 16);
+  v128.store(tile, c10, 32);
+  v128.store(tile, c11, 48);
+  v128.store(tile, c20, 64);
+  v128.store(tile, c21, 80);
+  v128.store(tile, c30, 96);
+  v128.store(tile, c31, 112);
+}
+
+/**
+ * Adds A·B to float64 sums on a grid: every float32 element of the product (K ≤ 64 terms, one chain) is rounded to the
+ * grid of `magic` = 1.5 · 2^52 · grid and then added, which is exact while sums stay below 2^51 grid steps.
+ * A(m, k) is at `a + (m + k·aK)·4`, the transposed activations of a block.
+ */
+export function gemmGrid(
+  M: i32,
+  N: i32,
+  K: i32,
+  a: usize,
+  aK: i32,
+  panels: usize,
+  sums: usize,
+  sumRow: i32,
+  magic: f64,
+): void {
+  const kBytes: usize = (<usize>aK) << 2;
+  const rowBytes: usize = (<usize>sumRow) << 3;
+  const span = max(NR, (CACHE / (max(K, 1) << 2)) & ~(NR - 1));
+  for (let n0 = 0; n0 < N; n0 += span) {
+    const nEnd = min(N, n0 + span);
+    for (let m = 0; m < M; m += MR) {
+      const rows = min(MR, M - m);
+      const a0 = a + ((<usize>m) << 2);
+      for (let n = n0; n < nEnd; n += NR) {
+        const b = panels + ((<usize>(n / NR) * <usize>K) << 5);
+        const to = sums + (<usize>m) * rowBytes + ((<usize>n) << 3);
+        tileGrid(a0, kBytes, b, K, to, rowBytes, rows, min(NR, N - n), magic);
+      }
+    }
+  }
+}
+
+function tileGrid(
+  a0: usize,
+  kBytes: usize,
+  b: usize,
+  depth: i32,
+  to: usize,
+  rowBytes: usize,
+  rows: i32,
+  columns: i32,
+  magic: f64,
+): void {
+  const r1: usize = rows > 1 ? 4 : 0;
+  const r2: usize = rows > 2 ? 8 : 0;
+  const r3: usize = rows > 3 ? 12 : 0;
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  if (rows == MR) {
+    for (let k = 0; k < depth; k++) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let x = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(x, b0));
+      c01 = f32x4.add(c01, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 4);
+      c10 = f32x4.add(c10, f32x4.mul(x, b0));
+      c11 = f32x4.add(c11, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 8);
+      c20 = f32x4.add(c20, f32x4.mul(x, b0));
+      c21 = f32x4.add(c21, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0, 12);
+      c30 = f32x4.add(c30, f32x4.mul(x, b0));
+      c31 = f32x4.add(c31, f32x4.mul(x, b1));
+      a0 += kBytes;
+      b += 32;
+    }
+  } else {
+    for (let k = 0; k < depth; k++) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let x = v128.load32_splat(a0);
+      c00 = f32x4.add(c00, f32x4.mul(x, b0));
+      c01 = f32x4.add(c01, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r1);
+      c10 = f32x4.add(c10, f32x4.mul(x, b0));
+      c11 = f32x4.add(c11, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r2);
+      c20 = f32x4.add(c20, f32x4.mul(x, b0));
+      c21 = f32x4.add(c21, f32x4.mul(x, b1));
+      x = v128.load32_splat(a0 + r3);
+      c30 = f32x4.add(c30, f32x4.mul(x, b0));
+      c31 = f32x4.add(c31, f32x4.mul(x, b1));
+      a0 += kBytes;
+      b += 32;
+    }
+  }
+  if (rows == MR && columns == NR) {
+    const m = f64x2.splat(magic);
+    addOnGrid(to, c00, m);
+    addOnGrid(to + 32, c01, m);
+    to += rowBytes;
+    addOnGrid(to, c10, m);
+    addOnGrid(to + 32, c11, m);
+    to += rowBytes;
+    addOnGrid(to, c20, m);
+    addOnGrid(to + 32, c21, m);
+    to += rowBytes;
+    addOnGrid(to, c30, m);
+    addOnGrid(to + 32, c31, m);
+  } else {
+    keepTile(c00, c01, c10, c11, c20, c21, c30, c31);
+    for (let r = 0; r < rows; r++) {
+      for (let j = 0; j < columns; j++) {
+        const at = to + (<usize>r) * rowBytes + (j << 3);
+        const value = <f64>load<f32>(tile + (r << 5) + (j << 2));
+        store<f64>(at, load<f64>(at) + (value + magic - magic));
+      }
+    }
+  }
+}
+
+/** Adds four floats, each rounded to the grid, to four float64 sums. */
+// @ts-ignore: decorator
+@inline
+export function addOnGrid(to: usize, x: v128, magic: v128): void {
+  const low = f64x2.promote_low_f32x4(x);
+  const high = f64x2.promote_low_f32x4(i64x2.shuffle(x, x, 1, 0));
+  v128.store(to, f64x2.add(v128.load(to), f64x2.sub(f64x2.add(low, magic), magic)));
+  v128.store(to, f64x2.add(v128.load(to, 16), f64x2.sub(f64x2.add(high, magic), magic)), 16);
+}
+
+/** Adds `count` floats, each rounded to the grid, to float64 sums, and sets them to zero. */
+export function flushGrid(from: usize, sums: usize, count: i32, magic: f64): void {
+  const m = f64x2.splat(magic);
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    addOnGrid(sums, v128.load(from), m);
+    v128.store(from, f32x4.splat(0));
+    from += 16;
+    sums += 32;
+  }
+  for (; i < count; i++) {
+    const value = <f64>load<f32>(from);
+    store<f64>(sums, load<f64>(sums) + (value + magic - magic));
+    store<f32>(from, 0);
+    from += 4;
+    sums += 8;
+  }
+}

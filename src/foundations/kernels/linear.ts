@@ -1,0 +1,108 @@
+/**
+ * The training engine's kernels: matrix products, element-wise passes, losses and norms over addresses in one WebAssembly
+ * memory. All numbers are float32 unless a name says otherwise, matrices are row-major, images channel-last. Every
+ * result is a fixed chain of operations, the same in every engine that runs WebAssembly.
+ *
+ * @module
+ */
+
+import { instantiateKernel, type KernelInstance } from './instance.ts';
+import { linearWasm } from './linear.wasm.ts';
+
+/** Matrix products. `panels` is what {@link MatrixKernels.packPanels} wrote. */
+export interface MatrixKernels {
+  /** Packs B (K×N) by the strides of k and j into panels of eight columns at `out`: `panelFloats(K, N)` floats. */
+  packPanels(b: number, kStride: number, jStride: number, K: number, N: number, out: number): void;
+  /** C (M×N, row stride `cRow`) = A·B for `mode` 0, C += A·B for `mode` 1. */
+  gemm(
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    aRow: number,
+    aK: number,
+    panels: number,
+    c: number,
+    cRow: number,
+    mode: number,
+  ): void;
+  /** Adds Aᵀ-columns·B to float64 sums, each element rounded to the grid of `magic` (0: no grid). */
+  gemmGrid(
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    aK: number,
+    panels: number,
+    sums: number,
+    sumRow: number,
+    magic: number,
+  ): void;
+  /** Adds `count` floats on the grid of `magic` to float64 sums and sets the floats to zero. */
+  flushGrid(from: number, sums: number, count: number, magic: number): void;
+}
+
+/** Element by element, forward and backward; backward passes change the gradient in place. */
+export interface ElementKernels {
+  bytesToFloats(from: number, out: number, count: number, scale: number, offset: number): void;
+  wordsToFloats(from: number, out: number, count: number, scale: number, offset: number): void;
+  affine(x: number, count: number, scale: number, offset: number): void;
+  broadcastRow(row: number, out: number, rows: number, width: number): void;
+  axpy(alpha: number, x: number, y: number, count: number): void;
+  scaleRows(x: number, rows: number, width: number, factors: number): void;
+  sumRows(x: number, rows: number, width: number, factors: number, out: number): void;
+  relu(x: number, count: number): void;
+  reluBackward(y: number, g: number, count: number): void;
+  tanhForward(x: number, count: number): void;
+  tanhBackward(y: number, g: number, count: number): void;
+  temperedForward(x: number, count: number, scale: number, temperature: number, offset: number): void;
+  temperedBackward(y: number, g: number, count: number, scale: number, temperature: number, offset: number): void;
+  geluForward(x: number, out: number, count: number): void;
+  geluBackward(x: number, g: number, gIn: number, count: number): void;
+  softmaxForward(x: number, rows: number, width: number): void;
+  softmaxBackward(y: number, g: number, rows: number, width: number): void;
+}
+
+/** Losses of rows (float64) and their gradients by the outputs; a `gradient` of 0 leaves the gradient out. */
+export interface LossKernels {
+  softmaxCrossEntropy(z: number, labels: number, gradient: number, losses: number, rows: number, width: number): void;
+  binaryCrossEntropy(z: number, targets: number, gradient: number, losses: number, rows: number, width: number): void;
+  squaredError(z: number, targets: number, gradient: number, losses: number, rows: number, width: number): void;
+  huber(
+    z: number,
+    targets: number,
+    gradient: number,
+    losses: number,
+    rows: number,
+    width: number,
+    threshold: number,
+  ): void;
+}
+
+/** Squared norms in float64. */
+export interface NormKernels {
+  sumSquares(x: number, count: number): number;
+  /** Adds `scale`·‖δ‖²‖a‖² and `scale`·‖δ‖² of every row to float64 numbers; `bias` 0 leaves the second out. */
+  denseGhostNorms(
+    a: number,
+    aWidth: number,
+    d: number,
+    dWidth: number,
+    rows: number,
+    scale: number,
+    weights: number,
+    bias: number,
+  ): void;
+}
+
+export interface LinearKernels extends MatrixKernels, ElementKernels, LossKernels, NormKernels {}
+
+/** Creates an instance of the engine's kernels with a memory of its own. */
+export function createLinearKernels(): KernelInstance<LinearKernels> {
+  return instantiateKernel<LinearKernels>(linearWasm);
+}
+
+/** Floats that `packPanels` writes for a K×N matrix. */
+export function panelFloats(K: number, N: number): number {
+  return Math.ceil(N / 8) * 8 * K;
+}
