@@ -115,17 +115,19 @@ function gamma(n: number): number {
  * Not covered: side channels such as time, and the count of non-finite gradients, which is for the data holder alone.
  * Replacing an example is one removal and one addition: twice this number.
  * @returns a number slightly above the clip norm (about 1.0005 times).
- * @param request - `clipNorm`, or `clipping`; and `plan.parameterCount`.
+ * @param request - `clipNorm`, or `clipping`; `plan`, or its `parameterCount`.
  * @throws {RangeError} when the clip norm is infinite or out of range.
  */
 export function computeClippedSumSensitivity({
   clipNorm,
   clipping = { kind: 'flat', clipNorm: clipNorm ?? Number.NaN },
-  parameterCount,
+  plan,
+  parameterCount = plan?.parameterCount ?? Number.NaN,
 }: {
   clipNorm?: number;
   clipping?: Clipping;
-  parameterCount: number;
+  plan?: { readonly parameterCount: number };
+  parameterCount?: number;
 }): number {
   assertClipping(clipping);
   assertInteger(parameterCount, 'parameterCount', { min: 1 });
