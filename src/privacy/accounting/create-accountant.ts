@@ -1,0 +1,22 @@
+/**
+ * Accountants by name.
+ *
+ * @module
+ */
+
+import type { Accountant } from './accountant.ts';
+import type { NeighboringRelation } from './events/event.ts';
+import { AccountingError } from './errors.ts';
+import { createRdpAccountant } from './rdp/rdp-accountant.ts';
+
+/** Creates the accountant of a name, with nothing composed. */
+export function createAccountant({
+  accountant,
+  relation,
+}: {
+  readonly accountant: 'rdp' | 'pld';
+  readonly relation: NeighboringRelation;
+}): Accountant {
+  if (accountant === 'pld') throw new AccountingError('accounting/unsupported-event', 'pld');
+  return createRdpAccountant({ relation });
+}
