@@ -5,6 +5,10 @@ import { describe, expect, it } from 'vitest';
 import {
   concatBytes,
   createAgreementKey,
+  createKemKey,
+  encapsulateKem,
+  KEM_CIPHERTEXT_BYTES,
+  KEM_PUBLIC_KEY_BYTES,
   createNobleProvider,
   createSigningKey,
   cryptoProvider,
@@ -143,4 +147,30 @@ it('compares, joins and prints bytes', () => {
   expect([...concatBytes(Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3))]).toEqual([1, 2, 3]);
   expect(() => fromHex('0g')).toThrow(RangeError);
   expect(() => createSigningKey(new Uint8Array(31))).toThrow(/32 bytes/);
+});
+
+describe('ML-KEM-768', () => {
+  const seed = Uint8Array.from({ length: 64 }, (_, i) => i);
+  const coins = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
+
+  it('agrees on one secret, the same for the same seed and coins', () => {
+    const key = createKemKey(seed);
+    const { ciphertext, secret } = encapsulateKem(key.publicKey, coins);
+    expect(key.publicKey.length).toBe(KEM_PUBLIC_KEY_BYTES);
+    expect(ciphertext.length).toBe(KEM_CIPHERTEXT_BYTES);
+    expect(key.decapsulate(ciphertext)).toEqual(secret);
+    expect(encapsulateKem(createKemKey(seed).publicKey, coins)).toEqual({ ciphertext, secret });
+  });
+
+  it('gives another secret for an altered ciphertext, and refuses malformed keys', () => {
+    const key = createKemKey(seed);
+    const { ciphertext, secret } = encapsulateKem(key.publicKey, coins);
+    const altered = ciphertext.slice();
+    altered[7] = (altered[7] as number) ^ 1;
+    expect(key.decapsulate(altered)).not.toEqual(secret);
+    const refused = expect.objectContaining({ code: 'crypto/invalid-public-key' });
+    expect(() => encapsulateKem(key.publicKey.subarray(1), coins)).toThrow(refused);
+    expect(() => encapsulateKem(new Uint8Array(KEM_PUBLIC_KEY_BYTES).fill(255), coins)).toThrow(refused);
+    expect(() => key.decapsulate(ciphertext.subarray(1))).toThrow(refused);
+  });
 });
