@@ -85,7 +85,7 @@ export async function runTask({
     optimizer: task.training.optimizer,
     rng: createSeededRng(`initial parameters of ${task.task}`),
     checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
-    attempts: attemptsOf(ledger),
+    attempts: await attemptsOf(ledger),
   });
   events.onPlan?.(run);
   events.onStep?.('starting participants');
@@ -132,8 +132,9 @@ export async function runTask({
 }
 
 /** The highest attempt the ledger has charged: an interrupted one is never repeated under its number. */
-function attemptsOf(ledger: Ledger | undefined): number {
-  return Math.max(0, ...(ledger?.entries().map(({ attempt }) => attempt ?? 0) ?? []));
+async function attemptsOf(ledger: Ledger | undefined): Promise<number> {
+  const report = await ledger?.verify();
+  return Math.max(0, ...(report?.charges.map(({ attempt }) => attempt ?? 0) ?? []));
 }
 
 function partition(task: TaskFile, mode: RunMode, train: Dataset): readonly Uint32Array[] {

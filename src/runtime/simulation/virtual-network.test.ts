@@ -16,7 +16,9 @@ describe('the virtual network', () => {
           });
         }
         await network.run(() => false);
-        const sorted = delays.map((delay, order) => [delay, order] as [number, number]).toSorted(([a, i], [b, j]) => a - b || i - j);
+        const sorted = delays
+          .map((delay, order) => [delay, order] as [number, number])
+          .toSorted(([a, i], [b, j]) => a - b || i - j);
         expect(seen).toEqual(sorted);
       }),
     );

@@ -8,8 +8,7 @@
 
 import { existsSync, readFileSync, truncateSync } from 'node:fs';
 
-import type { LedgerStore } from '../../privacy/accounting/index.ts';
-import { StorageError } from './errors.ts';
+import { type LedgerStore, ledgerConflict } from '../../privacy/accounting/index.ts';
 import { appendSynced } from './files.ts';
 
 /** Opens the ledger file at `path`; it need not exist yet. */
@@ -40,9 +39,7 @@ export function createLedgerFile(path: string): LedgerStore {
     read: () => Promise.resolve(readLines().records),
     append: (record, { expectedLength }) => {
       const length = open();
-      if (length !== expectedLength) {
-        throw new StorageError('storage/exists', `${path} has ${length} records, expected ${expectedLength}`);
-      }
+      if (length !== expectedLength) return Promise.reject(ledgerConflict(expectedLength, length));
       if (record.includes(10)) throw new RangeError('"record" must not contain a line feed');
       const line = new Uint8Array(record.length + 1);
       line.set(record);

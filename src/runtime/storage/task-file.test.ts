@@ -29,7 +29,10 @@ describe('a task file', () => {
   });
 
   it('takes values of the command line, and refuses them by the same rules', () => {
-    const task = parseTaskFile(digits, { path: 'task.yaml', overrides: { 'training.rounds': 3, 'simulation.seed': 'x' } });
+    const task = parseTaskFile(digits, {
+      path: 'task.yaml',
+      overrides: { 'training.rounds': 3, 'simulation.seed': 'x' },
+    });
     expect([task.training.rounds, task.simulation.seed]).toEqual([3, 'x']);
     expect(problemsOf(digits, { 'training.rounds': 0 })[0]?.key).toBe('training.rounds');
   });
@@ -59,7 +62,10 @@ describe('a task file', () => {
   });
 
   it('whose combination gives no guarantee does not parse', () => {
-    const clear = digits.replace('aggregation: { kind: secagg, threshold: 15, stageTimeoutMs: 10000 }', 'aggregation: { kind: clear }');
+    const clear = digits.replace(
+      'aggregation: { kind: secagg, threshold: 15, stageTimeoutMs: 10000 }',
+      'aggregation: { kind: clear }',
+    );
     expect(problemsOf(clear).some(({ key }) => key.startsWith('privacy.aggregation'))).toBe(true);
     const weak = problemsOf(digits.replace('threshold: 15', 'threshold: 10'));
     expect(weak[0]).toMatchObject({ key: 'privacy.aggregation.threshold', line: lineOf(digits, 'aggregation:') });

@@ -43,21 +43,21 @@ const simulationSchema = z.strictObject({
 /** The whole file. */
 export const taskFileSchema = z
   .strictObject({
-  task: z.string().min(1).max(80),
-  participants: z.int().min(2, 'must be ≥ 2: a sum of one contribution hides nothing').max(10_000),
-  data: dataSchema.refine((data) => (data.folder === undefined) !== (data.package === undefined), {
-    error: 'must name either folder or package',
-  }),
-  partition: partitionSchema,
-  model: modelSchema,
-  training: roundsSchema.extend({
-    optimizer: optimizerSchema,
-    /** Test accuracy is computed after every so many rounds, and at the end. */
-    evaluateEvery: z.int().positive().default(10),
-  }),
-  privacy: privacySchema,
-  simulation: simulationSchema.prefault({}),
-})
+    task: z.string().min(1).max(80),
+    participants: z.int().min(2, 'must be ≥ 2: a sum of one contribution hides nothing').max(10_000),
+    data: dataSchema.refine((data) => (data.folder === undefined) !== (data.package === undefined), {
+      error: 'must name either folder or package',
+    }),
+    partition: partitionSchema,
+    model: modelSchema,
+    training: roundsSchema.extend({
+      optimizer: optimizerSchema,
+      /** Test accuracy is computed after every so many rounds, and at the end. */
+      evaluateEvery: z.int().positive().default(10),
+    }),
+    privacy: privacySchema,
+    simulation: simulationSchema.prefault({}),
+  })
   .superRefine(({ participants, privacy }, context) => {
     const { aggregation } = privacy;
     if (aggregation.kind !== 'secagg') return;
@@ -156,11 +156,7 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
     const got = document.getIn(issue.path as unknown[]);
     return [{ line, key, rule: `must be of type ${issue.expected}, got ${describe(got)}`, next: 'change the value' }];
   }
-  if (
-    issue.code === 'invalid_union' &&
-    issue.note === 'No matching discriminator' &&
-    issue.message === 'Invalid input'
-  ) {
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
     return [{ line, key, rule: 'has no such choice', next: `see docs/task-file.md, "${key}"` }];
   }
   const value = document.getIn(issue.path as unknown[]);

@@ -11,12 +11,11 @@ import {
   createOptimizer,
   decodeSafetensors,
   encodeSafetensors,
-  type FileTensor,
-  float32Tensor,
   initializeParameters,
   type Optimizer,
   type OptimizerConfig,
   type Plan,
+  type SafetensorsTensor,
   tensorToFloat32,
 } from '../../learning/models/index.ts';
 import { StorageError } from '../storage/index.ts';
@@ -68,11 +67,11 @@ export function createModelState({
     parameters.set(tensorToFloat32(stored));
     const slots: Record<string, Float64Array> = {};
     for (const [name, tensor] of tensors) {
-      if (name.startsWith(SLOT)) slots[name.slice(SLOT.length)] = toFloat64(tensor);
+      if (name.startsWith(SLOT)) slots[name.slice(SLOT.length)] = float64Of(tensor);
     }
-    optimizer.load({ kind: config.kind, steps: Number(metadata.get('steps')), slots });
-    round = Number(metadata.get('round'));
-    attempts = Math.max(attempts, Number(metadata.get('attempts')));
+    optimizer.load({ kind: config.kind, steps: Number(metadata.steps), slots });
+    round = Number(metadata.round);
+    attempts = Math.max(attempts, Number(metadata.attempts));
   }
   const gradient = new Float64Array(plan.dimension);
   return {
@@ -95,15 +94,19 @@ export function createModelState({
     },
     checkpoint() {
       const { steps, slots } = optimizer.state();
-      const tensors = new Map<string, FileTensor>([['parameters', float32Tensor(parameters, [parameters.length])]]);
-      for (const [name, values] of Object.entries(slots)) tensors.set(`${SLOT}${name}`, fromFloat64(values));
+      const tensors = new Map<string, SafetensorsTensor>([
+        ['parameters', { shape: [parameters.length], data: parameters.slice() }],
+      ]);
+      for (const [name, values] of Object.entries(slots)) {
+        tensors.set(`${SLOT}${name}`, { shape: [values.length], data: values.slice() });
+      }
       return encodeSafetensors(tensors, { round: `${round}`, attempts: `${attempts}`, steps: `${steps}` });
     },
     export(metadata) {
-      const tensors = new Map<string, FileTensor>();
+      const tensors = new Map<string, SafetensorsTensor>();
       for (const { name, shape, offset } of layers.parameters) {
         const length = shape.reduce((product, extent) => product * extent, 1);
-        tensors.set(name, float32Tensor(parameters.subarray(offset, offset + length), shape));
+        tensors.set(name, { shape, data: parameters.slice(offset, offset + length) });
       }
       return encodeSafetensors(tensors, metadata);
     },
@@ -112,15 +115,7 @@ export function createModelState({
 
 const SLOT = 'optimizer.';
 
-function fromFloat64(values: Float64Array): FileTensor {
-  const bytes = new Uint8Array(values.length * 8);
-  const view = new DataView(bytes.buffer);
-  for (const [i, value] of values.entries()) view.setFloat64(8 * i, value, true);
-  return { type: 'F64', shape: [values.length], bytes };
-}
-
-function toFloat64({ type, shape, bytes }: FileTensor): Float64Array {
-  if (type !== 'F64') throw new StorageError('storage/not-a-run', `the checkpoint has optimizer state of type ${type}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float64Array.from({ length: shape[0] ?? 0 }, (_, i) => view.getFloat64(8 * i, true));
+function float64Of({ type, data }: Required<SafetensorsTensor>): Float64Array {
+  if (data instanceof Float64Array) return data;
+  throw new StorageError('storage/not-a-run', `the checkpoint has optimizer state of type ${type}`);
 }

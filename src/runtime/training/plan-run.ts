@@ -24,7 +24,9 @@ export interface RunPlan {
  * @throws when the model does not fit the data's shape or no parameters satisfy the task.
  */
 export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShape'>): RunPlan {
-  const layers = compilePlan(model(task.model.layers, { input: inputShape, loss: task.model.loss }));
+  const layers = compilePlan(
+    model(task.model.layers, { input: task.model.input ?? inputShape, loss: task.model.loss }),
+  );
   const { optimizer: _optimizer, evaluateEvery: _evaluateEvery, ...rounds } = task.training;
   const plan = planTask(
     { name: task.task, participants: task.participants, privacy: task.privacy, rounds },
