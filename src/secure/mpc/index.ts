@@ -1,0 +1,15 @@
+export {
+  countTraffic,
+  createLocalNetwork,
+  createMailbox,
+  type Mailbox,
+  type PartyChannel,
+  runEndpoints,
+  type Traffic,
+} from './channel.ts';
+export { type Contribution, type SumOf, type Table } from './contribution.ts';
+export { MpcError, type MpcErrorCode } from './errors.ts';
+export { sealChannel, type SealedChannelOptions } from './sealed-channel.ts';
+export { joinSecureSum, secureSum, type SecureSumOptions, type SecureSumResult } from './secure-sum.ts';
+export { type Plain, Shared } from './shared.ts';
+export { type SumNoise } from './sum-noise.ts';
