@@ -13,11 +13,12 @@
  * @module
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StorageError } from './errors.ts';
 import { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
+import { takeLock } from './lock.ts';
 
 /** A run folder that this process holds. */
 export interface RunFolder {
@@ -67,7 +68,7 @@ export function openRunFolder(path: string): RunFolder {
 }
 
 function hold(path: string): RunFolder {
-  lock(path);
+  const release = takeLock(join(path, LOCK), path);
   const file = (name: string): string => join(path, name);
   return {
     path,
@@ -81,35 +82,6 @@ function hold(path: string): RunFolder {
       const complete = readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
       return complete.map((line) => JSON.parse(line) as Record<string, unknown>);
     },
-    close: () => rmSync(file(LOCK), { force: true }),
+    close: release,
   };
-}
-
-/** Takes the folder for this process; a lock left by a process that is gone is taken over. */
-function lock(path: string): void {
-  const at = join(path, LOCK);
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    try {
-      const file = openSync(at, 'wx');
-      writeSync(file, String(process.pid));
-      closeSync(file);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = Number(readFileSync(at, 'utf8'));
-      if (Number.isInteger(holder) && holder > 0 && isAlive(holder) && holder !== process.pid) {
-        throw new StorageError('storage/exists', `${path} is in use by process ${holder}: wait for it or stop it`);
-      }
-      rmSync(at, { force: true });
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,0 +1,3 @@
+export { createLedgerTable } from './ledger-table.ts';
+export { type Database, type DatabaseLocation, openDatabase, type OpenDatabase } from './open.ts';
+export type { Tables } from './schema.ts';

@@ -1,0 +1,97 @@
+/**
+ * Opens the coordinator's database: PostgreSQL in a folder (PGlite) by default, a PostgreSQL server by its address.
+ * Both speak the same dialect, so there is one code path and one set of migrations.
+ *
+ * @module
+ */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
+
+import { StorageError } from '../errors.ts';
+import { takeLock } from '../lock.ts';
+import { migrations, type Tables } from './schema.ts';
+
+/** An open database. */
+export type Database = Kysely<Tables>;
+
+/** Where the database is. */
+export type DatabaseLocation =
+  | { readonly kind: 'folder'; readonly path: string }
+  /** Forgets everything when closed. */
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'server'; readonly url: string };
+
+/** A database that this process holds. */
+export interface OpenDatabase {
+  readonly db: Database;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a database and brings it to the newest schema.
+ * @throws {@link StorageError} `storage/exists` when another process holds the folder, `storage/unreadable` when the
+ * database cannot be reached or migrated.
+ */
+export async function openDatabase(location: DatabaseLocation): Promise<OpenDatabase> {
+  const { dialect, release } = await dialectOf(location);
+  const db: Database = new Kysely<Tables>({ dialect });
+  const close = async (): Promise<void> => {
+    await db.destroy();
+    release();
+  };
+  try {
+    const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve({ ...migrations }) } });
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+  } catch (cause) {
+    await close().catch(() => {});
+    throw new StorageError('storage/unreadable', `the database ${nameOf(location)} cannot be opened`, { cause });
+  }
+  return { db, close };
+}
+
+function nameOf(location: DatabaseLocation): string {
+  switch (location.kind) {
+    case 'folder':
+      return `in ${location.path}`;
+    case 'memory':
+      return 'in memory';
+    case 'server':
+      // Never the whole address: it may hold a password.
+      return `at ${URL.canParse(location.url) ? new URL(location.url).host : 'the given address'}`;
+  }
+}
+
+async function dialectOf(
+  location: DatabaseLocation,
+): Promise<{ dialect: PGliteDialect | PostgresDialect; release: () => void }> {
+  if (location.kind === 'server') {
+    const { Pool, types } = (await import('pg')).default;
+    const pool = new Pool({
+      connectionString: location.url,
+      max: 8,
+      types: { getTypeParser: (id, format) => (id === 20 ? Number : types.getTypeParser(id, format)) as never },
+    });
+    // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+    pool.on('error', () => {});
+    return { dialect: new PostgresDialect({ pool }), release: () => {} };
+  }
+  const { PGlite } = await import('@electric-sql/pglite');
+  if (location.kind === 'memory') {
+    return { dialect: new PGliteDialect({ pglite: await PGlite.create() }), release: () => {} };
+  }
+  mkdirSync(location.path, { recursive: true });
+  // Two processes on one PGlite folder destroy it, and PGlite itself takes no lock.
+  const release = takeLock(join(location.path, 'lock'), location.path);
+  try {
+    const pglite = await PGlite.create(join(location.path, 'database'));
+    return { dialect: new PGliteDialect({ pglite }), release };
+  } catch (cause) {
+    release();
+    throw new StorageError('storage/unreadable', `the database in ${location.path} cannot be opened`, { cause });
+  }
+}
