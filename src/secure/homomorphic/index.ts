@@ -1,0 +1,55 @@
+export { HomomorphicError, type HomomorphicErrorCode } from './errors.ts';
+export {
+  addCiphertexts,
+  addPlainResidue,
+  centre,
+  createObfuscator,
+  decryptResidue,
+  encryptResidue,
+  multiplyPlainResidue,
+  type Obfuscator,
+  rerandomize,
+} from './paillier/cipher.ts';
+export {
+  createPaillier,
+  type PaillierContext,
+  type PaillierOptions,
+  type PaillierTypes,
+  type PaillierVector,
+} from './paillier/context.ts';
+export {
+  createPaillierPublicKey,
+  createPaillierSecretKey,
+  decodePaillierPublicKey,
+  decodePaillierSecretKey,
+  encodePaillierPublicKey,
+  encodePaillierSecretKey,
+  generatePaillierKeys,
+  type PaillierKeyBits,
+  type PaillierPublicKey,
+  type PaillierSecretKey,
+} from './paillier/keys.ts';
+export {
+  createPaillierJobRunner,
+  createPaillierPool,
+  type PaillierJob,
+  type PaillierPool,
+  type PaillierWorker,
+} from './paillier/pool.ts';
+export {
+  dealPaillierKey,
+  decryptPartially,
+  joinPartialDecryptions,
+  type PaillierKeyShare,
+  type PartialDecryption,
+} from './paillier/threshold.ts';
+export type {
+  AdditiveContext,
+  EncryptedVector,
+  KeyPair,
+  PlainArithmetic,
+  SchemeName,
+  SchemeTypes,
+  ThresholdKeys,
+  WorkOptions,
+} from './scheme.ts';
