@@ -82,20 +82,212 @@ export interface LossKernels {
 /** Squared norms in float64. */
 export interface NormKernels {
   sumSquares(x: number, count: number): number;
-  /** Adds `scale`·‖δ‖²‖a‖² and `scale`·‖δ‖² of every row to float64 numbers; `bias` 0 leaves the second out. */
+  /** Adds ‖δ‖²‖a‖² and ‖δ‖² of every row to float64 numbers; `bias` 0 leaves the second out. */
   denseGhostNorms(
     a: number,
     aWidth: number,
     d: number,
     dWidth: number,
     rows: number,
-    scale: number,
     weights: number,
     bias: number,
   ): void;
 }
 
-export interface LinearKernels extends MatrixKernels, ElementKernels, LossKernels, NormKernels {}
+/** Channel-last images: patches as rows, pooling. Kernel, stride, padding and output come as height and width. */
+export interface ImageKernels {
+  /** Writes the patch under every output place as a row of kh·kw·width floats, from channel `first` on. */
+  imageToRows(
+    x: number,
+    height: number,
+    breadth: number,
+    channels: number,
+    first: number,
+    width: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    ph: number,
+    pw: number,
+    oh: number,
+    ow: number,
+    out: number,
+  ): void;
+  /** Adds rows of patches back to the image `x`. */
+  rowsToImage(
+    rows: number,
+    height: number,
+    breadth: number,
+    channels: number,
+    first: number,
+    width: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    ph: number,
+    pw: number,
+    oh: number,
+    ow: number,
+    x: number,
+  ): void;
+  maxPoolForward(
+    x: number,
+    breadth: number,
+    channels: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    oh: number,
+    ow: number,
+    y: number,
+    chosen: number,
+  ): void;
+  maxPoolBackward(
+    dy: number,
+    chosen: number,
+    breadth: number,
+    channels: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    oh: number,
+    ow: number,
+    dx: number,
+  ): void;
+  averagePoolForward(
+    x: number,
+    breadth: number,
+    channels: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    oh: number,
+    ow: number,
+    y: number,
+  ): void;
+  averagePoolBackward(
+    dy: number,
+    breadth: number,
+    channels: number,
+    kh: number,
+    kw: number,
+    sh: number,
+    sw: number,
+    oh: number,
+    ow: number,
+    dx: number,
+  ): void;
+}
+
+/** Moves of one image. */
+export interface AugmentationKernels {
+  /** Copies an image moved down and right, zeros coming in, mirrored left to right if `flip`. */
+  shiftImage(
+    x: number,
+    height: number,
+    breadth: number,
+    channels: number,
+    dy: number,
+    dx: number,
+    flip: boolean,
+    out: number,
+  ): void;
+}
+
+/** Normalisation of one example in groups of channels; `stats` holds two floats a group. */
+export interface NormalizationKernels {
+  normForward(
+    x: number,
+    places: number,
+    channels: number,
+    groups: number,
+    weight: number,
+    bias: number,
+    epsilon: number,
+    stats: number,
+    y: number,
+  ): void;
+  normBackward(
+    x: number,
+    dy: number,
+    places: number,
+    channels: number,
+    groups: number,
+    weight: number,
+    stats: number,
+    dx: number,
+  ): void;
+  normGradient(
+    x: number,
+    dy: number,
+    places: number,
+    channels: number,
+    groups: number,
+    stats: number,
+    weightGradient: number,
+    biasGradient: number,
+  ): void;
+}
+
+/** Bags of tokens with sparse gradients; `counts` is a word of zeros for each entry of the vocabulary. */
+export interface BagKernels {
+  bagForward(
+    tokens: number,
+    length: number,
+    table: number,
+    vocabulary: number,
+    dimension: number,
+    mean: boolean,
+    y: number,
+  ): void;
+  bagSquares(tokens: number, length: number, vocabulary: number, mean: boolean, counts: number): number;
+  bagAccumulate(
+    tokens: number,
+    length: number,
+    d: number,
+    dimension: number,
+    vocabulary: number,
+    mean: boolean,
+    factor: number,
+    counts: number,
+    sums: number,
+    magic: number,
+  ): void;
+  bagGradient(
+    tokens: number,
+    length: number,
+    d: number,
+    dimension: number,
+    vocabulary: number,
+    mean: boolean,
+    gradient: number,
+  ): void;
+}
+
+/** Threefry-2x32-20 [SMDS11]: words as a function of key and counter. Nothing private rests on them. */
+export interface CoinKernels {
+  /** The two words of a counter as a 64-bit integer (signed, as WebAssembly hands it out). */
+  coins(k0: number, k1: number, c0: number, c1: number): bigint;
+  /** Zeroes each number with probability `threshold` / 2^32 and scales the others, in place. */
+  dropInPlace(x: number, count: number, threshold: number, scale: number, k0: number, k1: number, stream: number): void;
+}
+
+export interface LinearKernels
+  extends
+    MatrixKernels,
+    ElementKernels,
+    LossKernels,
+    NormKernels,
+    ImageKernels,
+    AugmentationKernels,
+    NormalizationKernels,
+    BagKernels,
+    CoinKernels {}
 
 /** Creates an instance of the engine's kernels with a memory of its own. */
 export function createLinearKernels(): KernelInstance<LinearKernels> {

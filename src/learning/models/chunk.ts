@@ -1,220 +1,162 @@
 /**
- * Runs one chunk of rows through a plan: inputs into memory, forward, losses, backward with norms, clip factors, and the
- * sum of what is left, block by block.
+ * Runs chunks of rows through a plan: inputs into memory, forward, losses, backward with norms, clip factors, and the sum
+ * of what is left, block by block.
  *
  * @module
  */
 
-import { assertNever } from '../../foundations/numerics/index.ts';
-import type { Dataset } from '../data/index.ts';
+import { movesViews, spreadViews, type Augmentation } from './augmentation.ts';
 import type { Block } from './blocks.ts';
-import { clipNormsOf, computeClipFactor, type Clipping } from './clipping.ts';
-import type { BlockedSample, ClippedSum } from './engine.ts';
+import { ACTIVATION_LIMIT, clipNormsOf, computeClipFactor, type Clipping } from './clipping.ts';
+import { gatherInputs, gatherLabels, setCoins, type Sample } from './gather.ts';
+import type { Rows } from './layers/layer.ts';
 import type { Plan } from './plan.ts';
+import { computeLosses } from './scoring.ts';
 import type { BoundStep, TrainedTensor, Workshop } from './sites.ts';
 
 /** How the gradients of one call are clipped and added. */
-export interface ChunkOptions {
+export interface SumOptions {
   readonly clipping: Clipping;
+  /** See `gridMagic`. */
   readonly magic: number;
-  readonly stepSeed: bigint | undefined;
+  readonly stepSeed: bigint;
 }
 
-export interface ChunkRunner {
-  gather(rows: { dataset: Dataset; rows: Uint32Array; identities: Uint32Array }): void;
-  forward(count: number): void;
-  computeLosses(count: number, options: { gradient: boolean }): void;
-  score(count: number): { loss: number; correct: number };
-  begin(options: ChunkOptions): void;
-  /** Adds the clipped gradients of some blocks; fills `norms` with whole gradient norms when given. */
-  addGradients(sample: BlockedSample, blocks: readonly Block[], norms?: Float64Array): number;
-  end(): ClippedSum;
+/** Adds up clipped gradients in an engine's memory. */
+export interface GradientSummer {
+  /** Sets the sum to zero. @throws {RangeError} when there are more or fewer clip norms than groups. */
+  begin(options: SumOptions): void;
+  /** Adds the blocks' clipped gradients; fills `norms`, if given, with the norm of each example's whole gradient. */
+  add(sample: Sample, blocks: readonly Block[], norms?: Float64Array): void;
+  /** The sum so far, and the examples whose gradient was not finite. */
+  end(): { sum: Float64Array; nonFinite: number };
 }
 
-export function createChunkRunner(plan: Plan, shop: Workshop): ChunkRunner {
+/** Walks rows forward: the steps that want one example at a time first, then the rest for all rows. */
+export function walkForward({ steps, exampleSteps }: Workshop, count: number): void {
+  const first = steps.slice(0, exampleSteps);
+  for (let row = 0; row < count && first.length > 0; row += 1) {
+    for (const { layer, site } of first) layer.forward(site, { from: row, count: 1 });
+  }
+  for (const { layer, site } of steps.slice(exampleSteps)) layer.forward(site, { from: 0, count });
+}
+
+/** Creates the summer of a workshop. With more than one view, rows hold the views of one example at a time. */
+export function createGradientSummer(
+  plan: Plan,
+  shop: Workshop,
+  augmentation: Augmentation = { views: 1 },
+): GradientSummer {
   const { kernels, memory, steps, state, capacity } = shop;
-  const exampleSteps = plan.exampleSteps;
-  const prefix = steps.slice(0, exampleSteps);
-  const suffix = steps.slice(exampleSteps);
+  const { views } = augmentation;
+  const upward = steps.filter(({ backward }) => backward).toReversed();
+  const isFirst = (bound: BoundStep): boolean => steps.indexOf(bound) < shop.exampleSteps;
+  const first = upward.filter(isFirst);
+  const rest = upward.filter((bound) => !isFirst(bound));
   const byExample = steps.filter(({ gradients }) => gradients === 'example');
   const ghosts = steps.filter(({ gradients }) => gradients === 'ghost');
-  let options: ChunkOptions = { clipping: { kind: 'flat', clipNorm: 1 }, magic: 0, stepSeed: undefined };
+  let options: SumOptions = { clipping: { kind: 'flat', clipNorm: 1 }, magic: 0, stepSeed: 0n };
   let clipNorms: readonly number[] = [1];
+  let stability: number | undefined;
+  let clipped = true;
   let nonFinite = 0;
+  /** Whether inputs must be looked at: unclipped sums have no norms that would show a number that is not finite. */
+  let checksInputs = false;
 
   function groupOf({ index, layerIndex }: TrainedTensor): number {
     if (options.clipping.kind === 'perTensor') return index;
     return options.clipping.kind === 'perLayer' ? layerIndex : 0;
   }
-  const normAt = (tensor: TrainedTensor, row: number): number => shop.norms + 8 * (groupOf(tensor) * capacity + row);
-  const factorAt = (tensor: TrainedTensor, row: number): number =>
-    shop.factors + 4 * (groupOf(tensor) * capacity + row);
+  const normAt = (tensor: TrainedTensor, example: number): number =>
+    shop.norms + 8 * (groupOf(tensor) * capacity + example);
+  const factorAt = (tensor: TrainedTensor, example: number): number =>
+    shop.factors + 4 * (groupOf(tensor) * capacity + example);
 
-  const runner: ChunkRunner = {
-    gather({ dataset, rows, identities }) {
-      gatherInputs(plan, shop, { dataset, rows });
-      gatherLabels(plan, shop, { dataset, rows });
-      for (let i = 0; i < rows.length; i += 1) state.coins[2 * i] = identities[i] as number;
-    },
-    forward(count) {
-      if (prefix.length > 0) {
-        for (let row = 0; row < count; row += 1) {
-          for (const { layer, site } of prefix) layer.forward(site, { from: row, count: 1 });
-        }
-      }
-      for (const { layer, site } of suffix) layer.forward(site, { from: 0, count });
-    },
-    computeLosses(count, { gradient }) {
-      const target = gradient ? shop.logitGradient : 0;
-      const { loss, outputWidth } = plan;
-      const { logits, labels, losses } = shop;
-      switch (loss) {
-        case 'softmaxCrossEntropy':
-          kernels.softmaxCrossEntropy(logits, labels, target, losses, count, outputWidth);
-          return;
-        case 'binaryCrossEntropy':
-          kernels.binaryCrossEntropy(logits, labels, target, losses, count, outputWidth);
-          return;
-        case 'squaredError':
-          kernels.squaredError(logits, labels, target, losses, count, outputWidth);
-          return;
-        default:
-          if (loss.kind !== 'huber') assertNever(loss.kind, 'loss');
-          kernels.huber(logits, labels, target, losses, count, outputWidth, loss.threshold);
-      }
-    },
-    score: (count) => scoreRows(plan, shop, count),
-    begin(next) {
-      options = next;
-      clipNorms = clipNormsOf(next.clipping);
-      const groups =
-        next.clipping.kind === 'perTensor'
-          ? plan.parameters.length
-          : next.clipping.kind === 'perLayer'
-            ? plan.trainedLayers.length
-            : 1;
-      if (clipNorms.length !== groups) {
-        throw new RangeError(`"clipNorms" must hold ${groups} numbers for this model, got ${clipNorms.length}`);
-      }
-      nonFinite = 0;
-      memory.f64.fill(0, shop.sums / 8, shop.sums / 8 + plan.parameterCount);
-    },
-    addGradients(sample, blocks, norms) {
-      const from = (blocks[0] as Block).from;
-      const count = blocks.reduce((total, block) => total + block.count, 0);
-      const part = {
-        dataset: sample.dataset,
-        rows: sample.rows.subarray(from, from + count),
-        identities: sample.identities.subarray(from, from + count),
-      };
-      state.training = true;
-      runner.gather(part);
-      runner.forward(count);
-      runner.computeLosses(count, { gradient: true });
-      state.training = false;
-      memory.f64.fill(0, shop.norms / 8, shop.norms / 8 + clipNorms.length * capacity);
-      backwardSuffix(count);
-      for (const block of blocks) {
-        const start = block.from - from;
-        for (let row = start; row < start + block.count; row += 1) finishExample(row, norms);
-        flushBlock({ from: start, count: block.count });
-      }
-      return count;
-    },
-    end() {
-      return { sum: memory.f64.slice(shop.sums / 8, shop.sums / 8 + plan.parameterCount), nonFinite };
-    },
-  };
+  function gather(sample: Sample): void {
+    checksInputs = !clipped && sample.dataset.inputs instanceof Float32Array;
+    gatherInputs(plan, shop, sample);
+    gatherLabels(plan, shop, sample, views);
+    setCoins(shop, { identities: sample.identities, stepSeed: options.stepSeed, views });
+  }
 
-  const clipped = (): boolean => clipNorms.length > 1 || clipNorms[0] !== Infinity;
-
-  function addExampleNorms({ trained }: BoundStep, row: number): void {
+  /** Writes one example's gradient to the scratch of its tensors and, unless the factor is known, adds its norm. */
+  function formGradient({ layer, site, trained }: BoundStep, example: number, { norm }: { norm: boolean }): void {
+    const rows: Rows = views > 1 ? { from: 0, count: views } : { from: example, count: 1 };
+    layer.exampleGradient?.(
+      site,
+      rows,
+      trained.map(({ scratch }) => scratch),
+    );
+    if (!norm || !clipped) return;
     for (const tensor of trained) {
-      const at = normAt(tensor, row) / 8;
+      const at = normAt(tensor, example) / 8;
       memory.f64[at] = (memory.f64[at] as number) + kernels.sumSquares(tensor.scratch, tensor.tensor.size);
     }
   }
 
-  function exampleGradient({ layer, site, trained }: BoundStep, row: number): void {
-    layer.exampleGradient?.(
-      site,
-      { from: row, count: 1 },
-      trained.map(({ scratch }) => scratch),
-    );
-  }
-
-  /** Phase B, backward: gradients by activations and norms, for all rows. */
-  function backwardSuffix(count: number): void {
-    for (const bound of suffix.toReversed()) {
+  /** Phase B, backward: gradients by activations and norms, for all rows at once. */
+  function walkBack(count: number): void {
+    for (const bound of rest) {
       const { layer, site, gradients, trained } = bound;
-      if (!bound.backward) break;
-      if (clipped()) {
-        if (gradients === 'ghost') {
-          layer.ghostNorm?.(
-            site,
-            { from: 0, count },
-            trained.map((tensor) => normAt(tensor, 0)),
-          );
-        } else if (gradients === 'example') {
-          for (let row = 0; row < count; row += 1) {
-            exampleGradient(bound, row);
-            addExampleNorms(bound, row);
-          }
-        }
+      if (gradients === 'ghost' && clipped) {
+        layer.ghostNorm?.(
+          site,
+          { from: 0, count },
+          trained.map((tensor) => normAt(tensor, 0)),
+        );
+      } else if (gradients === 'example' && clipped) {
+        for (let row = 0; row < count; row += 1) formGradient(bound, row, { norm: true });
       }
       if (site.needsInputGradient) layer.backward(site, { from: 0, count });
     }
   }
 
   /** Phase C for one example: back through the first steps, then its clip factors, then its gradients into the block. */
-  function finishExample(row: number, norms: Float64Array | undefined): void {
-    for (const bound of prefix.toReversed()) {
-      if (!bound.backward) break;
-      if (bound.gradients === 'example') {
-        exampleGradient(bound, row);
-        if (clipped()) addExampleNorms(bound, row);
-      }
-      if (bound.site.needsInputGradient) bound.layer.backward(bound.site, { from: row, count: 1 });
+  function finishExample(example: number): boolean {
+    const rows: Rows = views > 1 ? { from: 0, count: views } : { from: example, count: 1 };
+    for (const bound of first) {
+      if (bound.gradients === 'example') formGradient(bound, example, { norm: true });
+      if (bound.site.needsInputGradient) bound.layer.backward(bound.site, rows);
     }
-    const good = setFactors(row, norms);
-    if (!good) {
-      nonFinite += 1;
+    if (!setFactors(example, rows)) {
       for (const { site } of ghosts) {
-        memory.f32.fill(0, site.x(row) / 4, site.x(row) / 4 + site.inputWidth);
-        memory.f32.fill(0, site.dy(row) / 4, site.dy(row) / 4 + site.outputWidth);
+        memory.f32.fill(0, site.x(example) / 4, site.x(example) / 4 + site.inputWidth);
+        memory.f32.fill(0, site.dy(example) / 4, site.dy(example) / 4 + site.outputWidth);
       }
-      return;
+      return false;
     }
     for (const bound of byExample) {
-      if (suffix.includes(bound)) exampleGradient(bound, row);
+      // The scratch of a step in the batch part holds another row's gradient by now.
+      if (!isFirst(bound)) formGradient(bound, example, { norm: false });
       for (const tensor of bound.trained) {
-        const factor = memory.f32[factorAt(tensor, row) / 4] as number;
+        const factor = memory.f32[factorAt(tensor, example) / 4] as number;
         kernels.axpy(factor, tensor.scratch, tensor.blockSum, tensor.tensor.size);
       }
     }
+    return true;
   }
 
-  /** Sets the clip factor of every group; false (and zeros) when the example's gradient is not finite. */
-  function setFactors(row: number, norms: Float64Array | undefined): boolean {
-    let good = Number.isFinite(memory.f64[shop.losses / 8 + row]);
-    let whole = 0;
-    const stability = options.clipping.kind === 'automatic' ? options.clipping.stability : undefined;
+  /** Sets the clip factor of every group; false, and zeros, when the example's gradient is not finite. */
+  function setFactors(example: number, { from, count }: Rows): boolean {
+    const losses = memory.f64.subarray(shop.losses / 8 + from, shop.losses / 8 + from + count);
+    let good = losses.every(Number.isFinite);
+    if (checksInputs) {
+      const squares = kernels.sumSquares(shop.input + 4 * plan.inputWidth * from, count * plan.inputWidth);
+      good &&= squares <= ACTIVATION_LIMIT;
+    }
     for (const [group, clipNorm] of clipNorms.entries()) {
-      const squared = memory.f64[shop.norms / 8 + group * capacity + row] as number;
-      whole += squared;
+      const squared = memory.f64[shop.norms / 8 + group * capacity + example] as number;
       good &&= Number.isFinite(squared);
-      memory.f32[shop.factors / 4 + group * capacity + row] = computeClipFactor(squared, clipNorm, stability);
+      memory.f32[shop.factors / 4 + group * capacity + example] = computeClipFactor(squared, clipNorm, stability);
     }
-    if (norms !== undefined) norms[row] = Math.sqrt(whole);
-    if (!good) {
-      for (let group = 0; group < clipNorms.length; group += 1) {
-        memory.f32[shop.factors / 4 + group * capacity + row] = 0;
-      }
+    if (good) return true;
+    for (let group = 0; group < clipNorms.length; group += 1) {
+      memory.f32[shop.factors / 4 + group * capacity + example] = 0;
     }
-    return good;
+    return false;
   }
 
-  function flushBlock(rows: Block): void {
+  function finishBlock(rows: Rows): void {
     for (const { trained } of byExample) {
       for (const { blockSum, sums, tensor } of trained) {
         kernels.flushGrid(blockSum, sums, tensor.size, options.magic);
@@ -229,73 +171,101 @@ export function createChunkRunner(plan: Plan, shop: Workshop): ChunkRunner {
     }
   }
 
-  return runner;
-}
+  function clearNorms(): void {
+    memory.f64.fill(0, shop.norms / 8, shop.norms / 8 + clipNorms.length * capacity);
+  }
 
-function gatherInputs(
-  { inputWidth }: Plan,
-  { kernels, memory, staging, input }: Workshop,
-  { dataset, rows }: { dataset: Dataset; rows: Uint32Array },
-): void {
-  const { inputs, inputScale, inputOffset } = dataset;
-  const scale = Math.fround(inputScale);
-  const offset = Math.fround(inputOffset);
-  const count = rows.length * inputWidth;
-  if (inputs instanceof Float32Array) {
-    for (const [i, row] of rows.entries()) {
-      memory.f32.set(inputs.subarray(row * inputWidth, (row + 1) * inputWidth), input / 4 + i * inputWidth);
+  const wholeNorm = (example: number): number => {
+    let squared = 0;
+    for (let group = 0; group < clipNorms.length; group += 1) {
+      squared += memory.f64[shop.norms / 8 + group * capacity + example] as number;
     }
-    if (scale !== 1 || offset !== 0) kernels.affine(input, count, scale, offset);
-    return;
-  }
-  const size = inputs.BYTES_PER_ELEMENT;
-  const bytes = new Uint8Array(inputs.buffer, inputs.byteOffset, inputs.byteLength);
-  for (const [i, row] of rows.entries()) {
-    const from = row * inputWidth * size;
-    memory.u8.set(bytes.subarray(from, from + inputWidth * size), staging + i * inputWidth * size);
-  }
-  if (size === 1) kernels.bytesToFloats(staging, input, count, scale, offset);
-  else kernels.wordsToFloats(staging, input, count, scale, offset);
-}
+    return Math.sqrt(squared);
+  };
 
-function gatherLabels(
-  { loss }: Plan,
-  { memory, labels: target }: Workshop,
-  { dataset, rows }: { dataset: Dataset; rows: Uint32Array },
-): void {
-  const { labels, labelWidth } = dataset;
-  if (loss === 'softmaxCrossEntropy') {
-    for (const [i, row] of rows.entries()) memory.i32[target / 4 + i] = labels[row * labelWidth] as number;
-    return;
-  }
-  for (const [i, row] of rows.entries()) {
-    for (let j = 0; j < labelWidth; j += 1) {
-      memory.f32[target / 4 + i * labelWidth + j] = labels[row * labelWidth + j] as number;
+  function addChunk(sample: Sample, blocks: readonly Block[], norms: Float64Array | undefined): void {
+    const [start, count] = spanOf(blocks);
+    gather(partOf(sample, { from: start, count }));
+    for (let row = 0; row < count && movesViews(augmentation); row += 1) {
+      spreadViews(plan, shop, { augmentation, from: row });
     }
-  }
-}
-
-function scoreRows({ loss, outputWidth }: Plan, shop: Workshop, count: number): { loss: number; correct: number } {
-  const { memory, logits, labels, losses } = shop;
-  let total = 0;
-  let correct = 0;
-  for (let row = 0; row < count; row += 1) {
-    total += memory.f64[losses / 8 + row] as number;
-    const at = logits / 4 + row * outputWidth;
-    if (loss === 'softmaxCrossEntropy') {
-      let best = 0;
-      for (let j = 1; j < outputWidth; j += 1) {
-        if ((memory.f32[at + j] as number) > (memory.f32[at + best] as number)) best = j;
+    walkForward(shop, count);
+    computeLosses(plan, shop, { count, gradient: true });
+    clearNorms();
+    walkBack(count);
+    for (const block of blocks) {
+      const from = block.from - start;
+      for (let row = from; row < from + block.count; row += 1) {
+        if (!finishExample(row)) nonFinite += 1;
+        if (norms !== undefined) norms[start + row] = wholeNorm(row);
       }
-      if (best === memory.i32[labels / 4 + row]) correct += 1;
-    } else if (loss === 'binaryCrossEntropy') {
-      let right = true;
-      for (let j = 0; j < outputWidth; j += 1) {
-        const target = memory.f32[labels / 4 + row * outputWidth + j] as number;
-        if ((memory.f32[at + j] as number) > 0 !== target > 0.5) right = false;
-      }
-      if (right) correct += 1;
+      finishBlock({ from, count: block.count });
     }
   }
-  return { loss: total, correct };
+
+  function addViews(sample: Sample, blocks: readonly Block[], norms: Float64Array | undefined): void {
+    for (const block of blocks) {
+      for (let i = block.from; i < block.from + block.count; i += 1) {
+        gather(partOf(sample, { from: i, count: 1 }));
+        spreadViews(plan, shop, { augmentation, from: 0 });
+        for (const { layer, site } of steps) layer.forward(site, { from: 0, count: views });
+        computeLosses(plan, shop, { count: views, gradient: true });
+        kernels.affine(shop.logitGradient, views * plan.outputWidth, 1 / views, 0);
+        clearNorms();
+        if (!finishExample(0)) nonFinite += 1;
+        if (norms !== undefined) norms[i] = wholeNorm(0);
+      }
+      finishBlock({ from: 0, count: 0 });
+    }
+  }
+
+  return {
+    begin(next) {
+      options = next;
+      clipNorms = clipNormsOf(next.clipping);
+      stability = next.clipping.kind === 'automatic' ? next.clipping.stability : undefined;
+      clipped = clipNorms.some((norm) => norm !== Infinity);
+      const groups = { perTensor: plan.parameters.length, perLayer: plan.trainedLayers.length, flat: 1, automatic: 1 };
+      const expected = groups[next.clipping.kind];
+      if (clipNorms.length !== expected) {
+        throw new RangeError(`"clipNorms" must hold ${expected} numbers for this model, got ${clipNorms.length}`);
+      }
+      nonFinite = 0;
+      memory.f64.fill(0, shop.sums / 8, shop.sums / 8 + plan.parameterCount);
+    },
+    add(sample, blocks, norms) {
+      state.training = true;
+      try {
+        if (views > 1) addViews(sample, blocks, norms);
+        else for (const chunk of chunksOf(blocks, capacity)) addChunk(sample, chunk, norms);
+      } finally {
+        state.training = false;
+      }
+    },
+    end: () => ({ sum: memory.f64.slice(shop.sums / 8, shop.sums / 8 + plan.parameterCount), nonFinite }),
+  };
+}
+
+function spanOf(blocks: readonly Block[]): [from: number, count: number] {
+  const from = blocks[0]?.from ?? 0;
+  return [from, blocks.reduce((total, { count }) => total + count, 0)];
+}
+
+function partOf({ dataset, rows, identities }: Sample, { from, count }: Rows): Sample {
+  return { dataset, rows: rows.subarray(from, from + count), identities: identities.subarray(from, from + count) };
+}
+
+/** Groups consecutive blocks so that each group fits in memory. */
+function chunksOf(blocks: readonly Block[], capacity: number): Block[][] {
+  const chunks: Block[][] = [];
+  let rows = capacity;
+  for (const block of blocks) {
+    rows += block.count;
+    if (rows > capacity) {
+      chunks.push([]);
+      rows = block.count;
+    }
+    chunks.at(-1)?.push(block);
+  }
+  return chunks;
 }

@@ -21,6 +21,11 @@ export type Clipping =
 /** Clip norms outside of [2^-40, 2^60] would meet float32 underflow or overflow, which the proof leaves out. */
 const MIN_CLIP = 2 ** -40;
 const MAX_CLIP = 2 ** 60;
+/**
+ * Squared norm of an example's activations above which its gradient counts as not finite (the kernel `norms.ts` holds the
+ * same number): keeps the underflow of float32 products far below the error that is charged.
+ */
+export const ACTIVATION_LIMIT = 2 ** 80;
 /** More examples in one sum than this, and the grid sums might not be exact. */
 export const MAX_SAMPLE = 2 ** 20;
 /** Grid steps in the largest power of two that is no larger than the clip norm. */

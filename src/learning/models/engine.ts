@@ -8,12 +8,15 @@
  */
 
 import type { Dataset } from '../data/index.ts';
-import { MAX_SAMPLE, assertClipping, gridMagic, type Clipping } from './clipping.ts';
+import { assertAugmentation, movesViews, type Augmentation } from './augmentation.ts';
 import { sortSample, splitIntoBlocks, type Block } from './blocks.ts';
-import { createChunkRunner } from './chunk.ts';
-import { assertFits } from './fit.ts';
+import { createGradientSummer, walkForward } from './chunk.ts';
+import { assertClipping, gridMagic, MAX_SAMPLE, type Clipping } from './clipping.ts';
 import { ModelError } from './errors.ts';
+import { assertFits } from './fit.ts';
+import { gatherInputs, gatherLabels, type Sample } from './gather.ts';
 import type { Plan } from './plan.ts';
+import { computeLosses, scoreRows } from './scoring.ts';
 import { createWorkshop } from './sites.ts';
 
 /** What a sum of gradients is taken of. */
@@ -27,7 +30,7 @@ export interface ClippedSumRequest {
   readonly clipNorm?: number;
   /** Another way of clipping, in place of `clipNorm`. */
   readonly clipping?: Clipping;
-  /** Coins of dropout and augmentation for this step; needed only when the model or the engine has one of them. */
+  /** Coins of dropout and augmentation, new in every step; needed only where there is one of the two. */
   readonly stepSeed?: bigint;
 }
 
@@ -41,7 +44,7 @@ export interface ClippedSum {
 
 /** How well a model does on a data set. */
 export interface Evaluation {
-  /** Correct ÷ count, for classes and for binary targets; NaN for regressions. */
+  /** Correct ÷ count, for classes and for binary targets; NaN for regressions and for no examples. */
   readonly accuracy: number;
   /** Mean loss of an example. */
   readonly loss: number;
@@ -49,44 +52,91 @@ export interface Evaluation {
   readonly count: number;
 }
 
-/** Computes with one model on one thread. Holds memory of the order of the parameters; not reentrant. */
+/** What an engine is made with. */
+export interface EngineOptions {
+  /** The frozen parameters, `plan.frozenCount` numbers. */
+  readonly frozen?: Float32Array;
+  /** Views of every example while training. */
+  readonly augmentation?: Augmentation;
+}
+
+/** Rows of a data set to be looked at; all of them without `indices`. */
+export interface ForwardRequest {
+  readonly parameters: Float32Array;
+  readonly dataset: Dataset;
+  readonly indices?: ArrayLike<number>;
+}
+
+/** Computes with one model on one thread. Holds memory of the order of the parameters. */
 export interface Engine {
   readonly plan: Plan;
   /**
    * Sums the clipped gradients of the drawn examples. Its sensitivity is {@link computeClippedSumSensitivity}.
-   * @throws {ModelError} when the data set does not fit the model. @throws {RangeError} for a wrong index or norm.
+   * @throws {ModelError} when the data set does not fit the model, or an unclipped sum is not finite.
+   * @throws {RangeError} for a wrong index, clip norm or length.
    */
   clippedSum(request: ClippedSumRequest): ClippedSum;
-  /** The norm of each drawn example's gradient, in the order of the sorted indices. Private to the data holder. */
+  /** Adds up blocks of a sample that was split elsewhere; `clippedSum` is this with all blocks. */
+  sumBlocks(request: Omit<ClippedSumRequest, 'dataset' | 'indices'>, sample: BlockedSample): ClippedSum;
+  /** The norm of each drawn example's gradient, in ascending order of the indices. For the data holder alone. */
   gradientNorms(request: Omit<ClippedSumRequest, 'clipNorm' | 'clipping'>): Float64Array;
-  /** Accuracy and mean loss over a data set, or the rows `indices` of it. */
-  evaluate(request: { parameters: Float32Array; dataset: Dataset; indices?: ArrayLike<number> }): Evaluation;
-  /** The outputs of the last layer (logits), `outputWidth` numbers a row. */
-  predict(request: { parameters: Float32Array; dataset: Dataset; indices?: ArrayLike<number> }): Float32Array;
+  /** Accuracy and mean loss over a data set or some rows of it. */
+  evaluate(request: ForwardRequest): Evaluation;
+  /** The outputs of the last layer (logits), `plan.outputWidth` numbers a row. */
+  predict(request: ForwardRequest): Float32Array;
 }
 
-/** Sorted sample of a data set, split into blocks: the engine's unit of work, here and in workers. */
-export interface BlockedSample {
-  readonly dataset: Dataset;
-  /** Rows of the data set, in the order of the blocks. */
-  readonly rows: Uint32Array;
-  /** The number that stands for each row in coins: its index in the participant's data set. */
-  readonly identities: Uint32Array;
+/** A sorted sample of a data set, split into blocks: what is shared out between workers. */
+export interface BlockedSample extends Sample {
   readonly blocks: readonly Block[];
+}
+
+/** The way of clipping a request names. @throws {RangeError} when its norms are out of range. */
+export function clippingOf({ clipNorm = Number.NaN, clipping }: Pick<ClippedSumRequest, 'clipNorm' | 'clipping'>) {
+  const how: Clipping = clipping ?? { kind: 'flat', clipNorm };
+  assertClipping(how);
+  return how;
+}
+
+/**
+ * Checks a request and splits its sample into blocks.
+ * @throws as {@link Engine.clippedSum} does.
+ */
+export function blockSample(
+  plan: Plan,
+  { dataset, indices }: Pick<ClippedSumRequest, 'dataset' | 'indices'>,
+): BlockedSample {
+  assertFits(plan, dataset);
+  const rows = sortSample(indices, dataset.size);
+  if (rows.length > MAX_SAMPLE) {
+    throw new RangeError(`"indices" must be at most 2^20 examples, got ${rows.length}: add up parts`);
+  }
+  return { dataset, rows, identities: rows, blocks: splitIntoBlocks(rows) };
+}
+
+/** @throws {ModelError} when a sum is not finite, as an unclipped one may be. */
+export function assertFiniteSum(sum: Float64Array): void {
+  if (sum.every(Number.isFinite)) return;
+  throw new ModelError('models/not-finite', 'the sum of gradients is not finite: clip, or lower the learning rate');
 }
 
 /**
  * Creates an engine for a plan.
- * @param options - `frozen`: the frozen parameters, `plan.frozenCount` numbers.
  * @throws {RangeError} when there are more or fewer frozen parameters than the plan has.
+ * @throws {ModelError} when the augmentation does not fit the model's input.
  */
-export function createEngine(plan: Plan, { frozen = new Float32Array(0) }: { frozen?: Float32Array } = {}): Engine {
+export function createEngine(
+  plan: Plan,
+  { frozen = new Float32Array(0), augmentation = { views: 1 } }: EngineOptions = {},
+): Engine {
   if (frozen.length !== plan.frozenCount) {
     throw new RangeError(`"frozen" must hold ${plan.frozenCount} numbers, got ${frozen.length}`);
   }
-  const shop = createWorkshop(plan, { views: 1 });
+  assertAugmentation(plan, augmentation);
+  const shop = createWorkshop(plan, { views: augmentation.views });
   shop.memory.f32.set(frozen, shop.frozen / 4);
-  const runner = createChunkRunner(plan, shop);
+  const summer = createGradientSummer(plan, shop, augmentation);
+  const tossesCoins = plan.steps.some(({ declaration }) => declaration.kind === 'dropout') || movesViews(augmentation);
 
   function load(parameters: Float32Array): void {
     if (parameters.length !== plan.parameterCount) {
@@ -96,95 +146,84 @@ export function createEngine(plan: Plan, { frozen = new Float32Array(0) }: { fro
     for (const { layer, site } of shop.steps) layer.prepare?.(site);
   }
 
-  function* chunksOf({ blocks }: BlockedSample): Generator<readonly Block[]> {
-    let chunk: Block[] = [];
-    let rows = 0;
-    for (const block of blocks) {
-      if (rows + block.count > shop.capacity) {
-        yield chunk;
-        chunk = [];
-        rows = 0;
-      }
-      chunk.push(block);
-      rows += block.count;
+  function seedOf(stepSeed: bigint | undefined): bigint {
+    if (stepSeed === undefined && tossesCoins) {
+      throw new RangeError('"stepSeed" is needed: the model drops out or the views are drawn');
     }
-    if (rows > 0) yield chunk;
+    return stepSeed ?? 0n;
   }
 
-  /** Runs the rows of a data set forward, a chunk at a time. */
-  function forward(
-    dataset: Dataset,
-    indices: ArrayLike<number> | undefined,
-    each: (done: number, count: number) => void,
-  ): number {
+  /** Runs rows forward, as many at a time as fit. */
+  function look({ parameters, dataset, indices }: ForwardRequest, labels: boolean, each: (part: Part) => void): number {
+    assertFits(plan, dataset, { labels });
+    load(parameters);
     const total = indices?.length ?? dataset.size;
-    const rows = new Uint32Array(Math.min(total, shop.capacity));
-    for (let done = 0; done < total; done += rows.length) {
-      const count = Math.min(rows.length, total - done);
-      for (let i = 0; i < count; i += 1) rows[i] = indices === undefined ? done + i : (indices[done + i] as number);
-      runner.gather({ dataset, rows: rows.subarray(0, count), identities: rows.subarray(0, count) });
-      runner.forward(count);
-      each(done, count);
+    for (let done = 0; done < total; done += shop.capacity) {
+      const rows = Uint32Array.from({ length: Math.min(shop.capacity, total - done) }, (_, i) =>
+        rowAt(dataset, indices, done + i),
+      );
+      gatherInputs(plan, shop, { dataset, rows });
+      if (labels) gatherLabels(plan, shop, { dataset, rows }, 1);
+      walkForward(shop, rows.length);
+      each({ done, count: rows.length });
     }
     return total;
   }
 
-  return {
+  const engine: Engine = {
     plan,
-    clippedSum({ parameters, dataset, indices, clipNorm, clipping, stepSeed }) {
-      const how = clipping ?? { kind: 'flat', clipNorm: clipNorm ?? Number.NaN };
-      assertClipping(how);
-      assertFits(plan, dataset);
-      const rows = sortSample(indices, dataset.size);
-      if (rows.length > MAX_SAMPLE) {
-        throw new RangeError(`"indices" must be at most 2^20 examples, got ${rows.length}: sum in parts`);
-      }
-      load(parameters);
-      runner.begin({ clipping: how, magic: gridMagic(how), stepSeed });
-      const sample = { dataset, rows, identities: rows, blocks: splitIntoBlocks(rows) };
-      for (const chunk of chunksOf(sample)) runner.addGradients(sample, chunk);
-      const { sum, nonFinite } = runner.end();
-      if (!sum.every(Number.isFinite)) {
-        throw new ModelError('models/not-finite', 'the gradient sum is not finite: lower the learning rate or clip');
-      }
-      return { sum, nonFinite };
+    clippedSum: (request) => engine.sumBlocks(request, blockSample(plan, request)),
+    sumBlocks(request, sample) {
+      const clipping = clippingOf(request);
+      summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seedOf(request.stepSeed) });
+      load(request.parameters);
+      summer.add(sample, sample.blocks);
+      const result = summer.end();
+      assertFiniteSum(result.sum);
+      return result;
     },
-    gradientNorms({ parameters, dataset, indices, stepSeed }) {
-      assertFits(plan, dataset);
-      const rows = sortSample(indices, dataset.size);
-      load(parameters);
+    gradientNorms(request) {
+      const sample = blockSample(plan, request);
       const clipping = { kind: 'flat', clipNorm: 1 } as const;
-      runner.begin({ clipping, magic: gridMagic(clipping), stepSeed });
-      const norms = new Float64Array(rows.length);
-      const sample = { dataset, rows, identities: rows, blocks: splitIntoBlocks(rows) };
-      let done = 0;
-      for (const chunk of chunksOf(sample)) done += runner.addGradients(sample, chunk, norms.subarray(done));
-      runner.end();
+      summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seedOf(request.stepSeed) });
+      load(request.parameters);
+      const norms = new Float64Array(sample.rows.length);
+      summer.add(sample, sample.blocks, norms);
       return norms;
     },
-    evaluate({ parameters, dataset, indices }) {
-      assertFits(plan, dataset);
-      load(parameters);
+    evaluate(request) {
       let loss = 0;
       let correct = 0;
-      const count = forward(dataset, indices, (_, rows) => {
-        runner.computeLosses(rows, { gradient: false });
-        const tally = runner.score(rows);
-        loss += tally.loss;
-        correct += tally.correct;
+      const count = look(request, true, ({ count: rows }) => {
+        computeLosses(plan, shop, { count: rows, gradient: false });
+        const score = scoreRows(plan, shop, rows);
+        loss += score.loss;
+        correct += score.correct;
       });
       const scored = plan.loss === 'softmaxCrossEntropy' || plan.loss === 'binaryCrossEntropy';
       return { accuracy: scored && count > 0 ? correct / count : Number.NaN, loss: loss / count, correct, count };
     },
-    predict({ parameters, dataset, indices }) {
-      assertFits(plan, dataset, { labels: false });
-      load(parameters);
+    predict(request) {
       const width = plan.outputWidth;
-      const out = new Float32Array((indices?.length ?? dataset.size) * width);
-      forward(dataset, indices, (done, rows) => {
-        out.set(shop.memory.f32.subarray(shop.logits / 4, shop.logits / 4 + rows * width), done * width);
+      const out = new Float32Array((request.indices?.length ?? request.dataset.size) * width);
+      look(request, false, ({ done, count }) => {
+        out.set(shop.memory.f32.subarray(shop.logits / 4, shop.logits / 4 + count * width), done * width);
       });
       return out;
     },
   };
+  return engine;
+}
+
+interface Part {
+  readonly done: number;
+  readonly count: number;
+}
+
+function rowAt({ size }: Dataset, indices: ArrayLike<number> | undefined, i: number): number {
+  const row = indices === undefined ? i : (indices[i] as number);
+  if (!Number.isInteger(row) || row < 0 || row >= size) {
+    throw new RangeError(`"indices[${i}]" must be an integer in [0, ${size - 1}], got ${row}`);
+  }
+  return row;
 }

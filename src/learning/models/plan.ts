@@ -59,7 +59,7 @@ export interface Plan {
   readonly trainedLayers: readonly string[];
 }
 
-const STEMS: Readonly<Record<string, string>> = { conv2d: 'conv', embeddingBag: 'embedding' };
+const STEMS: Readonly<Record<string, string>> = { conv2d: 'conv', embeddingBag: 'embedding', lora: 'dense' };
 
 /**
  * Compiles a model.
@@ -155,6 +155,9 @@ function createCompiler(input: Shape) {
     if (output.some((extent) => !Number.isSafeInteger(extent) || extent < 1)) {
       throw shapeError(name, `would have the output ${output.join(' × ')}`, shape);
     }
+    if (declaration.kind === 'embeddingBag' && trained.count > 0) {
+      throw shapeError(name, 'must come before every trained layer: tokens have no gradient', shape);
+    }
     const isFrozen = 'frozen' in declaration && declaration.frozen === true;
     const tensors = layer.tensors?.(declaration, shape) ?? [];
     const aliases = declaration.kind === 'flatten' || declaration.kind === 'fork';
@@ -175,6 +178,10 @@ function createCompiler(input: Shape) {
 
   function addAll(layers: readonly LayerDeclaration[]): void {
     for (const declaration of layers) {
+      if (declaration.kind === 'dense' && declaration.lora !== undefined) {
+        add({ ...declaration, kind: 'lora', lora: declaration.lora });
+        continue;
+      }
       if (declaration.kind !== 'residual') {
         add(declaration);
         continue;

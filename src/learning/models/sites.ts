@@ -44,6 +44,8 @@ export interface Workshop {
   readonly steps: readonly BoundStep[];
   /** Rows that fit at a time. */
   readonly capacity: number;
+  /** Steps walked one example at a time; all of them when an example has several views. */
+  readonly exampleSteps: number;
   readonly parameters: number;
   readonly frozen: number;
   readonly sums: number;
@@ -169,10 +171,11 @@ export function createWorkshop(plan: Plan, { views }: { views: number }): Worksh
     kernels: kernel.exports,
     steps,
     capacity,
+    exampleSteps,
     parameters,
     frozen,
     sums,
-    staging: alloc(2 * plan.inputWidth * capacity),
+    staging: alloc(Math.max(4 * plan.inputWidth, 2 * plan.inputWidth * capacity)),
     input: (values[0] as Value).address,
     logits: last.address,
     logitGradient: last.gradient,

@@ -64,7 +64,18 @@ interface Reference {
   readonly otherTieRules?: Readonly<Record<string, number[]>>;
 }
 
-const names = ['mlp-relu', 'mlp-tanh', 'logistic-regression', 'linear-regression'];
+const names = [
+  'mlp-relu',
+  'mlp-tanh',
+  'logistic-regression',
+  'linear-regression',
+  'cnn-relu-maxpool',
+  'cnn-tanh-avgpool',
+  'embedding-bag-mean',
+  'embedding-bag-sum',
+  'group-norm-conv',
+  'layer-norm-dense',
+];
 
 function load(name: string): Reference {
   return JSON.parse(readFileSync(new URL(`../../../test/vectors/learning/${name}.json`, import.meta.url), 'utf8'));

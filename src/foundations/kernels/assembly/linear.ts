@@ -19,5 +19,17 @@ export {
   temperedForward,
   wordsToFloats,
 } from './linear/elementwise';
+export { bagAccumulate, bagForward, bagGradient, bagSquares } from './linear/embedding';
+export { coins, dropInPlace } from './linear/coins';
+export {
+  averagePoolBackward,
+  averagePoolForward,
+  imageToRows,
+  maxPoolBackward,
+  maxPoolForward,
+  rowsToImage,
+  shiftImage,
+} from './linear/images';
+export { normBackward, normForward, normGradient } from './linear/normalization';
 export { binaryCrossEntropy, huber, softmaxCrossEntropy, squaredError } from './linear/losses';
 export { denseGhostNorms, sumSquares } from './linear/norms';

@@ -67,7 +67,7 @@ export const denseLayer: GhostLayer<DenseDeclaration> = {
   ghostNorm(site, { from, count }, norms) {
     const [weight, bias = 0] = norms as [number, number?];
     const { kernels, inputWidth, outputWidth } = site;
-    kernels.denseGhostNorms(site.x(from), inputWidth, site.dy(from), outputWidth, count, 1, weight, bias);
+    kernels.denseGhostNorms(site.x(from), inputWidth, site.dy(from), outputWidth, count, weight, bias);
   },
   accumulate(site, { from, count }, { factors, sums, magic }) {
     const { kernels, inputWidth, outputWidth, workspace } = site;

@@ -1,6 +1,6 @@
 // Squared norms in float64: sums of squares of float32 values have a relative error below count · 2^-53.
 
-/** An example whose activations are larger than this (squared) counts as not finite; see `gradient-bound.ts`. */
+/** An example whose activations are larger than this (squared) counts as not finite: `clipping.ts` of the models room. */
 const ACTIVATION_LIMIT: f64 = 1.2089258196146292e24;
 
 /** Σ x². */
@@ -28,7 +28,7 @@ export function sumSquares(x: usize, count: i32): f64 {
 
 /**
  * The squared norm of a dense layer's gradient, row by row, without forming it: ‖δ aᵀ‖² = ‖δ‖²‖a‖² for the weights and
- * ‖δ‖² for the bias, each times `scale` and added to float64 numbers (8 bytes a row). `bias` 0: the layer has none.
+ * ‖δ‖² for the bias, each added to float64 numbers (8 bytes a row). `bias` 0: the layer has none.
  */
 export function denseGhostNorms(
   a: usize,
@@ -36,13 +36,12 @@ export function denseGhostNorms(
   d: usize,
   dWidth: i32,
   rows: i32,
-  scale: f64,
   weights: usize,
   bias: usize,
 ): void {
   for (let r = 0; r < rows; r++) {
     const aa = sumSquares(a, aWidth);
-    const dd = sumSquares(d, dWidth) * scale;
+    const dd = sumSquares(d, dWidth);
     const product = aa <= ACTIVATION_LIMIT ? aa * dd : NaN;
     store<f64>(weights, load<f64>(weights) + product);
     if (bias != 0) {

@@ -1,0 +1,79 @@
+/**
+ * The bag of embeddings. One example touches the few rows of the table whose tokens it holds, so its gradient's norm is
+ * ‖δ‖² Σ (times a token comes)², and sums are touched sparsely, in float64, one addition a distinct token.
+ *
+ * @module
+ */
+
+import type { EmbeddingBagDeclaration } from '../declaration.ts';
+import { ModelError } from '../errors.ts';
+import { type GhostLayer } from './layer.ts';
+
+export const embeddingBagLayer: GhostLayer<EmbeddingBagDeclaration> = {
+  order: 'batch',
+  inPlace: false,
+  keepsOutput: false,
+  shape({ dimension }, input) {
+    if (input.length !== 1) {
+      throw new ModelError(
+        'models/shape-mismatch',
+        `"embeddingBag" takes a row of tokens, got an input of ${input.join(' × ')}`,
+      );
+    }
+    return [dimension];
+  },
+  tensors: ({ vocabulary, dimension }) => [
+    { role: 'weight', shape: [vocabulary, dimension], start: { kind: 'uniform', bound: Math.sqrt(3 / dimension) } },
+  ],
+  workspace: ({ vocabulary }) => [{ fixed: 4 * vocabulary }],
+  forward(site, { from, count }) {
+    const { kernels, inputWidth, declaration, parameters } = site;
+    const { vocabulary, dimension, mode } = declaration;
+    const table = parameters[0] as number;
+    for (let row = from; row < from + count; row += 1) {
+      kernels.bagForward(site.x(row), inputWidth, table, vocabulary, dimension, mode === 'mean', site.y(row));
+    }
+  },
+  backward() {
+    throw new TypeError('a bag of tokens has no gradient by its tokens: it must come first');
+  },
+  ghostNorm(site, { from, count }, norms) {
+    const { kernels, inputWidth, declaration, memory, workspace } = site;
+    const { vocabulary, dimension, mode } = declaration;
+    const counts = workspace[0] as number;
+    for (let row = from; row < from + count; row += 1) {
+      const squares = kernels.bagSquares(site.x(row), inputWidth, vocabulary, mode === 'mean', counts);
+      const at = (norms[0] as number) / 8 + row - from;
+      memory.f64[at] = (memory.f64[at] as number) + squares * kernels.sumSquares(site.dy(row), dimension);
+    }
+  },
+  accumulate(site, { from, count }, { factors, sums, magic }) {
+    const { kernels, inputWidth, declaration, memory, workspace } = site;
+    const { vocabulary, dimension, mode } = declaration;
+    for (let row = from; row < from + count; row += 1) {
+      const factor = memory.f32[(factors[0] as number) / 4 + row - from] as number;
+      if (factor === 0) continue;
+      kernels.bagAccumulate(
+        site.x(row),
+        inputWidth,
+        site.dy(row),
+        dimension,
+        vocabulary,
+        mode === 'mean',
+        factor,
+        workspace[0] as number,
+        sums[0] as number,
+        magic,
+      );
+    }
+  },
+  exampleGradient(site, { from, count }, gradients) {
+    const { kernels, inputWidth, declaration, memory } = site;
+    const { vocabulary, dimension, mode } = declaration;
+    const target = gradients[0] as number;
+    memory.f32.fill(0, target / 4, target / 4 + vocabulary * dimension);
+    for (let row = from; row < from + count; row += 1) {
+      kernels.bagGradient(site.x(row), inputWidth, site.dy(row), dimension, vocabulary, mode === 'mean', target);
+    }
+  },
+};
