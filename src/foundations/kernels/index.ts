@@ -3,11 +3,7 @@ export { createKeystream, type Keystream } from './keystream.ts';
 export {
   createLinearKernels,
   panelFloats,
-  type ElementKernels,
   type LinearKernels,
-  type LossKernels,
-  type MatrixKernels,
-  type NormKernels,
 } from './linear.ts';
 export {
   type BlockNoiseTable,

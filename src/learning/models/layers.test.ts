@@ -159,7 +159,7 @@ describe.each(Object.entries(cases))('%s', (_, declared) => {
   it('has the gradient that differences of the loss show', () => {
     const rng = createSeededRng('directions');
     const gradient = plain(all);
-    const step = 2 ** -11;
+    const step = 2 ** -13;
     const errors = Array.from({ length: 7 }, () => {
       const direction = Float32Array.from(parameters, () => (rng.uint32() & 1 ? step : -step));
       const lossAt = (sign: number): number =>
