@@ -1,6 +1,6 @@
 /**
- * Rigorous fixed-point enclosures of exp(−γ) for rational γ: pairs of integers between which the true value times
- * 2^bits lies. They decide comparisons exactly where floating point cannot.
+ * Rigorous fixed-point enclosures of exp(−γ) and −ln u for rational arguments: pairs of integers between which the true
+ * value times 2^bits lies. They decide comparisons exactly where floating point cannot.
  *
  * @module
  */
@@ -51,4 +51,45 @@ export function encloseExpNeg(gamma: Rational, bits: number): Enclosure {
   const low = (sum - error) >> BigInt(guard);
   const high = ((sum + error) >> BigInt(guard)) + 1n;
   return { low: low < 0n ? 0n : low, high: high > one ? one : high };
+}
+
+/**
+ * Encloses −ln(u) · 2^bits for a rational u in (0, 1].
+ *
+ * Proof of the error bound. u = m·2^−k with m ∈ [1, 2), ln m = 2·artanh(z), z = (m − 1)/(m + 1) ≤ 1/3. At w = bits +
+ * guard working bits z is floored once (error 1, and the derivative of 2·artanh is at most 9/4), every power of z errs by
+ * less than 2 units, every term of the sum by less than 2, and the terms dropped sum to less than 1: with T terms the sum
+ * errs by less than 4T + 6 units. ln 2 = 2·artanh(1/3) is found in the same way and taken k times.
+ * @throws {RangeError} when u is not in (0, 1].
+ */
+export function encloseNegLog(u: Rational, bits: number): Enclosure {
+  const { numerator, denominator } = u;
+  if (numerator <= 0n || numerator > denominator) throw new RangeError('"u" must be a rational in (0, 1]');
+  let k = denominator.toString(2).length - numerator.toString(2).length;
+  if (numerator << BigInt(k) < denominator) k += 1;
+  const guard = 16 + bits.toString(2).length + k.toString(2).length;
+  const work = bits + guard;
+  const m = numerator << BigInt(k);
+  const mantissa = twiceArtanh({ numerator: m - denominator, denominator: m + denominator }, work);
+  const logTwo = twiceArtanh({ numerator: 1n, denominator: 3n }, work);
+  const low = BigInt(k) * (logTwo.sum - logTwo.error) - (mantissa.sum + mantissa.error);
+  const high = BigInt(k) * (logTwo.sum + logTwo.error) - (mantissa.sum - mantissa.error);
+  const shift = BigInt(guard);
+  return { low: low < 0n ? 0n : low >> shift, high: (high >> shift) + 1n };
+}
+
+/** 2·artanh(z)·2^work for 0 ≤ z ≤ 1/3, with the bound of its error. */
+function twiceArtanh({ numerator, denominator }: Rational, work: number): { sum: bigint; error: bigint } {
+  const shift = BigInt(work);
+  const z = (numerator << shift) / denominator;
+  const square = (z * z) >> shift;
+  let power = z;
+  let sum = 0n;
+  let terms = 0;
+  for (let index = 1n; power > 0n; index += 2n) {
+    sum += power / index;
+    power = (power * square) >> shift;
+    terms += 1;
+  }
+  return { sum: 2n * sum, error: BigInt(4 * terms + 6) };
 }

@@ -1,4 +1,4 @@
-export { type Enclosure, encloseExpNeg } from './enclosure.ts';
+export { type Enclosure, encloseExpNeg, encloseNegLog } from './enclosure.ts';
 export {
   assertInteger,
   assertNever,
@@ -27,3 +27,6 @@ export {
   toRational,
 } from './rational.ts';
 export { type Bracket, findFirstInteger, narrowBracket } from './roots.ts';
+export { createGaussLegendre, type QuadratureRule } from './gauss-legendre.ts';
+export { createRealFft, FFT_ERROR_PER_LEVEL, type RealFft, type Spectrum } from './fft.ts';
+export { erfc, erfcx, logErfc, logNormalCdf, normalCdf, normalQuantile, normalQuantileFromLog } from './normal.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { encloseExpNeg } from './enclosure.ts';
+import { encloseExpNeg, encloseNegLog } from './enclosure.ts';
 import { compareRational, floorRational, isqrt, rationalToNumber, roundRational, toRational } from './rational.ts';
 
 const double = fc.double({ noNaN: true, noDefaultInfinity: true });
@@ -70,6 +70,36 @@ describe('the enclosure of exp(−γ)', () => {
           const slack = 4 + approximate * 1e-9;
           expect(Number(coarse.low)).toBeLessThanOrEqual(approximate + slack);
           expect(Number(coarse.high)).toBeGreaterThanOrEqual(approximate - slack);
+        },
+      ),
+    );
+  });
+});
+
+describe('the enclosure of −ln u', () => {
+  // python: decimal.getcontext().prec = 120; int(-(Decimal(3) / Decimal(1000)).ln() * Decimal(2) ** 200)
+  it('holds −ln 0.003 to 200 bits', () => {
+    const exact = 9334932875676045616423508307311137320185456743807595975720431n;
+    const { low, high } = encloseNegLog({ numerator: 3n, denominator: 1000n }, 200);
+    expect(low <= exact && exact <= high && high - low <= 3n).toBe(true);
+    expect(encloseNegLog({ numerator: 1n, denominator: 1n }, 64).low).toBe(0n);
+    expect(() => encloseNegLog({ numerator: 2n, denominator: 1n }, 64)).toThrow(RangeError);
+  });
+
+  it('is consistent between precisions and with doubles', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 1n, max: 1n << 80n }),
+        fc.bigInt({ min: 0n, max: 1n << 80n }),
+        fc.integer({ min: 1, max: 200 }),
+        (numerator, more, bits) => {
+          const u = { numerator, denominator: numerator + more };
+          const coarse = encloseNegLog(u, bits);
+          const fine = encloseNegLog(u, bits + 64);
+          expect(coarse.high - coarse.low <= 3n).toBe(true);
+          expect(coarse.low << 64n <= fine.high && fine.low <= coarse.high << 64n).toBe(true);
+          const approximate = Math.log(Number(u.denominator) / Number(numerator));
+          expect(Math.abs(Number(fine.low) / 2 ** (bits + 64) - approximate)).toBeLessThan(1e-12 * (1 + approximate));
         },
       ),
     );

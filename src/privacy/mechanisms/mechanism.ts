@@ -14,7 +14,7 @@ export interface Guarantee {
   readonly epsilon?: number;
   readonly delta?: number;
   readonly rho?: number;
-  /** The neighbouring relations under which it holds. */
+  /** The neighbouring relations under which the numbers hold as they stand; the accountant knows the others. */
   readonly relations: readonly NeighboringRelation[];
   /** What must be true of the input; the mechanism enforces what it can see. */
   readonly precondition: string;
@@ -29,3 +29,11 @@ export interface Mechanism<Kind extends string = string> {
   /** The event that one run is charged. */
   event(): DpEvent;
 }
+
+/**
+ * The relations under which the stated numbers of noise on a sum hold. Under replace-one the sensitivity doubles; the
+ * accountants count that from the event.
+ */
+export const ADDITIVE_RELATIONS: readonly NeighboringRelation[] = ['add-or-remove-one', 'zero-out'];
+/** What one respondent says about a value of their own: it is replaced, never absent. */
+export const LOCAL_RELATIONS: readonly NeighboringRelation[] = ['replace-one'];
