@@ -5,7 +5,8 @@
  */
 
 import { runTask, type RunMode } from '../runtime/simulation/index.ts';
-import type { RunFolder, TaskFile } from '../runtime/storage/index.ts';
+import type { RunFolder } from '../runtime/storage/index.ts';
+import type { TaskFile } from '../runtime/task/index.ts';
 import { createProgress, formatSeconds } from './progress.ts';
 import { type RunOptions, workersOf } from './run-options.ts';
 import { formatSummary } from './summary-text.ts';

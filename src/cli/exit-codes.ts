@@ -24,6 +24,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
 
 const BY_ROOM: Readonly<Record<string, number>> = {
   storage: 2,
+  task: 2,
   data: 2,
   models: 2,
   usage: 2,

@@ -10,7 +10,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { type Command, Option } from 'commander';
 
-import { parseTaskFile, readFileOf, type TaskFile, type TaskOverrides } from '../runtime/storage/index.ts';
+import { readFileOf } from '../runtime/storage/index.ts';
+import { parseTaskFile, type TaskFile, type TaskOverrides } from '../runtime/task/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 /** Options as commander hands them over. */

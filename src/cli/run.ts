@@ -6,7 +6,8 @@
 
 import { Command } from 'commander';
 
-import { createRunFolder, openRunFolder, parseTaskFile } from '../runtime/storage/index.ts';
+import { createRunFolder, openRunFolder } from '../runtime/storage/index.ts';
+import { parseTaskFile } from '../runtime/task/index.ts';
 import { addTaskOptions, folderOfTask, readTask, runFolderOf, type RunOptions, workersOf } from './run-options.ts';
 import { execute } from './execute.ts';
 import { UsageError } from './exit-codes.ts';

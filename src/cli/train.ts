@@ -7,7 +7,8 @@
 
 import { Command } from 'commander';
 
-import { createRunFolder, type TaskFile } from '../runtime/storage/index.ts';
+import { createRunFolder } from '../runtime/storage/index.ts';
+import { type TaskFile } from '../runtime/task/index.ts';
 import { execute } from './execute.ts';
 import { UsageError } from './exit-codes.ts';
 import { addTaskOptions, folderOfTask, readTask, runFolderOf, type RunOptions, workersOf } from './run-options.ts';

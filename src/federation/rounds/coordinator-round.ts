@@ -37,6 +37,8 @@ export interface RoundResult {
 /** The machine. */
 export interface CoordinatorRound {
   readonly address: MessageAddress;
+  /** The stage that is open. */
+  readonly stage: string;
   begin(): RoundEffect[];
   receive(from: string, bytes: Uint8Array): RoundEffect[];
   timeout(stage: string): RoundEffect[];
@@ -114,6 +116,9 @@ export function createCoordinatorRound({
 
   return {
     address,
+    get stage() {
+      return aggregator.stage;
+    },
     get done() {
       return done;
     },

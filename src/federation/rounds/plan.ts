@@ -71,6 +71,8 @@ export interface TaskPlan {
   readonly noise: PlannedNoise | undefined;
   /** Charged once an attempt; absent without privacy. */
   readonly event: DpEvent | undefined;
+  /** Bound on ε of a single attempt at the task's δ; 0 without privacy. */
+  readonly epsilonPerAttempt: number;
   /** Bound on ε after all attempts at the task's δ; 0 without privacy. */
   readonly epsilonAtEnd: number;
   /** SHA-256 of the canonical bytes of all of the above. */
@@ -134,6 +136,7 @@ export function planTask(task: RoundsTask, facts: ModelFacts): TaskPlan {
     aggregation: planAggregation(task),
     noise,
     event,
+    epsilonPerAttempt: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, 1, privacy.delta),
     epsilonAtEnd: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, attempts, privacy.delta),
   } satisfies Omit<TaskPlan, 'digest'>;
   return { ...plan, digest: digestPlan(plan) };

@@ -9,3 +9,5 @@ export {
   type RoundClosed,
   type RoundOffer,
 } from './messages.ts';
+export { decodeMail, encodeMail, type MailFrame } from './mail.ts';
+export { type RequestClaims, type SignedRequest, signRequest, verifyRequest } from './request-signature.ts';

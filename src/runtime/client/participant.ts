@@ -14,7 +14,20 @@ import type { Contributor } from '../training/index.ts';
 export interface Participant {
   readonly id: string;
   /** Handles a message of the coordinator; returns the messages to send back. */
-  receive(bytes: Uint8Array): Uint8Array[];
+  receive(bytes: Uint8Array): Promise<Uint8Array[]>;
+}
+
+/** Who the participant is, and what its host does around a round. */
+export interface ParticipantOptions {
+  readonly id: string;
+  readonly taskId: string;
+  readonly plan: TaskPlan;
+  readonly contributor: Contributor;
+  /** A fresh generator an attempt: keys, shares, sample and noise are forked from it. */
+  readonly rng: (address: MessageAddress) => Rng;
+  /** Runs before data is touched; a rejection keeps the contribution from being made. */
+  readonly beforeContribution?: (address: MessageAddress) => Promise<void>;
+  readonly afterRound?: (address: MessageAddress, outcome: 'committed' | 'aborted') => Promise<void>;
 }
 
 /** Creates a participant. */
@@ -24,14 +37,9 @@ export function createParticipant({
   plan,
   contributor,
   rng,
-}: {
-  id: string;
-  taskId: string;
-  plan: TaskPlan;
-  contributor: Contributor;
-  /** A fresh generator an attempt: keys, shares, sample and noise are forked from it. */
-  rng: (address: MessageAddress) => Rng;
-}): Participant {
+  beforeContribution,
+  afterRound,
+}: ParticipantOptions): Participant {
   let coins: Rng | undefined;
   const rounds = createParticipantRounds({
     id,
@@ -44,15 +52,24 @@ export function createParticipant({
     },
   });
 
-  function perform(effects: readonly ParticipantEffect[]): Uint8Array[] {
+  async function perform(effects: readonly ParticipantEffect[]): Promise<Uint8Array[]> {
     const sends: Uint8Array[] = [];
     for (const effect of effects) {
-      if (effect.kind === 'send') sends.push(effect.bytes);
-      if (effect.kind === 'contribute') {
-        if (coins === undefined) throw new Error('the coins of an attempt serve one contribution');
-        const own = coins;
-        coins = undefined;
-        sends.push(...perform(rounds.contribute(contributor.contribute(effect.parameters, own))));
+      switch (effect.kind) {
+        case 'send':
+          sends.push(effect.bytes);
+          break;
+        case 'contribute': {
+          if (coins === undefined) throw new Error('the coins of an attempt serve one contribution');
+          const own = coins;
+          coins = undefined;
+          await beforeContribution?.(effect.address);
+          sends.push(...(await perform(rounds.contribute(contributor.contribute(effect.parameters, own)))));
+          break;
+        }
+        case 'closed':
+          await afterRound?.(effect.address, effect.outcome);
+          break;
       }
     }
     return sends;

@@ -6,7 +6,7 @@
  */
 
 import type { DatasetFields } from '../../learning/data/index.ts';
-import type { TaskFile } from '../storage/index.ts';
+import type { TaskFile } from '../task/index.ts';
 
 /** One participant of a host. */
 export interface HostedParticipant {

@@ -53,7 +53,7 @@ function setUp({ task, seed, participants, test }: HostSetup): Host {
   return { participants: hosted, contributors, engine, test: testData };
 }
 
-function answer(request: HostRequest): HostAnswer {
+async function answer(request: HostRequest): Promise<HostAnswer> {
   if (request.kind === 'setup') {
     host = setUp(request.setup);
     return { kind: 'ready' };
@@ -66,7 +66,7 @@ function answer(request: HostRequest): HostAnswer {
   const participant = host.participants.get(request.to);
   if (participant === undefined) throw new Error('the participant lives on another host');
   try {
-    return { kind: 'replies', replies: participant.receive(request.bytes) };
+    return { kind: 'replies', replies: await participant.receive(request.bytes) };
   } catch (error) {
     if (!(error instanceof SottoError)) throw error;
     return { kind: 'replies', replies: [], refusal: `${error.code}: ${error.message}` };
@@ -87,15 +87,20 @@ function secondsSoFar(): HostSeconds {
 
 const PART = { setup: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
 
+/** Requests are answered one after another: one participant's work never interleaves with another's. */
+let queue: Promise<void> = Promise.resolve();
+
 parentPort?.on('message', ({ id, request }: HostRequestEnvelope) => {
-  const start = performance.now();
-  let result: HostAnswer;
-  try {
-    result = answer(request);
-  } catch (error) {
-    result = { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  busy[PART[request.kind]] += (performance.now() - start) / 1000;
-  const envelope: HostAnswerEnvelope = { id, answer: result, seconds: secondsSoFar() };
-  parentPort?.postMessage(envelope);
+  queue = queue.then(async () => {
+    const start = performance.now();
+    let result: HostAnswer;
+    try {
+      result = await answer(request);
+    } catch (error) {
+      result = { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    }
+    busy[PART[request.kind]] += (performance.now() - start) / 1000;
+    const envelope: HostAnswerEnvelope = { id, answer: result, seconds: secondsSoFar() };
+    parentPort?.postMessage(envelope);
+  });
 });

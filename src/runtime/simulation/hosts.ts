@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads';
 
 import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
-import type { TaskFile } from '../storage/index.ts';
+import type { TaskFile } from '../task/index.ts';
 import type {
   HostAnswer,
   HostAnswerEnvelope,

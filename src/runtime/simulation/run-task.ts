@@ -12,8 +12,9 @@ import { RoundsError } from '../../federation/rounds/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
-import { createLedgerFile, formatTaskFile, type RunFolder, type TaskFile } from '../storage/index.ts';
-import { createModelState, loadTaskData, planRun, type RunPlan } from '../training/index.ts';
+import { createLedgerFile, loadTaskData, type RunFolder } from '../storage/index.ts';
+import { formatTaskFile, type TaskFile } from '../task/index.ts';
+import { createModelState, planRun, type RunPlan } from '../training/index.ts';
 import { startHosts } from './hosts.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
@@ -83,7 +84,6 @@ export async function runTask({
     plan: run.plan,
     layers: run.layers,
     optimizer: task.training.optimizer,
-    rng: createSeededRng(`initial parameters of ${task.task}`),
     checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
     attempts: await attemptsOf(ledger),
   });

@@ -2,12 +2,4 @@ export { StorageError, type StorageErrorCode } from './errors.ts';
 export { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
 export { createLedgerFile } from './ledger-file.ts';
 export { createRunFolder, openRunFolder, type RunFolder } from './run-folder.ts';
-export {
-  formatTaskFile,
-  parseTaskFile,
-  type TaskFile,
-  taskFileError,
-  taskFileSchema,
-  type TaskOverrides,
-  type TaskProblem,
-} from './task-file.ts';
+export { loadTaskData, type TaskData } from './task-data.ts';

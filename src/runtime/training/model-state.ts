@@ -6,7 +6,7 @@
  */
 
 import type { TaskPlan } from '../../federation/rounds/index.ts';
-import type { Rng } from '../../foundations/random/index.ts';
+import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
 import {
   createOptimizer,
   decodeSafetensors,
@@ -18,7 +18,7 @@ import {
   type SafetensorsTensor,
   tensorToFloat32,
 } from '../../learning/models/index.ts';
-import { StorageError } from '../storage/index.ts';
+import { TaskError } from '../task/index.ts';
 
 /** A model in training. */
 export interface ModelState {
@@ -36,25 +36,27 @@ export interface ModelState {
   export(metadata: Readonly<Record<string, string>>): Uint8Array;
 }
 
+/** The source of a task's initial parameters: public, and the same for everybody. */
+function initialParametersRng(taskName: string): Rng {
+  return createSeededRng(`initial parameters of ${taskName}`);
+}
+
 /** Creates or restores the model of a task. */
 export function createModelState({
   plan,
   layers,
   optimizer: config,
-  rng,
   checkpoint,
   attempts: knownAttempts = 0,
 }: {
   plan: TaskPlan;
   layers: Plan;
   optimizer: OptimizerConfig;
-  /** Source of the public initial parameters. */
-  rng: Rng;
   checkpoint?: Uint8Array | undefined;
   /** Attempts the ledger knows of; more than the checkpoint when a run was interrupted. */
   attempts?: number;
 }): ModelState {
-  const parameters = initializeParameters(layers, rng);
+  const parameters = initializeParameters(layers, initialParametersRng(plan.taskName));
   const optimizer: Optimizer = createOptimizer(config, plan.dimension);
   let round = 0;
   let attempts = knownAttempts;
@@ -62,7 +64,7 @@ export function createModelState({
     const { tensors, metadata } = decodeSafetensors(checkpoint);
     const stored = tensors.get('parameters');
     if (stored?.shape[0] !== plan.dimension) {
-      throw new StorageError('storage/not-a-run', 'the checkpoint does not fit the task: its parameters differ');
+      throw new TaskError('task/checkpoint', 'the checkpoint does not fit the task: its parameters differ');
     }
     parameters.set(tensorToFloat32(stored));
     const slots: Record<string, Float64Array> = {};
@@ -117,5 +119,5 @@ const SLOT = 'optimizer.';
 
 function float64Of({ type, data }: Required<SafetensorsTensor>): Float64Array {
   if (data instanceof Float64Array) return data;
-  throw new StorageError('storage/not-a-run', `the checkpoint has optimizer state of type ${type}`);
+  throw new TaskError('task/checkpoint', `the checkpoint has optimizer state of type ${type}`);
 }

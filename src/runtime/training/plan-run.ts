@@ -5,10 +5,11 @@
  * @module
  */
 
+import { toHex } from '../../foundations/crypto/index.ts';
 import { planTask, type TaskPlan } from '../../federation/rounds/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import { compilePlan, computeClippedSumSensitivity, model, type Plan } from '../../learning/models/index.ts';
-import type { TaskFile } from '../storage/index.ts';
+import type { TaskFile } from '../task/index.ts';
 
 /** What a run derives from its task file. */
 export interface RunPlan {
@@ -35,5 +36,5 @@ export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShap
       clippedSumSensitivity: computeClippedSumSensitivity({ clipNorm: rounds.clipNorm, plan: layers }),
     },
   );
-  return { task, layers, plan, taskId: `${task.task}@${Buffer.from(plan.digest.subarray(0, 8)).toString('hex')}` };
+  return { task, layers, plan, taskId: `${task.task}@${toHex(plan.digest.subarray(0, 8))}` };
 }

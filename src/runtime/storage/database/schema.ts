@@ -91,12 +91,6 @@ export interface MetricsTable {
   report: string;
 }
 
-/** Requests seen, so that none is accepted twice. */
-export interface NoncesTable {
-  nonce: string;
-  expires_at: Date;
-}
-
 /** Everything. */
 export interface Tables {
   tasks: TasksTable;
@@ -106,7 +100,6 @@ export interface Tables {
   attempt_events: AttemptEventsTable;
   ledger_records: LedgerRecordsTable;
   metrics: MetricsTable;
-  nonces: NoncesTable;
   audit_events: {
     readonly id: Generated<number>;
     at: Date;
@@ -197,11 +190,6 @@ const first: Migration = {
       .addColumn('attempt', 'integer', (column) => column.notNull())
       .addColumn('report', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('metrics_key', ['task_id', 'attempt'])
-      .execute();
-    await db.schema
-      .createTable('nonces')
-      .addColumn('nonce', 'text', (column) => column.primaryKey())
-      .addColumn('expires_at', 'timestamptz', (column) => column.notNull())
       .execute();
     await db.schema
       .createTable('audit_events')

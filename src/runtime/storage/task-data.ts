@@ -9,7 +9,9 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
 import { type Dataset, datasetFromIdx, readIdx } from '../../learning/data/index.ts';
-import { readFileOf, StorageError, type TaskFile } from '../storage/index.ts';
+import type { TaskFile } from '../task/index.ts';
+import { StorageError } from './errors.ts';
+import { readFileOf } from './files.ts';
 
 /** The standard names; a dot before `idx` is as common as a dash. */
 const FILES = {

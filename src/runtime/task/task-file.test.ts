@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { formatTaskFile, parseTaskFile, StorageError, type TaskProblem } from './index.ts';
+import { formatTaskFile, parseTaskFile, TaskError, type TaskProblem } from './index.ts';
 
 const digits = readFileSync(new URL('../../../examples/digits/task.yaml', import.meta.url), 'utf8');
 
@@ -10,8 +10,8 @@ function problemsOf(text: string, overrides?: Record<string, unknown>): readonly
   try {
     parseTaskFile(text, { path: 'task.yaml', ...(overrides && { overrides }) });
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    expect(error.code).toBe('storage/task-file');
+    if (!(error instanceof TaskError)) throw error;
+    expect(error.code).toBe('task/file');
     return error.details.problems as TaskProblem[];
   }
   throw new Error('the task file was accepted');
@@ -77,7 +77,7 @@ describe('a task file', () => {
       parseTaskFile(digits.replace('epsilon: 3', 'epsilon: -3').replace('alpha: 0.5', 'alpha: 0'), { path: 'my.yaml' });
       expect.unreachable();
     } catch (error) {
-      const lines = (error as StorageError).message.split('\n');
+      const lines = (error as TaskError).message.split('\n');
       expect(lines).toHaveLength(2);
       for (const line of lines) expect(line).toMatch(/^my\.yaml:\d+: [\w.]+ .+\. Next: .+\.$/);
     }

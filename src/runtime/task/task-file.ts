@@ -10,7 +10,7 @@ import { z } from 'zod';
 
 import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
 import { modelSchema, optimizerSchema } from '../../learning/models/index.ts';
-import { StorageError } from './errors.ts';
+import { TaskError } from './errors.ts';
 
 const dataSchema = z.strictObject({
   kind: z.literal('idx', 'must be idx: image and label files in the IDX format'),
@@ -40,6 +40,16 @@ const simulationSchema = z.strictObject({
   seed: z.string().min(1).optional(),
 });
 
+/** How a coordinator serves the task; a simulation has everybody there at once. */
+const serviceSchema = z.strictObject({
+  /** Participants that must be there before a round opens; all of them by default. */
+  startThreshold: z.int().min(2).optional(),
+  /** A round that could open waits this long for others. */
+  roundWindowMs: z.int().nonnegative().default(1000),
+  /** A participant that was not heard of for so long is not drawn. */
+  presenceMs: z.int().positive().default(45_000),
+});
+
 /** The whole file. */
 export const taskFileSchema = z
   .strictObject({
@@ -57,6 +67,7 @@ export const taskFileSchema = z
     }),
     privacy: privacySchema,
     simulation: simulationSchema.prefault({}),
+    service: serviceSchema.prefault({}),
   })
   .superRefine(({ participants, privacy }, context) => {
     const { aggregation } = privacy;
@@ -90,7 +101,7 @@ export type TaskOverrides = Readonly<Record<string, unknown>>;
  * Parses a task file.
  * @param text - YAML.
  * @param options - `path` as messages shall name it; `overrides` from the command line.
- * @throws {@link StorageError} `storage/task-file` with one line a problem; `details.problems` has them as data.
+ * @throws {@link TaskError} `task/file` with one line a problem; `details.problems` has them as data.
  */
 export function parseTaskFile(
   text: string,
@@ -124,11 +135,11 @@ export function formatTaskFile(task: TaskFile): string {
 }
 
 /** Builds the error of problems found in the file at `path`. */
-export function taskFileError(path: string, problems: readonly TaskProblem[]): StorageError {
+export function taskFileError(path: string, problems: readonly TaskProblem[]): TaskError {
   const text = problems
     .map(({ line, key, rule, next }) => `${path}:${line}: ${key === '' ? '' : `${key} `}${rule}. Next: ${next}.`)
     .join('\n');
-  return new StorageError('storage/task-file', text, { details: { problems } });
+  return new TaskError('task/file', text, { details: { problems } });
 }
 
 function refuse(path: string, problems: readonly TaskProblem[]): never {

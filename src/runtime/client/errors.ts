@@ -1,0 +1,19 @@
+/**
+ * Errors of a participant that speaks to a coordinator.
+ *
+ * @module
+ */
+
+import { SottoError } from '../../foundations/numerics/index.ts';
+
+/** Every code this room throws; stable. */
+export type ClientErrorCode =
+  /** The coordinator cannot be reached, or answers what it should not. */
+  | 'client/unreachable'
+  /** The coordinator refused; `details.type` is its code. */
+  | 'client/refused'
+  /** The task is not what the participant's policy accepts. */
+  | 'client/policy-refused';
+
+/** What a participant's side throws. */
+export class ClientError extends SottoError<ClientErrorCode> {}

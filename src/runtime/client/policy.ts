@@ -1,0 +1,78 @@
+/**
+ * The participant's own policy: floors that a task must meet before its data is touched. The participant checks them
+ * against the plan it derives itself; nothing is taken on the coordinator's word.
+ *
+ * @module
+ */
+
+import { z } from 'zod';
+
+import type { TaskPlan } from '../../federation/rounds/index.ts';
+import type { TaskFile } from '../task/index.ts';
+import { ClientError } from './errors.ts';
+
+/** A policy; what is left out is not limited. */
+export const policySchema = z.strictObject({
+  /** Most that the whole task may spend. */
+  maxEpsilon: z.number().positive().optional(),
+  /** Most that one attempt may spend, by the task's accountant. */
+  maxEpsilonPerRound: z.number().positive().optional(),
+  maxDelta: z.number().positive().optional(),
+  minParticipants: z.int().positive().optional(),
+  minThreshold: z.int().positive().optional(),
+  minNoiseMultiplier: z.number().positive().optional(),
+  /** Trust models that are accepted. */
+  trust: z.array(z.enum(['nobody', 'coordinator', 'off'])).default(['nobody']),
+  /** Addresses of coordinators, as given to `join`. */
+  coordinators: z.array(z.string()).optional(),
+});
+export type ParticipantPolicy = z.infer<typeof policySchema>;
+
+/** What a participant accepts that says nothing: privacy without trust, at most ε = 10. */
+export const DEFAULT_POLICY: ParticipantPolicy = {
+  maxEpsilon: 10,
+  maxDelta: 1e-3,
+  minParticipants: 2,
+  trust: ['nobody'],
+};
+
+/**
+ * Checks a task against a policy.
+ * @throws {@link ClientError} `client/policy-refused`, naming the field, what it asks for and what the task has.
+ */
+export function assertPolicyAccepts(
+  policy: ParticipantPolicy,
+  { task, plan, url, epsilonPerRound }: { task: TaskFile; plan: TaskPlan; url: string; epsilonPerRound: number },
+): void {
+  const refuse = (field: string, rule: string, got: string | number): never => {
+    throw new ClientError(
+      'client/policy-refused',
+      `the policy refuses this task: ${field} ${rule}, the task has ${got}`,
+      {
+        details: { field },
+      },
+    );
+  };
+  const { privacy } = task;
+  if (!policy.trust.includes(privacy.trust))
+    refuse('trust', `must be one of ${policy.trust.join(', ')}`, privacy.trust);
+  if (policy.coordinators !== undefined && !policy.coordinators.includes(url)) {
+    refuse('coordinators', `must name the coordinator (${policy.coordinators.join(', ')})`, url);
+  }
+  const atMost = (field: string, limit: number | undefined, got: number): void => {
+    if (limit !== undefined && !(got <= limit)) refuse(field, `allows at most ${limit}`, got);
+  };
+  const atLeast = (field: string, floor: number | undefined, got: number): void => {
+    if (floor !== undefined && !(got >= floor)) refuse(field, `asks for at least ${floor}`, got);
+  };
+  if (privacy.trust !== 'off') {
+    atMost('maxEpsilon', policy.maxEpsilon, Math.max(privacy.epsilon, plan.epsilonAtEnd));
+    atMost('maxDelta', policy.maxDelta, privacy.delta);
+    atMost('maxEpsilonPerRound', policy.maxEpsilonPerRound, epsilonPerRound);
+    atLeast('minNoiseMultiplier', policy.minNoiseMultiplier, plan.noise?.noiseMultiplier ?? 0);
+  }
+  atLeast('minParticipants', policy.minParticipants, plan.participants);
+  if (policy.minThreshold !== undefined) {
+    atLeast('minThreshold', policy.minThreshold, plan.aggregation.kind === 'secagg' ? plan.aggregation.threshold : 0);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Signed requests to a coordinator, by `fetch`: the same in Node, a page and a worker.
+ *
+ * @module
+ */
+
+import { decodeMail, type MailFrame, PROTOCOL_VERSION, signRequest } from '../../federation/wire/index.ts';
+import { type SigningKey, utf8 } from '../../foundations/crypto/index.ts';
+import type { Rng } from '../../foundations/random/index.ts';
+import { ClientError } from './errors.ts';
+
+/** What joining gives. */
+export interface Joined {
+  readonly participant: string;
+  /** The resolved task file, YAML. */
+  readonly task: string;
+  readonly inputShape: readonly number[];
+  /** Hexadecimal. */
+  readonly planDigest: string;
+}
+
+/** The coordinator, as a participant reaches it. */
+export interface Transport {
+  join(request: { label: string; token: string }): Promise<Joined>;
+  /** Messages after a cursor; waits up to `waitMs` for the first. */
+  mail(after: number, options: { waitMs: number; signal?: AbortSignal }): Promise<MailFrame[]>;
+  send(message: Uint8Array): Promise<void>;
+  leave(): Promise<void>;
+  status(): Promise<{ state: string; round: number; rounds: number }>;
+}
+
+/** Creates the transport to one task. */
+export function createTransport({
+  url,
+  taskId,
+  key,
+  rng,
+  now,
+  fetch: send = fetch,
+}: {
+  /** Address of the coordinator. */
+  url: string;
+  taskId: string;
+  key: SigningKey;
+  rng: Rng;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  fetch?: typeof fetch;
+}): Transport {
+  const base = `${url.replace(/\/+$/, '')}/v1/tasks/${encodeURIComponent(taskId)}`;
+
+  async function request(
+    method: 'GET' | 'POST',
+    path: string,
+    { body = new Uint8Array(), type, signal }: { body?: Uint8Array; type?: string; signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    const address = new URL(`${base}${path}`);
+    const authorization = signRequest(
+      { method, path: `${address.pathname}${address.search}`, body },
+      { key, timeMs: now() },
+      rng,
+    );
+    let response: Response;
+    try {
+      response = await send(address, {
+        method,
+        headers: { authorization, ...(type === undefined ? {} : { 'content-type': type }) },
+        ...(method === 'POST' ? { body: body.slice() } : {}),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (cause) {
+      throw new ClientError('client/unreachable', `the coordinator at ${address.origin} cannot be reached`, {
+        cause,
+        retryable: true,
+      });
+    }
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as {
+      type?: string;
+      detail?: string;
+      retryable?: boolean;
+    };
+    throw new ClientError('client/refused', problem.detail ?? `the coordinator answered ${response.status}`, {
+      retryable: problem.retryable ?? response.status >= 500,
+      details: { type: problem.type ?? 'unknown', status: response.status },
+    });
+  }
+
+  return {
+    async join({ label, token }) {
+      const body = utf8(JSON.stringify({ label, token, protocolVersion: PROTOCOL_VERSION }));
+      return (await (await request('POST', '/participants', { body, type: 'application/json' })).json()) as Joined;
+    },
+    async mail(after, { waitMs, signal }) {
+      const response = await request(
+        'GET',
+        `/mail?after=${after}&waitMs=${waitMs}`,
+        signal === undefined ? {} : { signal },
+      );
+      return decodeMail(new Uint8Array(await response.arrayBuffer()));
+    },
+    async send(message) {
+      await request('POST', '/messages', { body: message, type: 'application/octet-stream' });
+    },
+    async leave() {
+      await request('POST', '/leave');
+    },
+    async status() {
+      return (await (await request('GET', '')).json()) as { state: string; round: number; rounds: number };
+    },
+  };
+}

@@ -1,0 +1,304 @@
+/**
+ * The HTTP interface. Control is JSON, messages are bytes; every refusal is a problem document; nothing is open to an
+ * anonymous caller but health and the interface's own description.
+ *
+ * @module
+ */
+
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import { streamSSE } from 'hono/streaming';
+
+import { encodeMail, PROTOCOL_VERSION } from '../../federation/wire/index.ts';
+import { toHex } from '../../foundations/crypto/index.ts';
+import { CoordinatorError } from './errors.ts';
+import { problemOf } from './problem.ts';
+import type { Member } from './registry.ts';
+import type { Service } from './service.ts';
+
+const MAX_JSON_BYTES = 1 << 20;
+const MAX_WAIT_MS = 30_000;
+
+const problemSchema = z
+  .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), retryable: z.boolean() })
+  .openapi('Problem');
+const statusSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    state: z.string(),
+    round: z.int(),
+    rounds: z.int(),
+    accuracy: z.number().nullable(),
+    epsilon: z.number().nullable(),
+    participants: z.int(),
+    dropouts: z.int(),
+    stage: z.string().nullable(),
+  })
+  .openapi('TaskStatus');
+const joinSchema = z
+  .object({ label: z.string().max(80), token: z.string().max(200), protocolVersion: z.int() })
+  .strict()
+  .openapi('Join');
+const joinedSchema = z
+  .object({
+    participant: z.string(),
+    task: z.string().openapi({ description: 'the resolved task file, YAML' }),
+    inputShape: z.array(z.int()),
+    planDigest: z.string(),
+    protocolVersion: z.int(),
+  })
+  .openapi('Joined');
+
+const taskId = z.object({ task: z.string() });
+const refusals = {
+  default: { description: 'refused', content: { 'application/problem+json': { schema: problemSchema } } },
+} as const;
+const json = <T extends z.ZodType>(schema: T, description: string) =>
+  ({ description, content: { 'application/json': { schema } } }) as const;
+
+/** Creates the application over a service; it needs no socket, so tests call it directly. */
+export function createApp(service: Service): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook(result) {
+      if (!result.success) throw new CoordinatorError('coordinator/wrong-state', z.prettifyError(result.error));
+    },
+  });
+
+  app.use(
+    secureHeaders({
+      crossOriginOpenerPolicy: 'same-origin',
+      crossOriginEmbedderPolicy: 'require-corp',
+      crossOriginResourcePolicy: 'same-origin',
+      contentSecurityPolicy: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+        workerSrc: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    }),
+  );
+  const limit = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        throw new CoordinatorError('coordinator/too-large', `a body may have at most ${maxSize} bytes here`);
+      },
+    });
+  app.onError((error, context) => {
+    const problem = problemOf(error);
+    if (problem.status === 500) service.logFailure(error);
+    return context.body(JSON.stringify(problem), problem.status as 400, { 'content-type': 'application/problem+json' });
+  });
+  app.notFound((context) => {
+    const problem = problemOf(new CoordinatorError('coordinator/unknown-task', 'there is nothing at this address'));
+    return context.body(JSON.stringify(problem), 404, { 'content-type': 'application/problem+json' });
+  });
+
+  /** The participant that signed a request. */
+  async function member(context: Context, task: string, body: Uint8Array): Promise<Member> {
+    const { pathname, search } = new URL(context.req.url);
+    const request = { method: context.req.method, path: `${pathname}${search}`, body };
+    const key = service.registry.authenticate(request, context.req.header('authorization'));
+    return service.registry.memberOf(task, key);
+  }
+  const operator = (context: Context): void => service.registry.assertOperator(context.req.header('authorization'));
+
+  app.get('/healthz', (context) => context.json({ ok: true, protocolVersion: PROTOCOL_VERSION }));
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/tasks',
+      responses: { 200: json(z.array(statusSchema), 'all tasks'), ...refusals },
+    }),
+    (context) => {
+      operator(context);
+      return context.json(
+        service.tasks().map((task) => task.status()),
+        200,
+      );
+    },
+  );
+
+  app.use('/v1/tasks', limit(MAX_JSON_BYTES));
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/tasks',
+      request: { body: { content: { 'application/yaml': { schema: z.string() } }, required: true } },
+      responses: { 201: json(statusSchema, 'created'), ...refusals },
+    }),
+    async (context) => {
+      operator(context);
+      const task = await service.createTask(await context.req.text());
+      return context.json(task.status(), 201);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/tasks/{task}',
+      request: { params: taskId },
+      responses: { 200: json(statusSchema, 'one task'), ...refusals },
+    }),
+    async (context) => {
+      const { task } = context.req.valid('param');
+      if (context.req.header('authorization')?.startsWith('Bearer ') === true) operator(context);
+      else await member(context, task, new Uint8Array());
+      return context.json(service.task(task).status(), 200);
+    },
+  );
+
+  for (const action of ['pause', 'resume', 'stop'] as const) {
+    app.openapi(
+      createRoute({
+        method: 'post',
+        path: `/v1/tasks/{task}/${action}`,
+        request: { params: taskId },
+        responses: { 200: json(statusSchema, 'the task afterwards'), ...refusals },
+      }),
+      async (context) => {
+        operator(context);
+        const task = service.task(context.req.valid('param').task);
+        await task[action]();
+        await service.audit('operator', action, task.status().id);
+        return context.json(task.status(), 200);
+      },
+    );
+  }
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/tasks/{task}/tokens',
+      request: { params: taskId },
+      responses: { 201: json(z.object({ token: z.string(), expiresAt: z.string() }), 'an invitation'), ...refusals },
+    }),
+    async (context) => {
+      operator(context);
+      const { task } = context.req.valid('param');
+      service.task(task);
+      return context.json(await service.invite(task), 201);
+    },
+  );
+
+  app.use('/v1/tasks/:task/participants', limit(MAX_JSON_BYTES));
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/tasks/{task}/participants',
+      request: { params: taskId, body: { content: { 'application/json': { schema: joinSchema } }, required: true } },
+      responses: { 200: json(joinedSchema, 'enrolled'), ...refusals },
+    }),
+    async (context) => {
+      const { task } = context.req.valid('param');
+      const body = new Uint8Array(await context.req.arrayBuffer());
+      const { pathname, search } = new URL(context.req.url);
+      const identityKey = service.registry.authenticate(
+        { method: 'POST', path: `${pathname}${search}`, body },
+        context.req.header('authorization'),
+      );
+      const { label, token, protocolVersion } = context.req.valid('json');
+      if (protocolVersion !== PROTOCOL_VERSION) {
+        throw new CoordinatorError(
+          'coordinator/wrong-state',
+          `this coordinator speaks protocol version ${PROTOCOL_VERSION}, you speak ${protocolVersion}: update the older side`,
+        );
+      }
+      const found = service.task(task);
+      const enrolled = await service.registry.enrol(task, { identityKey, label, token });
+      found.seen(enrolled.id);
+      return context.json(
+        {
+          participant: enrolled.id,
+          task: service.definition(task),
+          inputShape: [...service.inputShape(task)],
+          planDigest: toHex(found.run.plan.digest),
+          protocolVersion: PROTOCOL_VERSION,
+        },
+        200,
+      );
+    },
+  );
+
+  app.post('/v1/tasks/:task/leave', async (context) => {
+    const leaving = await member(context, context.req.param('task'), new Uint8Array());
+    await service.registry.setState(leaving, 'left');
+    service.task(leaving.taskId).left(leaving.id);
+    return context.body(null, 204);
+  });
+
+  app.get('/v1/tasks/:task/mail', async (context) => {
+    const who = await member(context, context.req.param('task'), new Uint8Array());
+    const after = Number(context.req.query('after') ?? 0);
+    const timeoutMs = Math.min(MAX_WAIT_MS, Math.max(0, Number(context.req.query('waitMs') ?? 0)));
+    if (!Number.isSafeInteger(after) || after < 0 || !Number.isFinite(timeoutMs)) {
+      throw new CoordinatorError('coordinator/wrong-state', '"after" and "waitMs" must be numbers ≥ 0');
+    }
+    const { signal } = context.req.raw;
+    const mail = await service.task(who.taskId).mail(who.id, after, { timeoutMs, signal });
+    return context.body(encodeMail(mail).slice(), 200, { 'content-type': 'application/octet-stream' });
+  });
+
+  app.get('/v1/tasks/:task/events', async (context) => {
+    const who = await member(context, context.req.param('task'), new Uint8Array());
+    const task = service.task(who.taskId);
+    let cursor = Number(context.req.header('last-event-id') ?? context.req.query('after') ?? 0);
+    return streamSSE(context, async (stream) => {
+      while (!stream.aborted && !stream.closed) {
+        const mail = await task.mail(who.id, cursor, { timeoutMs: 15_000, signal: context.req.raw.signal });
+        if (stream.aborted) return;
+        const last = mail.at(-1);
+        if (last === undefined) await stream.writeSSE({ event: 'still-here', data: '' });
+        else {
+          cursor = last.cursor;
+          await stream.writeSSE({ event: 'mail', id: String(cursor), data: String(cursor) });
+        }
+      }
+    });
+  });
+
+  app.use('/v1/tasks/:task/messages', limit(service.maxMessageBytes));
+  app.post('/v1/tasks/:task/messages', async (context) => {
+    const body = new Uint8Array(await context.req.arrayBuffer());
+    const who = await member(context, context.req.param('task'), body);
+    await service.task(who.taskId).receive(who.id, body);
+    return context.body(null, 204);
+  });
+
+  app.get('/v1/tasks/:task/model', async (context) => {
+    operator(context);
+    const bytes = service.task(context.req.param('task')).model();
+    return context.body(bytes.slice(), 200, { 'content-type': 'application/octet-stream' });
+  });
+
+  app.get('/v1/tasks/:task/metrics', async (context) => {
+    operator(context);
+    return context.text(await service.metricLines(context.req.param('task')), 200, {
+      'content-type': 'application/jsonl',
+    });
+  });
+
+  app.get('/metrics', async (context) => {
+    operator(context);
+    return context.text(await service.prometheus(), 200, { 'content-type': 'text/plain; version=0.0.4' });
+  });
+
+  app.post('/v1/shutdown', (context) => {
+    operator(context);
+    service.requestShutdown();
+    return context.body(null, 202);
+  });
+
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Sotto coordinator', version: String(PROTOCOL_VERSION) },
+  });
+  return app;
+}

@@ -1,0 +1,162 @@
+/**
+ * The journal of attempts: what was accepted, in order, before anybody was told. A restarted coordinator replays the
+ * events of the attempt that was open and stands where it stood; masked vectors are objects until the attempt ends.
+ *
+ * @module
+ */
+
+import { type Database } from '../storage/database/index.ts';
+import type { ObjectStore } from '../storage/objects/index.ts';
+
+/** An attempt as it was opened. */
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly round: number;
+  readonly cohort: readonly string[];
+  /** The ledger's reservation. */
+  readonly reservation: string | null;
+}
+
+/** One thing that happened to the machine of an attempt. */
+export type AttemptEvent =
+  | { readonly kind: 'message'; readonly stage: string; readonly participant: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'timeout'; readonly stage: string };
+
+/** The journal of one task. */
+export interface Journal {
+  open(record: AttemptRecord): Promise<void>;
+  append(attempt: number, position: number, event: AttemptEvent): Promise<void>;
+  /** Marks an attempt as aborted; a committed one is closed with the task's progress, see `commit`. */
+  abort(attempt: number, reason: string): Promise<void>;
+  /** Closes an attempt and moves the task on, in one transaction. */
+  commit(
+    attempt: number,
+    progress: { round: number; checkpointKey: string; modelDigest: string; finished: boolean },
+  ): Promise<void>;
+  /** Deletes the vectors of an attempt that has ended. */
+  sweep(attempt: number): Promise<void>;
+  /** The attempt that is open, with its events. */
+  current(): Promise<{ record: AttemptRecord; events: readonly AttemptEvent[] } | undefined>;
+  lastAttempt(): Promise<number>;
+}
+
+/** Messages above this size are objects. */
+const INLINE_BYTES = 32_768;
+
+/** Creates the journal of a task. */
+export function createJournal({
+  db,
+  objects,
+  taskId,
+}: {
+  db: Database;
+  objects: ObjectStore;
+  taskId: string;
+}): Journal {
+  const folderOf = (attempt: number): string => `tasks/${taskId}/attempts/${attempt}/`;
+
+  return {
+    async open({ attempt, round, cohort, reservation }) {
+      await db
+        .insertInto('attempts')
+        .values({
+          task_id: taskId,
+          attempt,
+          round,
+          cohort: JSON.stringify(cohort),
+          state: 'open',
+          reason: null,
+          reservation,
+          opened_at: new Date(),
+          closed_at: null,
+        })
+        .execute();
+    },
+    async append(attempt, position, event) {
+      const row = { task_id: taskId, attempt, position, kind: event.kind, stage: event.stage };
+      if (event.kind === 'timeout') {
+        await db
+          .insertInto('attempt_events')
+          .values({ ...row, participant: null, payload: null, object_key: null })
+          .execute();
+        return;
+      }
+      const large = event.bytes.length > INLINE_BYTES;
+      const key = large ? `${folderOf(attempt)}${position}` : null;
+      if (key !== null) await objects.put(key, event.bytes);
+      await db
+        .insertInto('attempt_events')
+        .values({ ...row, participant: event.participant, payload: large ? null : event.bytes, object_key: key })
+        .execute();
+    },
+    async abort(attempt, reason) {
+      await db
+        .updateTable('attempts')
+        .set({ state: 'aborted', reason, closed_at: new Date() })
+        .where('task_id', '=', taskId)
+        .where('attempt', '=', attempt)
+        .where('state', '=', 'open')
+        .execute();
+    },
+    async commit(attempt, { round, checkpointKey, modelDigest, finished }) {
+      await db.transaction().execute(async (transaction) => {
+        await transaction
+          .updateTable('attempts')
+          .set({ state: 'committed', closed_at: new Date() })
+          .where('task_id', '=', taskId)
+          .where('attempt', '=', attempt)
+          .where('state', '=', 'open')
+          .execute();
+        await transaction
+          .updateTable('tasks')
+          .set({
+            round,
+            checkpoint_key: checkpointKey,
+            model_digest: modelDigest,
+            updated_at: new Date(),
+            ...(finished ? { state: 'finished' } : {}),
+          })
+          .where('id', '=', taskId)
+          .execute();
+      });
+    },
+    async sweep(attempt) {
+      for (const key of await objects.list(folderOf(attempt))) await objects.delete(key);
+    },
+    async current() {
+      const row = await db
+        .selectFrom('attempts')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .where('state', '=', 'open')
+        .orderBy('attempt', 'desc')
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const { attempt, round, reservation } = row;
+      const rows = await db
+        .selectFrom('attempt_events')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .where('attempt', '=', attempt)
+        .orderBy('position')
+        .execute();
+      const events: AttemptEvent[] = [];
+      for (const { kind, stage, participant, payload, object_key: key } of rows) {
+        if (kind === 'timeout') events.push({ kind: 'timeout', stage });
+        else if (participant !== null) {
+          const bytes = key === null ? new Uint8Array(payload ?? []) : await objects.get(key);
+          events.push({ kind: 'message', stage, participant, bytes });
+        }
+      }
+      return { record: { attempt, round, cohort: JSON.parse(row.cohort) as string[], reservation }, events };
+    },
+    async lastAttempt() {
+      const row = await db
+        .selectFrom('attempts')
+        .select(({ fn }) => fn.max('attempt').as('last'))
+        .where('task_id', '=', taskId)
+        .executeTakeFirst();
+      return Number(row?.last ?? 0);
+    },
+  };
+}

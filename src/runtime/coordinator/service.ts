@@ -1,0 +1,230 @@
+/**
+ * The service behind the HTTP interface: several tasks, one database, one object store, one registry.
+ *
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto';
+
+import { Counter, Gauge, Registry as Metrics } from 'prom-client';
+
+import { createLedger } from '../../privacy/accounting/index.ts';
+import { createLedgerTable, type Database } from '../storage/database/index.ts';
+import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
+import type { ObjectStore } from '../storage/objects/index.ts';
+import { planRun } from '../training/index.ts';
+import { CoordinatorError } from './errors.ts';
+import { createRegistry, type Registry } from './registry.ts';
+import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
+
+/** Public facts of a task's data that a coordinator without data must be told, and its test data if it has any. */
+export interface TaskFacts {
+  readonly inputShape: readonly number[];
+  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number }>;
+}
+
+/** The service. */
+export interface Service {
+  readonly registry: Registry;
+  readonly maxMessageBytes: number;
+  tasks(): readonly TaskService[];
+  /** @throws {@link CoordinatorError} `coordinator/unknown-task`. */
+  task(id: string): TaskService;
+  definition(id: string): string;
+  inputShape(id: string): readonly number[];
+  /** Creates and starts a task from the text of a task file. */
+  createTask(text: string): Promise<TaskService>;
+  invite(taskId: string): Promise<{ token: string; expiresAt: string }>;
+  audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
+  metricLines(taskId: string): Promise<string>;
+  prometheus(): Promise<string>;
+  logFailure(error: unknown): void;
+  requestShutdown(): void;
+  close(): Promise<void>;
+}
+
+/** What the service works with. */
+export interface ServiceOptions {
+  readonly db: Database;
+  readonly objects: ObjectStore;
+  readonly operatorToken: string;
+  /** Finds a task's public facts; runs before the task is accepted. */
+  readonly factsOf: (task: TaskFile) => Promise<TaskFacts>;
+  readonly log: (fields: Readonly<Record<string, unknown>>, text: string) => void;
+  readonly onShutdown?: () => void;
+  readonly onReport?: (taskId: string, report: ServiceReport) => void;
+  readonly onWrite?: (point: string) => void;
+  readonly invitationMs?: number;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+/** A masked vector of ten million 32-bit entries and some; anything larger is refused unread. */
+const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
+
+/** Creates the service and takes up every task that is in the database. */
+export async function createService({
+  db,
+  objects,
+  operatorToken,
+  factsOf,
+  log,
+  onShutdown = () => {},
+  onReport,
+  onWrite,
+  invitationMs = DAY_MS,
+}: ServiceOptions): Promise<Service> {
+  const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
+  const running = new Map<string, { service: TaskService; definition: string; facts: TaskFacts }>();
+  const metrics = new Metrics();
+  const labels = ['task'] as const;
+  const gauges = {
+    round: new Gauge({ name: 'sotto_round', help: 'committed rounds', labelNames: labels, registers: [metrics] }),
+    epsilon: new Gauge({ name: 'sotto_epsilon', help: 'epsilon spent', labelNames: labels, registers: [metrics] }),
+    participants: new Gauge({
+      name: 'sotto_participants',
+      help: 'participants present',
+      labelNames: labels,
+      registers: [metrics],
+    }),
+  };
+  const attempts = new Counter({
+    name: 'sotto_attempts_total',
+    help: 'attempts by outcome',
+    labelNames: ['task', 'outcome'],
+    registers: [metrics],
+  });
+  const dropouts = new Counter({
+    name: 'sotto_dropouts_total',
+    help: 'dropouts',
+    labelNames: labels,
+    registers: [metrics],
+  });
+
+  async function take(row: {
+    id: string;
+    definition: string;
+    state: string;
+    round: number;
+    checkpoint_key: string | null;
+  }): Promise<TaskService> {
+    const task = parseTaskFile(row.definition, { path: `task ${row.id}` });
+    const facts = await factsOf(task);
+    const run = planRun(task, facts);
+    const { privacy } = task;
+    const ledger =
+      privacy.trust === 'off'
+        ? undefined
+        : await createLedger({
+            store: createLedgerTable(db, row.id),
+            budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+            relation: privacy.relation,
+            privacyUnit: privacy.privacyUnit,
+            dataset: task.task,
+            accountant: privacy.accountant,
+            clock: () => new Date(),
+          });
+    const service = createTaskService({
+      id: row.id,
+      run,
+      db,
+      objects,
+      ledger,
+      settings: settingsOf(task),
+      initial: { state: row.state, round: row.round, checkpointKey: row.checkpoint_key },
+      ...(facts.evaluate === undefined ? {} : { evaluate: facts.evaluate }),
+      onReport(report) {
+        attempts.inc({ task: row.id, outcome: report.outcome });
+        dropouts.inc({ task: row.id }, report.dropouts);
+        log({ task: row.id, ...report }, `round ${report.round} ${report.outcome}`);
+        onReport?.(row.id, report);
+      },
+      ...(onWrite === undefined ? {} : { onWrite }),
+      clock: () => performance.now(),
+    });
+    running.set(row.id, { service, definition: row.definition, facts });
+    await service.start();
+    return service;
+  }
+
+  const found = (id: string): { service: TaskService; definition: string; facts: TaskFacts } => {
+    const task = running.get(id);
+    if (task === undefined) throw new CoordinatorError('coordinator/unknown-task', `there is no task ${id}`);
+    return task;
+  };
+
+  async function audit(actor: string, action: string, subject: string, detail = ''): Promise<void> {
+    await db.insertInto('audit_events').values({ at: new Date(), actor, action, subject, detail }).execute();
+  }
+
+  for (const row of await db.selectFrom('tasks').selectAll().orderBy('created_at').execute()) await take(row);
+
+  return {
+    registry,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    tasks: () => [...running.values()].map(({ service }) => service),
+    task: (id) => found(id).service,
+    definition: (id) => found(id).definition,
+    inputShape: (id) => found(id).facts.inputShape,
+    async createTask(text) {
+      const task = parseTaskFile(text, { path: 'task' });
+      if (task.simulation.seed !== undefined) {
+        throw new CoordinatorError(
+          'coordinator/wrong-state',
+          'a seed is for simulations alone: leave simulation.seed out',
+        );
+      }
+      planRun(task, await factsOf(task));
+      const row = {
+        id: `${task.task.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${randomUUID().slice(0, 8)}`,
+        name: task.task,
+        definition: formatTaskFile(task),
+        state: 'running',
+        round: 0,
+        checkpoint_key: null,
+        model_digest: null,
+        created_at: new Date(),
+        updated_at: new Date(),
+      };
+      await db.insertInto('tasks').values(row).execute();
+      await audit('operator', 'create', row.id);
+      return take(row);
+    },
+    async invite(taskId) {
+      const expiresAt = new Date(Date.now() + invitationMs);
+      const token = await registry.createToken(taskId, { expiresAt });
+      await audit('operator', 'invite', taskId);
+      return { token, expiresAt: expiresAt.toISOString() };
+    },
+    audit,
+    async metricLines(taskId) {
+      found(taskId);
+      const rows = await db
+        .selectFrom('metrics')
+        .select('report')
+        .where('task_id', '=', taskId)
+        .orderBy('attempt')
+        .execute();
+      return rows.map(({ report }) => `${report}\n`).join('');
+    },
+    prometheus() {
+      for (const { service } of running.values()) {
+        const { id, round, epsilon, participants } = service.status();
+        gauges.round.set({ task: id }, round);
+        gauges.epsilon.set({ task: id }, epsilon ?? 0);
+        gauges.participants.set({ task: id }, participants);
+      }
+      return metrics.metrics();
+    },
+    logFailure: (error) =>
+      log({ level: 'error', error: error instanceof Error ? error.message : String(error) }, 'a request failed'),
+    requestShutdown: onShutdown,
+    async close() {
+      await Promise.all([...running.values()].map(({ service }) => service.close()));
+    },
+  };
+}
+
+function settingsOf(task: TaskFile): { startThreshold: number; roundWindowMs: number; presenceMs: number } {
+  const { startThreshold = task.participants, roundWindowMs, presenceMs } = task.service;
+  return { startThreshold, roundWindowMs, presenceMs };
+}

@@ -1,0 +1,467 @@
+/**
+ * One task of the service: enrols participants, opens rounds when enough of them are there, carries their messages
+ * through the machine of `rounds/`, and moves the model on. Everything passes one queue; what was accepted is in the
+ * journal before anybody is told, so the process may die between any two writes.
+ *
+ * @module
+ */
+
+import {
+  type CoordinatorRound,
+  createCoordinatorRound,
+  type RoundEffect,
+  type RoundResult,
+} from '../../federation/rounds/index.ts';
+import { sha256, toHex } from '../../foundations/crypto/index.ts';
+import { SottoError } from '../../foundations/numerics/index.ts';
+import { createSystemRng } from '../../foundations/random/index.ts';
+import type { Ledger } from '../../privacy/accounting/index.ts';
+import { AccountingError } from '../../privacy/accounting/index.ts';
+import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
+import type { Database } from '../storage/database/index.ts';
+import { StorageError } from '../storage/index.ts';
+import type { ObjectStore } from '../storage/objects/index.ts';
+import { createModelState, type ModelState, type RunPlan } from '../training/index.ts';
+import { CoordinatorError } from './errors.ts';
+import { type AttemptRecord, createJournal } from './journal.ts';
+import { createMailboxes, type Mail } from './mailboxes.ts';
+
+/** When rounds begin and how long they wait. */
+export interface ServiceSettings {
+  /** Participants that must be there before a round opens. */
+  readonly startThreshold: number;
+  /** After `startThreshold` is reached, a round waits this long for others. */
+  readonly roundWindowMs: number;
+  /** A participant that was not heard of for so long is not drawn. */
+  readonly presenceMs: number;
+}
+
+/** A task's state, for whoever may see it. */
+export interface TaskStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly round: number;
+  readonly rounds: number;
+  readonly accuracy: number | null;
+  readonly epsilon: number | null;
+  readonly participants: number;
+  readonly dropouts: number;
+  readonly stage: string | null;
+}
+
+/** The report of one attempt. */
+export interface ServiceReport {
+  readonly attempt: number;
+  readonly round: number;
+  readonly outcome: 'committed' | 'aborted';
+  readonly reason?: string;
+  readonly accuracy?: number;
+  readonly epsilon: number | null;
+  readonly contributors: number;
+  readonly dropouts: number;
+  readonly seconds: number;
+}
+
+/** One served task. */
+export interface TaskService {
+  readonly run: RunPlan;
+  /** Takes up what a former process left, and opens rounds from now on. */
+  start(): Promise<void>;
+  /** Records that a participant is there. */
+  seen(participant: string): void;
+  /** Records that a participant has left: it is not drawn again until it comes back. */
+  left(participant: string): void;
+  /**
+   * Takes a message of a participant.
+   * @throws {@link CoordinatorError} `coordinator/message-refused` when it is not accepted; nothing changed then.
+   */
+  receive(participant: string, bytes: Uint8Array): Promise<void>;
+  mail(
+    participant: string,
+    cursor: number,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<readonly Mail[]>;
+  status(): TaskStatus;
+  model(): Uint8Array;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+  /** Lets the process end; nothing is lost. */
+  close(): Promise<void>;
+}
+
+/** What a task service works with. */
+export interface TaskServiceOptions {
+  readonly id: string;
+  readonly run: RunPlan;
+  readonly db: Database;
+  readonly objects: ObjectStore;
+  readonly ledger: Ledger | undefined;
+  readonly settings: ServiceSettings;
+  readonly initial: { state: string; round: number; checkpointKey: string | null };
+  /** Accuracy on public test data, where the coordinator has some. */
+  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number }>;
+  readonly onReport?: (report: ServiceReport) => void;
+  /** Called between any two writes; tests end the process there. */
+  readonly onWrite?: (point: string) => void;
+  /** Milliseconds that only grow. */
+  readonly clock: () => number;
+}
+
+/** Time before the coordinator tries again what it could not write. */
+const RETRY_MS = 1000;
+
+interface OpenAttempt {
+  readonly record: AttemptRecord;
+  readonly machine: CoordinatorRound;
+  position: number;
+  readonly startMs: number;
+}
+
+/** Creates the service of a task. */
+export function createTaskService({
+  id,
+  run,
+  db,
+  objects,
+  ledger,
+  settings,
+  initial,
+  evaluate,
+  onReport,
+  onWrite = () => {},
+  clock,
+}: TaskServiceOptions): TaskService {
+  const { plan, task, layers, taskId } = run;
+  const journal = createJournal({ db, objects, taskId: id });
+  const mailboxes = createMailboxes();
+  const present = new Map<string, number>();
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  let stateName = initial.state;
+  let model: ModelState | undefined;
+  let open: OpenAttempt | undefined;
+  let opening: ReturnType<typeof setTimeout> | undefined;
+  let accuracy: number | null = null;
+  let dropouts = 0;
+  let closed = false;
+  /** Memory may be ahead of the journal. */
+  let stale = false;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Runs steps one after another. A step that fails for a reason outside of the protocol (the database went away, the
+   * disk is full) leaves memory ahead of what is written: memory is then thrown away, and the next step begins by
+   * replaying the journal.
+   */
+  function enqueue<T>(step: () => Promise<T>): Promise<T> {
+    const result = queue.then(async () => {
+      try {
+        if (stale) await replay();
+        return await step();
+      } catch (error) {
+        if (error instanceof SottoError && !(error instanceof StorageError)) throw error;
+        stale = true;
+        schedule(RETRY_MS, () => enqueue(async () => {}));
+        throw new CoordinatorError('coordinator/unavailable', 'the coordinator cannot write now; try again', {
+          cause: error,
+          retryable: true,
+        });
+      }
+    });
+    queue = result.catch(() => {});
+    return result;
+  }
+
+  async function loadModel(): Promise<ModelState> {
+    const row = await db.selectFrom('tasks').select('checkpoint_key').where('id', '=', id).executeTakeFirst();
+    const key = row?.checkpoint_key ?? initial.checkpointKey;
+    return createModelState({
+      plan,
+      layers,
+      optimizer: task.training.optimizer,
+      checkpoint: key === null ? undefined : await objects.get(key),
+    });
+  }
+
+  function machineOf({ attempt, round, cohort }: AttemptRecord, parameters: Float32Array): CoordinatorRound {
+    return createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters });
+  }
+
+  /** Rebuilds the open attempt from the journal. */
+  async function replay(): Promise<void> {
+    stale = true;
+    model = await loadModel();
+    const found = await journal.current();
+    open = undefined;
+    stale = false;
+    if (found === undefined) return;
+    const { record, events } = found;
+    const machine = machineOf(record, model.parameters);
+    mailboxes.openAttempt(record.attempt);
+    open = { record, machine, position: events.length, startMs: clock() };
+    let effects = machine.begin();
+    await perform(effects.filter(({ kind }) => kind !== 'timer' || events.length === 0));
+    for (const [i, event] of events.entries()) {
+      effects =
+        event.kind === 'timeout' ? machine.timeout(event.stage) : machine.receive(event.participant, event.bytes);
+      // Only the last stage's timer still means something.
+      await perform(effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1));
+    }
+    if (open !== undefined && !effects.some(({ kind }) => kind === 'timer')) armTimer(machine.stage);
+  }
+
+  function armTimer(stage: string): void {
+    schedule(plan.aggregation.stageTimeoutMs, () => enqueue(() => timeOut(stage)));
+  }
+
+  function schedule(afterMs: number, action: () => Promise<unknown>): void {
+    if (closed) return;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      action().catch(() => {});
+    }, afterMs);
+    timers.add(timer);
+  }
+
+  async function timeOut(stage: string): Promise<void> {
+    if (open === undefined || open.machine.done || open.machine.stage !== stage) return;
+    await journal.append(open.record.attempt, open.position, { kind: 'timeout', stage });
+    onWrite('timeout-journaled');
+    open.position += 1;
+    await perform(open.machine.timeout(stage));
+  }
+
+  async function perform(effects: readonly RoundEffect[]): Promise<void> {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'send':
+          mailboxes.put(effect.to, effect.bytes);
+          break;
+        case 'timer': {
+          const { stage } = effect;
+          schedule(effect.afterMs, () => enqueue(() => timeOut(stage)));
+          break;
+        }
+        case 'refused':
+          break;
+        case 'finished':
+          await commitRound(effect.result);
+          break;
+        case 'aborted':
+          await abortRound(effect.error, effect.dropouts);
+          break;
+      }
+    }
+  }
+
+  async function commitRound(result: RoundResult): Promise<void> {
+    if (open === undefined || model === undefined) return;
+    const { record, startMs } = open;
+    const { sum, contributors } = result;
+    if (plan.noise?.addedBy === 'coordinator') addCentralNoise(sum);
+    model.apply(sum);
+    const checkpoint = model.checkpoint();
+    const digest = toHex(sha256(checkpoint));
+    const checkpointKey = `tasks/${id}/checkpoints/${record.round}-${record.attempt}`;
+    onWrite('before-checkpoint');
+    await objects.put(checkpointKey, checkpoint);
+    onWrite('checkpoint-written');
+    await closeReservation(record, 'commit');
+    onWrite('ledger-committed');
+    const finished = model.round >= plan.rounds;
+    await journal.commit(record.attempt, { round: model.round, checkpointKey, modelDigest: digest, finished });
+    onWrite('round-committed');
+    open = undefined;
+    dropouts += result.dropouts.length;
+    if (finished) stateName = 'finished';
+    if (evaluate !== undefined && (finished || model.round % task.training.evaluateEvery === 0 || model.round === 1)) {
+      ({ accuracy } = await evaluate(model.parameters));
+    }
+    await report({
+      attempt: record.attempt,
+      round: record.round,
+      outcome: 'committed',
+      ...(accuracy === null ? {} : { accuracy }),
+      epsilon: ledger?.spent().epsilon ?? null,
+      contributors: contributors.length,
+      dropouts: result.dropouts.length,
+      seconds: (clock() - startMs) / 1000,
+    });
+    await journal.sweep(record.attempt);
+    onWrite('vectors-swept');
+    considerOpening();
+  }
+
+  async function abortRound(error: SottoError, lost: number): Promise<void> {
+    if (open === undefined) return;
+    const { record, startMs } = open;
+    await closeReservation(record, 'abort');
+    onWrite('ledger-aborted');
+    await journal.abort(record.attempt, error.message);
+    onWrite('round-aborted');
+    open = undefined;
+    dropouts += lost;
+    await report({
+      attempt: record.attempt,
+      round: record.round,
+      outcome: 'aborted',
+      reason: error.message,
+      epsilon: ledger?.spent().epsilon ?? null,
+      contributors: 0,
+      dropouts: lost,
+      seconds: (clock() - startMs) / 1000,
+    });
+    await journal.sweep(record.attempt);
+    considerOpening();
+  }
+
+  /** Closes a charge; one that a former process closed stays as it is. */
+  async function closeReservation({ reservation }: AttemptRecord, how: 'commit' | 'abort'): Promise<void> {
+    if (ledger === undefined || reservation === null) return;
+    if (!ledger.open().some((each) => each.id === reservation)) return;
+    if (how === 'commit') await ledger.commit(reservation);
+    else await ledger.abort(reservation, { dataTouched: true });
+  }
+
+  function addCentralNoise(sum: Float64Array): void {
+    if (plan.noise === undefined) return;
+    const noise = new Int32Array(sum.length);
+    createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension }).addShareInto(
+      noise,
+      createSystemRng(),
+    );
+    for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
+  }
+
+  async function report(line: ServiceReport): Promise<void> {
+    await db
+      .insertInto('metrics')
+      .values({ task_id: id, attempt: line.attempt, report: JSON.stringify(line) })
+      .onConflict((conflict) => conflict.columns(['task_id', 'attempt']).doNothing())
+      .execute();
+    onWrite('metrics-written');
+    onReport?.(line);
+  }
+
+  function presentNow(): string[] {
+    const oldest = clock() - settings.presenceMs;
+    return [...present].filter(([, at]) => at >= oldest).map(([who]) => who);
+  }
+
+  /** Opens a round after its window when enough participants are there. */
+  function considerOpening(): void {
+    if (closed || stateName !== 'running' || open !== undefined || opening !== undefined) return;
+    if (presentNow().length < settings.startThreshold) return;
+    const full = presentNow().length >= plan.participants;
+    opening = setTimeout(
+      () => {
+        opening = undefined;
+        enqueue(openRound).catch(() => {});
+      },
+      full ? 0 : settings.roundWindowMs,
+    );
+  }
+
+  async function openRound(): Promise<void> {
+    if (closed || stateName !== 'running' || open !== undefined) return;
+    const cohort = presentNow().toSorted().slice(0, plan.participants);
+    if (cohort.length < settings.startThreshold) return;
+    model ??= await loadModel();
+    const attempt = (await journal.lastAttempt()) + 1;
+    const round = model.round + 1;
+    let reservation: string | null = null;
+    if (ledger !== undefined && plan.event !== undefined) {
+      try {
+        ({ id: reservation } = await ledger.reserve({ event: plan.event, purpose: 'training', round, attempt }));
+      } catch (error) {
+        if (!(error instanceof AccountingError && error.code === 'accounting/budget-exceeded')) throw error;
+        await setState('stopped');
+        return;
+      }
+    }
+    onWrite('attempt-reserved');
+    const record = { attempt, round, cohort, reservation };
+    await journal.open(record);
+    onWrite('attempt-opened');
+    const machine = machineOf(record, model.parameters);
+    mailboxes.openAttempt(attempt);
+    open = { record, machine, position: 0, startMs: clock() };
+    await perform(machine.begin());
+  }
+
+  async function setState(next: string): Promise<void> {
+    await db.updateTable('tasks').set({ state: next, updated_at: new Date() }).where('id', '=', id).execute();
+    stateName = next;
+    if (next === 'running') considerOpening();
+  }
+
+  return {
+    run,
+    start: () =>
+      enqueue(async () => {
+        await replay();
+        considerOpening();
+      }),
+    seen(participant) {
+      present.set(participant, clock());
+      considerOpening();
+    },
+    left(participant) {
+      present.delete(participant);
+    },
+    receive: (participant, bytes) =>
+      enqueue(async () => {
+        if (open === undefined) {
+          throw new CoordinatorError('coordinator/wrong-state', 'no round is open; wait for an offer', {
+            retryable: true,
+          });
+        }
+        const { machine, record } = open;
+        const { stage } = machine;
+        const effects = machine.receive(participant, bytes);
+        const refused = effects.find((effect) => effect.kind === 'refused');
+        if (refused?.kind === 'refused') {
+          throw new CoordinatorError('coordinator/message-refused', `the message was refused: ${refused.code}`, {
+            details: { reason: refused.code },
+          });
+        }
+        onWrite('before-journal');
+        await journal.append(record.attempt, open.position, { kind: 'message', stage, participant, bytes });
+        onWrite('message-journaled');
+        open.position += 1;
+        await perform(effects);
+        onWrite('message-answered');
+      }),
+    async mail(participant, cursor, options) {
+      this.seen(participant);
+      return mailboxes.wait(participant, cursor, options);
+    },
+    status: () => ({
+      id,
+      name: task.task,
+      state: stateName,
+      round: model?.round ?? initial.round,
+      rounds: plan.rounds,
+      accuracy,
+      epsilon: ledger?.spent().epsilon ?? null,
+      participants: presentNow().length,
+      dropouts,
+      stage: open?.machine.stage ?? null,
+    }),
+    model() {
+      if (model === undefined) throw new CoordinatorError('coordinator/wrong-state', 'the task has no model yet');
+      return model.export({ task: task.task, rounds: String(model.round) });
+    },
+    pause: () => enqueue(() => setState('paused')),
+    resume: () => enqueue(() => setState('running')),
+    stop: () => enqueue(() => setState('stopped')),
+    async close() {
+      closed = true;
+      clearTimeout(opening);
+      for (const timer of timers) clearTimeout(timer);
+      mailboxes.close();
+      await queue;
+    },
+  };
+}
