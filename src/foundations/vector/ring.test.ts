@@ -66,6 +66,7 @@ describe('bit packing', () => {
           });
           const packed = packBits(residues, ring);
           expect(packed.length).toBe(packedLength(values.length, ring));
+          expect(() => assertResidues(residues, ring, values.length)).not.toThrow();
           expect(unpackBits(packed, ring, values.length)).toEqual(residues);
           const doubled = residues.slice();
           addPackedInto(doubled, packed, ring);

@@ -37,7 +37,7 @@ export function createRing({ bitWidth }: { readonly bitWidth: number }): Ring {
 /** Returns the mask of the bits of the topmost u32 word of a residue, as a signed 32-bit pattern. */
 function topMask({ bitWidth }: Ring): number {
   const bits = bitWidth <= 32 ? bitWidth : bitWidth - 32;
-  return bits === 32 ? -1 : (1 << bits) - 1;
+  return bits === 32 ? -1 : ((1 << bits) - 1) | 0;
 }
 
 /**

@@ -1,0 +1,23 @@
+export {
+  createSecAggAggregator,
+  restoreSecAggAggregator,
+  type SecAggAggregator,
+  type SecAggAggregatorOptions,
+  type SecAggResult,
+  type SecAggStep,
+} from './aggregator.ts';
+export { SECAGG_VERSION, type SecAggConfig, type SecAggGraph, type SecAggNoise } from './config.ts';
+export { SecAggError, type SecAggErrorCode } from './errors.ts';
+export { issueCertificate, type SecAggAdmission, type SecAggIdentity } from './identity.ts';
+export type { MaskExpander } from './masking.ts';
+export {
+  createSecAggParticipant,
+  type SecAggParticipant,
+  type SecAggParticipantCosts,
+  type SecAggParticipantOptions,
+} from './participant.ts';
+export { findGraphParameters, type GraphParameters, type GraphRequirements } from './parameters.ts';
+export { describeAdversary, type SecAggPolicy } from './policy.ts';
+export { createSecAggMemory, type SecAggMemory, type SecAggProgress } from './progress.ts';
+export { createSecAggSetup, restoreSecAggSetup, type SecAggSetup } from './setup.ts';
+export { SECAGG_STAGES, type SecAggStage } from './stages.ts';
