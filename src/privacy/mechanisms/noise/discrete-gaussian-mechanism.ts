@@ -9,8 +9,9 @@ import { assertInteger, assertPositive, multiplyRational, toRational } from '../
 import type { Rng } from '../../../foundations/random/index.ts';
 import { ADDITIVE_RELATIONS, type Mechanism } from '../mechanism.ts';
 import { createDiscreteGaussian } from '../samplers/discrete-gaussian.ts';
+import { sampleDiscreteGaussian } from '../samplers/exact-samplers.ts';
 import type { IntegerNoise } from '../samplers/integer-noise.ts';
-import { assertReleasable } from './discrete-laplace-mechanism.ts';
+import { assertReleasable, createWideNoise } from './discrete-laplace-mechanism.ts';
 
 /** Integers in, integers out. */
 export interface DiscreteGaussianMechanism extends Mechanism<'discrete-gaussian'> {
@@ -25,7 +26,10 @@ export interface DiscreteGaussianMechanism extends Mechanism<'discrete-gaussian'
 /** The exact sampler of the σ that an event carries as a double. */
 export function createGaussianNoise(sigma: number): IntegerNoise {
   const exact = toRational(sigma);
-  return createDiscreteGaussian({ variance: multiplyRational(exact, exact) });
+  const variance = multiplyRational(exact, exact);
+  return sigma > 2 ** 26
+    ? createWideNoise((rng) => sampleDiscreteGaussian({ variance }, rng))
+    : createDiscreteGaussian({ variance });
 }
 
 /**

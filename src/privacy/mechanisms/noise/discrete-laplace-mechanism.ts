@@ -8,6 +8,7 @@ import { discreteLaplace } from '../../accounting/index.ts';
 import { assertInteger, assertPositive, toRational } from '../../../foundations/numerics/index.ts';
 import type { Rng } from '../../../foundations/random/index.ts';
 import { ADDITIVE_RELATIONS, type Mechanism } from '../mechanism.ts';
+import { sampleDiscreteLaplace } from '../samplers/exact-samplers.ts';
 import { createDiscreteLaplace } from '../samplers/discrete-laplace.ts';
 import type { IntegerNoise } from '../samplers/integer-noise.ts';
 import { nextDown } from './grid.ts';
@@ -29,9 +30,23 @@ export function createLaplaceNoise({ sensitivity, epsilon }: { sensitivity: numb
 } {
   const noiseParameter = nextDown(epsilon / sensitivity);
   const { numerator, denominator } = toRational(noiseParameter);
+  const scale = { numerator: denominator, denominator: numerator };
+  const noise =
+    noiseParameter < 2 ** -24
+      ? createWideNoise((rng) => sampleDiscreteLaplace({ scale }, rng))
+      : createDiscreteLaplace({ scale });
+  return { noiseParameter, noise };
+}
+
+/** Noise too wide for 32 bits: single draws only, from a plain exact sampler, clamped to ±2^52 (post-processing). */
+export function createWideNoise(draw: (rng: Rng) => bigint): IntegerNoise {
+  const refuse = (): never => {
+    throw new RangeError('the noise is too wide for vectors of 32-bit integers: use a coarser grid');
+  };
   return {
-    noiseParameter,
-    noise: createDiscreteLaplace({ scale: { numerator: denominator, denominator: numerator } }),
+    sample: (rng) => Math.min(2 ** 52, Math.max(-(2 ** 52), Number(draw(rng)))),
+    sampleInto: refuse,
+    addInto: refuse,
   };
 }
 
@@ -44,7 +59,7 @@ export function assertReleasable(value: number): void {
  * Creates the mechanism.
  * Guarantee: ε-DP under add-or-remove-one and zero-out, 2ε under replace-one; exact.
  * Precondition: one record changes the vector of integers by at most `l1Sensitivity` in L1 norm.
- * @param options - `l1Sensitivity`, an integer ≥ 1; `epsilon` > 0, with sensitivity/epsilon ≤ 2^24.
+ * @param options - `l1Sensitivity`, an integer ≥ 1; `epsilon` > 0. Vectors need a scale of at most 2^24.
  * @throws {RangeError} when a parameter or a value is out of range, before randomness is drawn.
  * @see [GRS12] theorem 2.1; [CKS20] algorithm 2 for the sampler
  */
