@@ -18,31 +18,62 @@ export function packedLength(entries: number, ring: Ring): number {
  */
 export function packBits(residues: Uint32Array, ring: Ring): Uint8Array {
   const entries = residues.length / ring.limbs;
-  const words = new Uint32Array(Math.ceil((entries * ring.bitWidth) / 32) + 1);
-  const topBits = ring.limbs === 1 ? ring.bitWidth : ring.bitWidth - 32;
-  const excess = topBits === 32 ? 0 : (-1 << topBits) | 0;
+  // Signed views: 32-bit integers stay in registers, where unsigned ones above 2^31 would become floats.
+  const from = new Int32Array(residues.buffer, residues.byteOffset, residues.length);
+  const words = new Int32Array(Math.ceil((entries * ring.bitWidth) / 32) + 1);
+  const spilled = ring.limbs === 1 ? packNarrow(from, words, ring.bitWidth) : packWide(from, words, ring.bitWidth - 32);
+  if (spilled !== 0) throw new RangeError(`an entry of "residues" is not below 2^${ring.bitWidth}`);
+  return new Uint8Array(words.buffer, 0, packedLength(entries, ring));
+}
+
+/** Packs one word an entry. @returns bits beyond the width, zero when all is well. */
+function packNarrow(from: Int32Array, words: Int32Array, bits: number): number {
+  const excess = bits === 32 ? 0 : -1 << bits;
   let pending = 0;
   let fill = 0;
   let at = 0;
   let spilled = 0;
-  for (let i = 0; i < residues.length; i += 1) {
-    const value = residues[i] as number;
-    const isTop = ring.limbs === 1 || (i & 1) === 1;
-    const bits = isTop ? topBits : 32;
-    if (isTop) spilled |= value & excess;
+  for (let i = 0; i < from.length; i += 1) {
+    const value = from[i] as number;
+    spilled |= value & excess;
     pending |= value << fill;
     fill += bits;
     if (fill >= 32) {
       words[at] = pending;
       at += 1;
       fill -= 32;
-      const used = bits - fill;
-      pending = used === 32 ? 0 : value >>> used;
+      pending = fill === 0 ? 0 : value >>> (bits - fill);
     }
   }
   words[at] = pending;
-  if (spilled !== 0) throw new RangeError(`an entry of "residues" is not below 2^${ring.bitWidth}`);
-  return new Uint8Array(words.buffer, 0, packedLength(entries, ring));
+  return spilled;
+}
+
+/** Packs two words an entry, the low one whole. @returns bits beyond the width, zero when all is well. */
+function packWide(from: Int32Array, words: Int32Array, topBits: number): number {
+  const excess = topBits === 32 ? 0 : -1 << topBits;
+  let pending = 0;
+  let fill = 0;
+  let at = 0;
+  let spilled = 0;
+  for (let i = 0; i < from.length; i += 2) {
+    const low = from[i] as number;
+    const high = from[i + 1] as number;
+    spilled |= high & excess;
+    words[at] = pending | (low << fill);
+    at += 1;
+    pending = fill === 0 ? 0 : low >>> (32 - fill);
+    pending |= high << fill;
+    fill += topBits;
+    if (fill >= 32) {
+      words[at] = pending;
+      at += 1;
+      fill -= 32;
+      pending = fill === 0 ? 0 : high >>> (topBits - fill);
+    }
+  }
+  words[at] = pending;
+  return spilled;
 }
 
 /**
@@ -58,25 +89,48 @@ export function unpackBits(bytes: Uint8Array, ring: Ring, entries: number): Uint
   if (padding > 0 && (bytes[expected - 1] as number) >>> (8 - padding) !== 0) {
     throw new RangeError('the padding bits of a packed vector must be zero');
   }
-  const words = new Uint32Array(Math.ceil(expected / 4) + 1);
+  const words = new Int32Array(Math.ceil(expected / 4) + 1);
   new Uint8Array(words.buffer).set(bytes);
-  const out = new Uint32Array(entries * ring.limbs);
-  const topBits = ring.limbs === 1 ? ring.bitWidth : ring.bitWidth - 32;
-  const topMask = topBits === 32 ? -1 : (1 << topBits) - 1;
+  const out = new Int32Array(entries * ring.limbs);
+  if (ring.limbs === 1) unpackNarrow(words, out, ring.bitWidth);
+  else unpackWide(words, out, ring.bitWidth - 32);
+  return new Uint32Array(out.buffer);
+}
+
+function unpackNarrow(words: Int32Array, out: Int32Array, bits: number): void {
+  const mask = bits === 32 ? -1 : (1 << bits) - 1;
   let at = 0;
   let offset = 0;
   for (let i = 0; i < out.length; i += 1) {
-    const isTop = ring.limbs === 1 || (i & 1) === 1;
     let value = (words[at] as number) >>> offset;
-    if (offset > 0) value |= (words[at + 1] as number) << (32 - offset);
-    out[i] = isTop ? value & topMask : value;
-    offset += isTop ? topBits : 32;
+    offset += bits;
+    if (offset > 32) value |= (words[at + 1] as number) << (32 + bits - offset);
+    out[i] = value & mask;
     if (offset >= 32) {
       offset -= 32;
       at += 1;
     }
   }
-  return out;
+}
+
+function unpackWide(words: Int32Array, out: Int32Array, topBits: number): void {
+  const mask = topBits === 32 ? -1 : (1 << topBits) - 1;
+  let at = 0;
+  let offset = 0;
+  for (let i = 0; i < out.length; i += 2) {
+    let low = (words[at] as number) >>> offset;
+    at += 1;
+    if (offset > 0) low |= (words[at] as number) << (32 - offset);
+    out[i] = low;
+    let high = (words[at] as number) >>> offset;
+    offset += topBits;
+    if (offset > 32) high |= (words[at + 1] as number) << (32 + topBits - offset);
+    out[i + 1] = high & mask;
+    if (offset >= 32) {
+      offset -= 32;
+      at += 1;
+    }
+  }
 }
 
 /** Unpacks a vector and adds it to `target`, in place; the packed form is the only copy that existed. */

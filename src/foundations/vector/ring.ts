@@ -115,7 +115,8 @@ export function decodeRingWide(residues: Uint32Array, ring: Ring): BigInt64Array
 export function reduceRingInto(target: Uint32Array, ring: Ring): void {
   if (ring.bitWidth === 32 || ring.bitWidth === 64) return;
   const top = topMask(ring);
-  for (let i = ring.limbs - 1; i < target.length; i += ring.limbs) target[i] = (target[i] as number) & top;
+  const words = signedWords(target);
+  for (let i = ring.limbs - 1; i < words.length; i += ring.limbs) words[i] = (words[i] as number) & top;
 }
 
 /**
@@ -126,7 +127,8 @@ export function addRingInto(target: Uint32Array, addend: Uint32Array, ring: Ring
   assertSameLength(target, addend);
   const top = topMask(ring);
   if (ring.limbs === 1) {
-    for (let i = 0; i < target.length; i += 1) target[i] = ((target[i] as number) + (addend[i] as number)) & top;
+    const [to, from] = [signedWords(target), signedWords(addend)];
+    for (let i = 0; i < to.length; i += 1) to[i] = ((to[i] as number) + (from[i] as number)) & top;
     return;
   }
   for (let i = 0; i < target.length; i += 2) {
@@ -144,7 +146,8 @@ export function subtractRingInto(target: Uint32Array, subtrahend: Uint32Array, r
   assertSameLength(target, subtrahend);
   const top = topMask(ring);
   if (ring.limbs === 1) {
-    for (let i = 0; i < target.length; i += 1) target[i] = ((target[i] as number) - (subtrahend[i] as number)) & top;
+    const [to, from] = [signedWords(target), signedWords(subtrahend)];
+    for (let i = 0; i < to.length; i += 1) to[i] = ((to[i] as number) - (from[i] as number)) & top;
     return;
   }
   for (let i = 0; i < target.length; i += 2) {
@@ -152,6 +155,11 @@ export function subtractRingInto(target: Uint32Array, subtrahend: Uint32Array, r
     target[i] = low;
     target[i + 1] = ((target[i + 1] as number) - (subtrahend[i + 1] as number) - (low < 0 ? 1 : 0)) & top;
   }
+}
+
+/** The same memory as signed words: they stay integers in registers, where unsigned ones above 2^31 become floats. */
+function signedWords(words: Uint32Array): Int32Array {
+  return new Int32Array(words.buffer, words.byteOffset, words.length);
 }
 
 function assertSameLength(target: Uint32Array, other: Uint32Array): void {
@@ -170,10 +178,13 @@ export function assertResidues(residues: Uint32Array, ring: Ring, entries: numbe
       `"residues" must be a Uint32Array of ${entries * ring.limbs} words, got ${residues?.length ?? typeof residues}`,
     );
   }
-  const top = topMask(ring);
-  if (top === -1) return;
-  for (let i = ring.limbs - 1; i < residues.length; i += ring.limbs) {
-    if ((residues[i] as number) >>> 0 > top) {
+  const excess = ~topMask(ring);
+  const words = signedWords(residues);
+  let spilled = 0;
+  for (let i = ring.limbs - 1; i < words.length; i += ring.limbs) spilled |= (words[i] as number) & excess;
+  if (spilled === 0) return;
+  for (let i = ring.limbs - 1; i < words.length; i += ring.limbs) {
+    if (((words[i] as number) & excess) !== 0) {
       throw new RangeError(`entry ${(i / ring.limbs) | 0} of "residues" is not below 2^${ring.bitWidth}`);
     }
   }

@@ -131,7 +131,17 @@ export function createKeyRing({
   const pairs = new Map<string, PairCache>();
   let agreements = 0;
 
-  const cacheOf = ({ channelKey, maskKey }: PeerKeys): PairCache => {
+  /** Caches by the object a round's roster keeps for a peer, so that naming a peer by its keys happens once a round. */
+  const met = new WeakMap<PeerKeys, PairCache>();
+  const cacheOf = (peer: PeerKeys): PairCache => {
+    let cache = met.get(peer);
+    if (cache === undefined) {
+      cache = cacheByKeys(peer);
+      met.set(peer, cache);
+    }
+    return cache;
+  };
+  const cacheByKeys = ({ channelKey, maskKey }: PeerKeys): PairCache => {
     const named = agreement === 'x25519' ? concatBytes(channelKey, maskKey) : sha256(channelKey, maskKey);
     const name = String.fromCharCode(...named);
     let cache = pairs.get(name);
