@@ -66,7 +66,7 @@ async function answer(request: HostRequest): Promise<HostAnswer> {
   const participant = host.participants.get(request.to);
   if (participant === undefined) throw new Error('the participant lives on another host');
   try {
-    return { kind: 'replies', replies: await participant.receive(request.bytes) };
+    return { kind: 'replies', replies: (await participant.receive(request.bytes)).map(ownBytes) };
   } catch (error) {
     if (!(error instanceof SottoError)) throw error;
     return { kind: 'replies', replies: [], refusal: `${error.code}: ${error.message}` };
@@ -85,6 +85,11 @@ function secondsSoFar(): HostSeconds {
   };
 }
 
+/** A copy that fills its buffer, so that it can be handed over whole. */
+function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
 const PART = { setup: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
 
 /** Requests are answered one after another: one participant's work never interleaves with another's. */
@@ -101,6 +106,7 @@ parentPort?.on('message', ({ id, request }: HostRequestEnvelope) => {
     }
     busy[PART[request.kind]] += (performance.now() - start) / 1000;
     const envelope: HostAnswerEnvelope = { id, answer: result, seconds: secondsSoFar() };
-    parentPort?.postMessage(envelope);
+    const transfer = result.kind === 'replies' ? result.replies.map(({ buffer }) => buffer as ArrayBuffer) : [];
+    parentPort?.postMessage(envelope, transfer);
   });
 });

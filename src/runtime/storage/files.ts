@@ -9,18 +9,25 @@ import { dirname } from 'node:path';
 
 import { StorageError } from './errors.ts';
 
-/** Replaces a file: its content is written beside it, synced, then renamed over it. */
-export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+/**
+ * Replaces a file whole: its content is written beside it, then renamed over it.
+ * @param options - `durable: false` spares the syncs: after a power failure the older content may be back, never a mix.
+ */
+export function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  { durable = true }: { durable?: boolean } = {},
+): void {
   const temporary = `${path}.part`;
   const file = openSync(temporary, 'w');
   try {
     writeFileSync(file, content);
-    fsyncSync(file);
+    if (durable) fsyncSync(file);
   } finally {
     closeSync(file);
   }
   renameSync(temporary, path);
-  syncFolder(dirname(path));
+  if (durable) syncFolder(dirname(path));
 }
 
 /** Appends to a file and syncs it. */

@@ -13,11 +13,11 @@
  * @module
  */
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StorageError } from './errors.ts';
-import { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
+import { readFileOf, writeFileAtomic } from './files.ts';
 import { takeLock } from './lock.ts';
 
 /** A run folder that this process holds. */
@@ -26,7 +26,8 @@ export interface RunFolder {
   file(name: string): string;
   has(name: string): boolean;
   read(name: string): Uint8Array;
-  write(name: string, content: string | Uint8Array): void;
+  /** Replaces a file whole; `durable: false` for what a power failure may set back. */
+  write(name: string, content: string | Uint8Array, options?: { durable?: boolean }): void;
   appendLine(name: string, line: Readonly<Record<string, unknown>>): void;
   /** The lines of a JSON-lines file; a last line cut by a crash is left out. */
   readLines(name: string): Readonly<Record<string, unknown>>[];
@@ -75,8 +76,8 @@ function hold(path: string): RunFolder {
     file,
     has: (name) => existsSync(file(name)),
     read: (name) => readFileOf(file(name), 'run folder'),
-    write: (name, content) => writeFileAtomic(file(name), content),
-    appendLine: (name, line) => appendSynced(file(name), `${JSON.stringify(line)}\n`),
+    write: (name, content, options) => writeFileAtomic(file(name), content, options),
+    appendLine: (name, line) => appendFileSync(file(name), `${JSON.stringify(line)}\n`),
     readLines(name) {
       if (!existsSync(file(name))) return [];
       const complete = readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
