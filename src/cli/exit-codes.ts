@@ -20,6 +20,7 @@ import { SottoError } from '../foundations/numerics/index.ts';
 const BY_CODE: Readonly<Record<string, number>> = {
   'accounting/budget-exceeded': 30,
   'rounds/impossible-plan': 2,
+  'client/policy-refused': 32,
 };
 
 const BY_ROOM: Readonly<Record<string, number>> = {
@@ -33,6 +34,8 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   rounds: 40,
   wire: 40,
   secagg: 41,
+  client: 20,
+  coordinator: 20,
 };
 
 /** Wrong words on the command line. */

@@ -11,7 +11,10 @@ import { Command, CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { createJoinCommand } from './join.ts';
+import { createOperateCommands } from './operate.ts';
 import { createRunCommand } from './run.ts';
+import { createServeCommand } from './serve.ts';
 import { createTrainCommand } from './train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -19,13 +22,17 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 function createProgram(): Command {
-  return new Command('sotto')
+  const program = new Command('sotto')
     .description('Train machine-learning models on data that must stay where it is.')
     .version(version)
     .exitOverride()
     .showHelpAfterError('(see sotto --help)')
     .addCommand(createRunCommand())
-    .addCommand(createTrainCommand());
+    .addCommand(createTrainCommand())
+    .addCommand(createServeCommand())
+    .addCommand(createJoinCommand());
+  for (const command of createOperateCommands()) program.addCommand(command);
+  return program;
 }
 
 try {

@@ -56,7 +56,8 @@ export async function runTask({
 }): Promise<RunSummary> {
   const start = performance.now();
   events.onStep?.('reading data');
-  const { train, test } = loadTaskData(task.data, { baseFolder: taskFolder });
+  const train = loadTaskData(task.data, { part: 'train', baseFolder: taskFolder });
+  const test = loadTaskData(task.data, { part: 'test', baseFolder: taskFolder });
   events.onStep?.('planning');
   const resolved: TaskFile = mode === 'single-party' ? { ...task, participants: workers } : task;
   const run = planRun(resolved, train);

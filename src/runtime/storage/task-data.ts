@@ -19,29 +19,26 @@ const FILES = {
   test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
 } as const;
 
-/** A task's data. */
-export interface TaskData {
-  readonly train: Dataset;
-  readonly test: Dataset;
-}
+/** Training data, which a participant has, or test data, which anybody may see. */
+export type DataPart = keyof typeof FILES;
 
 /**
- * Loads train and test data.
+ * Loads one part of a task's data.
  * @param data - the task file's data section.
- * @param options - `baseFolder` that a relative folder starts from.
+ * @param options - `part` to load; `baseFolder` that a relative folder starts from.
  * @throws {@link StorageError} when a file or package is missing, `DataError` when a file is not what it must be.
  */
-export function loadTaskData(data: TaskFile['data'], { baseFolder }: { baseFolder: string }): TaskData {
+export function loadTaskData(
+  data: Pick<TaskFile['data'], 'folder' | 'package'>,
+  { part, baseFolder }: { part: DataPart; baseFolder: string },
+): Dataset {
   const folder = data.package === undefined ? resolve(baseFolder, data.folder ?? '.') : folderOfPackage(data.package);
-  const load = (part: keyof typeof FILES): Dataset => {
-    const read = (name: string): ReturnType<typeof readIdx> => {
-      const path = [join(folder, name), join(folder, name.replace('-idx', '.idx'))].find((each) => existsSync(each));
-      return readIdx(readFileOf(path ?? join(folder, name), `${part} data`), { name });
-    };
-    const { images, labels } = FILES[part];
-    return datasetFromIdx({ images: read(images), labels: read(labels) }, { name: `${part} data` });
+  const read = (name: string): ReturnType<typeof readIdx> => {
+    const path = [join(folder, name), join(folder, name.replace('-idx', '.idx'))].find((each) => existsSync(each));
+    return readIdx(readFileOf(path ?? join(folder, name), `${part} data`), { name });
   };
-  return { train: load('train'), test: load('test') };
+  const { images, labels } = FILES[part];
+  return datasetFromIdx({ images: read(images), labels: read(labels) }, { name: `${part} data` });
 }
 
 function folderOfPackage(name: string): string {

@@ -1,0 +1,98 @@
+/**
+ * `sotto status`, `sotto logs` and `sotto stop`: they ask the server, never its folder.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Command } from 'commander';
+
+import { OPERATOR_TOKEN_FILE } from '../runtime/coordinator/index.ts';
+import { UsageError } from './exit-codes.ts';
+
+interface OperateOptions {
+  readonly token?: string;
+  readonly folder: string;
+  readonly task?: string;
+  readonly json?: boolean;
+}
+
+interface Status {
+  readonly id: string;
+  readonly state: string;
+  readonly round: number;
+  readonly rounds: number;
+  readonly accuracy: number | null;
+  readonly epsilon: number | null;
+  readonly participants: number;
+  readonly dropouts: number;
+}
+
+function addAccess(command: Command): Command {
+  return command
+    .argument('<url>', 'address of the coordinator')
+    .option('--token <token>', 'operator’s token (default: SOTTO_TOKEN, or the file in --folder)')
+    .option('--folder <folder>', 'folder of a coordinator on this machine', 'sotto-coordinator');
+}
+
+/** Creates the three commands. */
+export function createOperateCommands(): Command[] {
+  return [
+    addAccess(new Command('status').description('Show the tasks of a coordinator.'))
+      .option('--json', 'as JSON')
+      .action((url: string, options: OperateOptions) => status(url, options)),
+    addAccess(new Command('logs').description('Print the metrics of a task, one JSON line an attempt.'))
+      .requiredOption('--task <id>', 'task')
+      .action(async (url: string, options: OperateOptions) => {
+        const response = await ask(url, options, 'GET', `/v1/tasks/${encodeURIComponent(options.task ?? '')}/metrics`);
+        process.stdout.write(await response.text());
+      }),
+    addAccess(new Command('stop').description('Stop a task, or the whole coordinator.'))
+      .option('--task <id>', 'task; without it the coordinator ends')
+      .action(async (url: string, options: OperateOptions) => {
+        const path = options.task === undefined ? '/v1/shutdown' : `/v1/tasks/${encodeURIComponent(options.task)}/stop`;
+        await ask(url, options, 'POST', path);
+        process.stdout.write(options.task === undefined ? 'the coordinator is ending\n' : `stopped ${options.task}\n`);
+      }),
+  ];
+}
+
+async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST', path: string): Promise<Response> {
+  if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as http://host:7700`);
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });
+  } catch {
+    throw new UsageError(`the coordinator at ${url} does not answer`);
+  }
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as { detail?: string };
+  throw new UsageError(problem.detail ?? `the coordinator answered ${response.status}`);
+}
+
+function tokenOf({ token, folder }: OperateOptions): string {
+  const path = join(folder, OPERATOR_TOKEN_FILE);
+  const found = token ?? process.env.SOTTO_TOKEN ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
+  if (found === undefined)
+    throw new UsageError('show the operator’s token: --token, SOTTO_TOKEN, or --folder of the coordinator');
+  return found;
+}
+
+async function status(url: string, options: OperateOptions): Promise<void> {
+  const tasks = (await (await ask(url, options, 'GET', '/v1/tasks')).json()) as Status[];
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ tasks }, undefined, 2)}\n`);
+    return;
+  }
+  if (tasks.length === 0) process.stdout.write('no tasks\n');
+  for (const task of tasks) {
+    const accuracy = task.accuracy === null ? '–' : `${(task.accuracy * 100).toFixed(2)} %`;
+    const epsilon = task.epsilon === null ? 'NOT PRIVATE' : `ε ${task.epsilon.toFixed(2)}`;
+    process.stdout.write(
+      `${task.id}  ${task.state}  round ${task.round}/${task.rounds}  accuracy ${accuracy}  ${epsilon}  ` +
+        `${task.participants} participants, ${task.dropouts} dropouts\n`,
+    );
+  }
+}
