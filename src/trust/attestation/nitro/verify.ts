@@ -1,0 +1,74 @@
+/**
+ * Verifier of AWS Nitro attestation documents: the COSE signature by the leaf, and the leaf's chain to AWS's root.
+ *
+ * @module
+ */
+
+import { toHex } from '../../../foundations/crypto/index.ts';
+import { verifyCoseSign1 } from '../cose.ts';
+import { AttestationError, malformed } from '../errors.ts';
+import { examine, noteChain, startResult, type Verdict } from '../result.ts';
+import type { TrustRoots } from '../roots/trust-root.ts';
+import { parseCertificate } from '../x509/certificate.ts';
+import { verifyChain } from '../x509/chain.ts';
+import { decodeNitroDocument, type NitroDocument } from './document.ts';
+
+const optionalHex = (bytes: Uint8Array | null): string => (bytes === null ? '' : toHex(bytes));
+
+/** Registers that are all zero when the enclave was started in debug mode: image, kernel, application. [AWSNitro] */
+function isDebug({ pcrs }: NitroDocument): boolean {
+  return /^0*$/.test(pcrs.get(0) ?? '');
+}
+
+/**
+ * Verifies a document.
+ * @param bytes - the COSE_Sign1.
+ * @param options - leaf certificates live three hours, so that `at` is best the time of arrival.
+ * @returns a verdict; bad evidence is a refusal, never an exception.
+ */
+export async function verifyNitroDocument(
+  bytes: Uint8Array,
+  { roots, at }: { readonly roots: Pick<TrustRoots, 'aws'>; readonly at: Date },
+): Promise<Verdict> {
+  return examine(async (examination) => {
+    const { check } = examination;
+    const document = await check('document decodes', () => decodeNitroDocument(bytes));
+    const result = startResult('nitro', at, {
+      debug: isDebug(document),
+      measurements: Object.fromEntries([...document.pcrs].map(([index, value]) => [`pcr${index}`, value])),
+      reportData: optionalHex(document.userData),
+      tcbStatus: 'NotRated',
+      issuedAt: new Date(document.timestampMs).toISOString(),
+      publicKey: optionalHex(document.publicKey),
+      nonce: optionalHex(document.nonce),
+      facts: {
+        moduleId: document.moduleId,
+        digest: document.digest,
+        timestampMs: document.timestampMs,
+        authorities: document.authorities.length,
+      },
+    });
+    examination.result = result;
+    const leaf = await check('leaf certificate decodes', () => parseCertificate(document.certificate, 'Nitro leaf'));
+    await check('document is signed by the leaf (COSE, ECDSA P-384)', async () => {
+      if (!(await verifyCoseSign1(document.message, leaf.spki))) {
+        throw new AttestationError('attestation/signature-invalid', 'the document is not signed by its certificate');
+      }
+    });
+    const chain = await check(
+      'leaf leads to the pinned root of AWS',
+      () => {
+        // The bundle runs from the root down; a path runs from the leaf up.
+        const authorities = document.authorities.map((der, index) => parseCertificate(der, `cabundle[${index}]`));
+        return verifyChain([leaf, ...authorities.toReversed()], { roots: roots.aws, at });
+      },
+      ({ root }) => root.name,
+    );
+    noteChain(result, chain);
+    await check('the header that is not signed is empty', () => {
+      if (document.message.unprotectedHeader === null) malformed('Nitro document: unprotected header is no map');
+    });
+    // AWS publishes no revocation lists for enclave certificates; they expire within hours instead.
+    result.revocationChecked = true;
+  });
+}

@@ -1,0 +1,137 @@
+/**
+ * Verifier of Google Cloud Confidential Space tokens. Google's verifier has looked at the hardware's evidence; what is
+ * checked here is Google's signature over its claims. [GCPCS] "Attestation token claims"
+ *
+ * @module
+ */
+
+import { malformed } from '../errors.ts';
+import { type AttestationResult, examine, startResult, TCB_STATUSES, type TcbStatus, type Verdict } from '../result.ts';
+import { assertToken, type DecodedToken, decodeToken, type KeySet } from './jwt.ts';
+
+/** The issuer of all Confidential Space tokens. */
+export const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com';
+/** States of the debugger that mean: none, since boot. */
+const DEBUG_OFF = 'disabled-since-boot';
+
+type Facts = Record<string, string | number | boolean | null>;
+
+/** Reads a nested member as a plain value. */
+export function member(source: unknown, ...path: readonly string[]): unknown {
+  let value = source;
+  for (const name of path) {
+    if (value === null || typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, name))
+      return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** Copies those of the members that are plain values. */
+export function plainFacts(source: unknown, names: Readonly<Record<string, readonly string[]>>): Facts {
+  const facts: Facts = {};
+  for (const [name, path] of Object.entries(names)) {
+    const value = member(source, ...path);
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') facts[name] = value;
+  }
+  return facts;
+}
+
+function nonceText(value: unknown): string {
+  const nonces = typeof value === 'string' ? [value] : value;
+  if (nonces === undefined) return '';
+  if (!Array.isArray(nonces) || !nonces.every((nonce) => typeof nonce === 'string' && /^\S+$/.test(nonce))) {
+    malformed('token: broken eat_nonce');
+  }
+  return nonces.join(' ');
+}
+
+/** Reads a TCB status in whatever case the token writes it. */
+export function tcbStatusOf(value: unknown): TcbStatus {
+  if (typeof value !== 'string') return 'NotRated';
+  const plain = value.replaceAll(/[_\s-]/g, '').toLowerCase();
+  return TCB_STATUSES.find((status) => status.toLowerCase() === plain) ?? 'Unknown';
+}
+
+function claimsOf({
+  claims,
+}: DecodedToken): Pick<AttestationResult, 'debug' | 'measurements' | 'reportData'> & Partial<AttestationResult> {
+  const measurements: Record<string, string> = {};
+  for (const [name, path] of Object.entries({
+    imageDigest: ['submods', 'container', 'image_digest'],
+    imageId: ['submods', 'container', 'image_id'],
+    hwModel: ['hwmodel'],
+    swName: ['swname'],
+  })) {
+    const value = member(claims, ...path);
+    if (typeof value === 'string') measurements[name] = value;
+  }
+  if (claims['swname'] !== 'CONFIDENTIAL_SPACE') malformed('token: swname is not CONFIDENTIAL_SPACE');
+  if (measurements['hwModel'] === undefined) malformed('token: hwmodel is missing');
+  const { swversion } = claims as { swversion?: unknown };
+  const version = Array.isArray(swversion) ? swversion[0] : swversion;
+  const svn = typeof version === 'string' && /^\d{1,9}$/.test(version) ? { swVersion: Number(version) } : {};
+  const support = member(claims, 'submods', 'confidential_space', 'support_attributes');
+  return {
+    debug: claims['dbgstat'] !== DEBUG_OFF,
+    measurements,
+    reportData: nonceText(claims['eat_nonce']),
+    tcbStatus: tcbStatusOf(member(claims, 'tdx', 'gcp_attester_tcb_status')),
+    tcb: svn,
+    facts: {
+      ...plainFacts(claims, {
+        issuer: ['iss'],
+        subject: ['sub'],
+        audience: ['aud'],
+        hwModel: ['hwmodel'],
+        dbgStat: ['dbgstat'],
+        secBoot: ['secboot'],
+        eatProfile: ['eat_profile'],
+        imageReference: ['submods', 'container', 'image_reference'],
+        restartPolicy: ['submods', 'container', 'restart_policy'],
+        projectId: ['submods', 'gce', 'project_id'],
+        zone: ['submods', 'gce', 'zone'],
+        instanceId: ['submods', 'gce', 'instance_id'],
+        tcbDate: ['tdx', 'gcp_attester_tcb_date'],
+      }),
+      supportAttributes: Array.isArray(support) ? support.filter((item) => typeof item === 'string').join(' ') : null,
+    },
+  };
+}
+
+/** What tokens of either kind need beside themselves. */
+export interface TokenOptions {
+  /** The issuer's public keys, given by the caller. */
+  readonly keys: KeySet;
+  /** The `aud` that the token must name. */
+  readonly audience?: string;
+  readonly at: Date;
+}
+
+/** Notes the times and the signer, which tokens share. */
+export function tokenTimes({ claims }: DecodedToken): Pick<AttestationResult, 'issuedAt' | 'validUntil'> {
+  return {
+    issuedAt: new Date((claims.iat as number) * 1000).toISOString(),
+    validUntil: new Date((claims.exp as number) * 1000).toISOString(),
+  };
+}
+
+/**
+ * Verifies a Confidential Space token.
+ * @returns a verdict; bad evidence is a refusal, never an exception. `vendorChainOk` means: signed by one of the keys.
+ */
+export async function verifyConfidentialSpaceToken(token: string, options: TokenOptions): Promise<Verdict> {
+  return examine(async (examination) => {
+    const { check } = examination;
+    const decoded = await check('token decodes', () => decodeToken(token));
+    const claims = await check('token has the claims of Confidential Space', () => claimsOf(decoded));
+    const result = startResult('gcp-confidential-space', options.at, { ...claims, ...tokenTimes(decoded) });
+    examination.result = result;
+    await check("token is signed by one of the issuer's keys and in force", () =>
+      assertToken(token, { ...options, issuers: [CONFIDENTIAL_SPACE_ISSUER] }),
+    );
+    if (claims.facts?.['secBoot'] !== true) result.warnings = ['the machine did not boot securely (secboot)'];
+    // Google revokes keys by taking them from the set; the caller's set is what it is.
+    result.revocationChecked = true;
+  });
+}
