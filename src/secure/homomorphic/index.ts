@@ -53,3 +53,14 @@ export type {
   ThresholdKeys,
   WorkOptions,
 } from './scheme.ts';
+export { loadSeal, loadSealFrom, type SealLibrary } from './seal/library.ts';
+export { type SealKeyBytes, type SealVector } from './seal/ring.ts';
+export {
+  type BfvContext,
+  type BfvTypes,
+  type CkksContext,
+  type CkksTypes,
+  createBfv,
+  createCkks,
+  type SealSumOptions,
+} from './seal/sums.ts';

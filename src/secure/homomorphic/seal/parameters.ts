@@ -1,0 +1,127 @@
+/**
+ * Parameters from needs: the smallest ring whose noise leaves the declared grid untouched, always at 128 bits of
+ * security by the table of the homomorphic encryption standard, which SEAL enforces. [HES18]
+ *
+ * @module
+ */
+
+import { HomomorphicError } from '../errors.ts';
+
+/** Bits of the coefficient modulus at 128 bits of security, by polynomial degree. [HES18] table 1 */
+export const MAX_MODULUS_BITS: Readonly<Record<number, number>> = { 2048: 54, 4096: 109, 8192: 218, 16384: 438 };
+/** Variance of SEAL's centred binomial error: 21 coin pairs. */
+const ERROR_VARIANCE = 10.5;
+
+/** What a vector that is only added needs. */
+export interface SumNeeds {
+  readonly clampRange: number;
+  readonly fractionBits: number;
+  readonly addends: number;
+  /** Entries, for the union bound of the failure probability. */
+  readonly entries: number;
+}
+
+/** A ring, its modulus, and the scale of values in it. */
+export interface SealParameterChoice {
+  readonly degree: number;
+  readonly modulusBits: readonly number[];
+  /** CKKS: binary digits of the scale. */
+  readonly scaleBits: number;
+  /** BFV: bits of the plaintext prime. */
+  readonly plainBits: number;
+  /** Log2 of a bound of the chance that noise reaches the grid, over all entries. */
+  readonly failureLog2: number;
+}
+
+const TARGET_FAILURE_LOG2 = -40;
+
+/** Deviations that a sub-Gaussian stays within except with probability 2^−40 over all entries, both sides. */
+function deviations(entries: number): number {
+  return Math.sqrt(2 * Math.LN2 * (-TARGET_FAILURE_LOG2 + 1 + Math.log2(entries)));
+}
+
+/**
+ * Chooses CKKS parameters for sums on a grid: the decrypted error stays below half a step except with probability
+ * 2^−40, so that rounding to the grid returns the exact sum and shows nothing of the noise [LM21].
+ * A fresh coefficient's error is v·e + e₀ + s·e₁ with ternary v and s: variance at most σ²(2N + 1) whatever s and v; a
+ * slot's real part is a sum of N coefficients with unit weights, half in each part.
+ * @throws {HomomorphicError} `homomorphic/no-parameters` when the grid is too fine for its range.
+ */
+export function chooseCkksSum({ clampRange, fractionBits, addends, entries }: SumNeeds): SealParameterChoice {
+  const rangeBits = Math.ceil(Math.log2(clampRange * addends + 1)) + 1;
+  for (const [degree, modulusBits] of [
+    [4096, [60]],
+    [4096, [60, 49]],
+    [8192, [60, 60]],
+  ] as const) {
+    const total = modulusBits.reduce((sum, bits) => sum + bits, 0);
+    // One bit for the sign, one for the noise; beyond 2^52 doubles carry no more anyway.
+    const scaleBits = Math.min(52, total - rangeBits - 2);
+    const stddev = Math.sqrt(addends * ERROR_VARIANCE * (2 * degree + 1) * (degree / 2));
+    const floatError = 2 ** (rangeBits + scaleBits - 52) * Math.log2(degree) * addends;
+    const error = (deviations(entries) * stddev + floatError) / 2 ** scaleBits;
+    if (scaleBits >= 20 && error < 2 ** -(fractionBits + 1)) {
+      return { degree, modulusBits, scaleBits, plainBits: 0, failureLog2: TARGET_FAILURE_LOG2 };
+    }
+  }
+  throw new HomomorphicError(
+    'homomorphic/no-parameters',
+    `CKKS cannot keep ${fractionBits} fraction bits of sums up to ${clampRange * addends}: lower "fractionBits" or "clampRange", or use BFV`,
+  );
+}
+
+/**
+ * Chooses BFV parameters for exact sums: the plaintext prime exceeds twice the largest sum, and the noise of all addends
+ * stays below q ÷ 2t except with probability 2^−40.
+ * @throws {HomomorphicError} `homomorphic/no-parameters` when sums need more than 58 bits.
+ */
+export function chooseBfvSum({ clampRange, fractionBits, addends, entries }: SumNeeds): SealParameterChoice {
+  const largest = (Math.floor(clampRange * 2 ** fractionBits) + 1) * addends;
+  // A prime of b bits is at least 2^(b−1); 2^(b−1) > 2 · largest. Batching needs primes ≡ 1 mod 2N: 20 bits at least.
+  const plainBits = Math.max(20, Math.ceil(Math.log2(2 * largest + 1)) + 1);
+  for (const [degree, modulusBits] of [
+    [4096, [60]],
+    [4096, [60, 49]],
+    [8192, [60, 60]],
+  ] as const) {
+    const total = modulusBits.reduce((sum, bits) => sum + bits, 0) - modulusBits.length;
+    const noise = deviations(entries * 2) * Math.sqrt(addends * ERROR_VARIANCE * (2 * degree + 1)) + addends;
+    if (plainBits <= 60 && total - plainBits - 1 > Math.log2(noise)) {
+      return { degree, modulusBits, scaleBits: 0, plainBits, failureLog2: TARGET_FAILURE_LOG2 };
+    }
+  }
+  throw new HomomorphicError(
+    'homomorphic/no-parameters',
+    `BFV cannot hold sums of ${plainBits} bits: lower "fractionBits", "clampRange" or "addends"`,
+  );
+}
+
+/**
+ * Chooses a CKKS chain for computing: one prime a multiplication, the first and the key-switching prime wider by the
+ * bits before the point.
+ * @throws {HomomorphicError} `homomorphic/no-parameters` when no ring up to 16384 gives `scaleBits` for that depth.
+ */
+export function chooseCkksCompute({
+  depth,
+  scaleBits,
+  integerBits,
+  slots,
+}: {
+  readonly depth: number;
+  readonly scaleBits: number;
+  readonly integerBits: number;
+  readonly slots: number;
+}): SealParameterChoice {
+  const outer = Math.min(60, scaleBits + integerBits);
+  for (const degree of [4096, 8192, 16_384]) {
+    const total = 2 * outer + depth * scaleBits;
+    if (degree / 2 >= slots && total <= (MAX_MODULUS_BITS[degree] as number)) {
+      const modulusBits = [outer, ...Array.from({ length: depth }, () => scaleBits), outer];
+      return { degree, modulusBits, scaleBits, plainBits: 0, failureLog2: 0 };
+    }
+  }
+  throw new HomomorphicError(
+    'homomorphic/no-parameters',
+    `no ring up to 16384 has ${depth} levels of ${scaleBits} bits and ${slots} slots at 128 bits of security`,
+  );
+}
