@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const modules = ['keystream', 'linear', 'masks', 'noise', 'ring'];
+const modules = ['keystream', 'linear', 'masks', 'noise', 'ring', 'scattering'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const check = process.argv.includes('--check');

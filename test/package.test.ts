@@ -1,0 +1,28 @@
+/** What is published: every room's door is exported, and nothing else is shipped. */
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { computeExports } from '../scripts/exports.ts';
+
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  exports: unknown;
+  files: readonly string[];
+  allowScripts: unknown;
+};
+const lock = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');
+
+describe('the package', () => {
+  it('exports every room by its name ("node scripts/exports.ts --write" brings the list up to date)', () => {
+    expect(manifest.exports).toEqual(computeExports());
+  });
+
+  it('ships neither sources nor tests, and allows one install script', () => {
+    expect(manifest.files).toEqual(['bin', 'dist', 'LICENSE', 'README.md']);
+    expect(manifest.allowScripts).toEqual({ node: true });
+  });
+
+  it('names no registry in its lock file', () => {
+    expect(lock).not.toMatch(/"resolved": "https?:/);
+  });
+});
