@@ -64,3 +64,19 @@ export {
   createCkks,
   type SealSumOptions,
 } from './seal/sums.ts';
+export { evaluateActivation, fitActivation, type PolynomialActivation } from './seal/activation.ts';
+export {
+  type CkksComputeOptions,
+  createCkksCompute,
+  type EvaluationKeys,
+  type RotatingContext,
+} from './seal/compute.ts';
+export {
+  createEncryptedInference,
+  type EncryptedInference,
+  type EncryptedModel,
+  type EncryptedModelShape,
+  evaluateInClear,
+  type InferenceKeys,
+} from './seal/inference.ts';
+export { type DenseWeights } from './seal/layers.ts';

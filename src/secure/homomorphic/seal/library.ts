@@ -93,7 +93,7 @@ export interface SealLibrary {
   readonly Modulus: (value: bigint) => SealObject;
   readonly EncryptionParameters: (scheme: unknown) => SealParameters;
   readonly Context: (parameters: SealParameters, expand: boolean, level: unknown) => SealContext;
-  readonly KeyGenerator: (context: SealContext) => SealKeyGenerator;
+  readonly KeyGenerator: (context: SealContext, secretKey?: SealKey) => SealKeyGenerator;
   readonly PublicKey: () => SealKey;
   readonly SecretKey: () => SealKey;
   readonly RelinKeys: () => SealKey;
@@ -143,7 +143,7 @@ export async function loadSealFrom(importLibrary: () => Promise<unknown>): Promi
 }
 
 /** Runs `body` with SEAL objects and deletes them afterwards, whatever happens. */
-export function using<T extends readonly SealObject[], R>(objects: T, body: (...objects: T) => R): R {
+export function using<const T extends readonly SealObject[], R>(objects: T, body: (...objects: T) => R): R {
   try {
     return body(...objects);
   } finally {

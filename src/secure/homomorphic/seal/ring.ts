@@ -100,6 +100,8 @@ export function createSealRing<S extends 'bfv' | 'ckks'>(
   const evaluator = seal.Evaluator(context);
   const encoder = scheme === 'ckks' ? seal.CKKSEncoder(context) : seal.BatchEncoder(context);
   const kept = new Map<string, { delete: () => void }>();
+  // Evaluation keys are tens of megabytes: found by identity, hashed once.
+  const loaded = new WeakMap<Uint8Array, SealKey>();
   const keep = <T extends { delete: () => void }>(name: string, make: () => T): T => {
     const known = kept.get(name) as T | undefined;
     if (known !== undefined) return known;
@@ -159,7 +161,11 @@ export function createSealRing<S extends 'bfv' | 'ckks'>(
       return keep(`decryptor ${secretKey.keyId}`, () => seal.Decryptor(context, secret));
     },
     loadKey(kind, key) {
-      return keep(`${kind} ${toHex(sha256(key.bytes).subarray(0, 16))}`, () => loadInto(seal[kind](), key.bytes));
+      const known = loaded.get(key.bytes);
+      if (known !== undefined) return known;
+      const made = keep(`${kind} ${toHex(sha256(key.bytes).subarray(0, 16))}`, () => loadInto(seal[kind](), key.bytes));
+      loaded.set(key.bytes, made);
+      return made;
     },
     load(bytes) {
       const cipher = seal.CipherText();
