@@ -8,6 +8,7 @@
 import { poissonSampled, type DpEvent } from '../../accounting/index.ts';
 import { assertInteger, assertProbability } from '../../../foundations/numerics/index.ts';
 import type { Rng } from '../../../foundations/random/index.ts';
+import { findJointStandIn, withSlack } from './continuous-stand-in.ts';
 import { sampleBernoulliDouble } from '../samplers/exact-samplers.ts';
 
 /** Chooses records; wraps the event of what is done with them. */
@@ -51,6 +52,11 @@ export function createPoissonSampler({ samplingRate }: { samplingRate: number })
       words.fill(0);
       return Uint32Array.from(taken);
     },
-    event: (inner) => poissonSampled({ samplingRate, event: inner }),
+    event(inner) {
+      // Several sums on one sample are one vector; a single one is charged as it is.
+      const joint = inner.kind === 'composed' ? findJointStandIn(inner) : undefined;
+      if (joint === undefined) return poissonSampled({ samplingRate, event: inner });
+      return withSlack(poissonSampled({ samplingRate, event: joint.event }), joint.slack);
+    },
   };
 }
