@@ -82,6 +82,8 @@ export interface LossKernels {
 /** Squared norms in float64. */
 export interface NormKernels {
   sumSquares(x: number, count: number): number;
+  /** Whether `count` float64 numbers are all finite. */
+  allFinite(x: number, count: number): number;
   /** Adds ‖δ‖²‖a‖² and ‖δ‖² of every row to float64 numbers; `bias` 0 leaves the second out. */
   denseGhostNorms(
     a: number,
@@ -94,12 +96,22 @@ export interface NormKernels {
   ): void;
 }
 
-/** Channel-last images: patches as rows, pooling. Kernel, stride, padding and output come as height and width. */
+/** Channel-last images: patches as rows, pooling. Kernel, stride and output come as height and width. */
 export interface ImageKernels {
+  /** Copies an image into the middle of one with a border of zeros, and out again. */
+  padImage(x: number, height: number, breadth: number, channels: number, ph: number, pw: number, out: number): void;
+  cropImage(
+    padded: number,
+    height: number,
+    breadth: number,
+    channels: number,
+    ph: number,
+    pw: number,
+    out: number,
+  ): void;
   /** Writes the patch under every output place as a row of kh·kw·width floats, from channel `first` on. */
   imageToRows(
     x: number,
-    height: number,
     breadth: number,
     channels: number,
     first: number,
@@ -108,8 +120,6 @@ export interface ImageKernels {
     kw: number,
     sh: number,
     sw: number,
-    ph: number,
-    pw: number,
     oh: number,
     ow: number,
     out: number,
@@ -117,7 +127,6 @@ export interface ImageKernels {
   /** Adds rows of patches back to the image `x`. */
   rowsToImage(
     rows: number,
-    height: number,
     breadth: number,
     channels: number,
     first: number,
@@ -126,8 +135,6 @@ export interface ImageKernels {
     kw: number,
     sh: number,
     sw: number,
-    ph: number,
-    pw: number,
     oh: number,
     ow: number,
     x: number,
@@ -239,21 +246,34 @@ export interface BagKernels {
   bagForward(
     tokens: number,
     length: number,
+    rows: number,
     table: number,
     vocabulary: number,
     dimension: number,
     mean: boolean,
     y: number,
   ): void;
-  bagSquares(tokens: number, length: number, vocabulary: number, mean: boolean, counts: number): number;
-  bagAccumulate(
+  /** Adds each row's squared norm to float64 numbers. */
+  bagGhostNorms(
     tokens: number,
     length: number,
+    rows: number,
     d: number,
     dimension: number,
     vocabulary: number,
     mean: boolean,
-    factor: number,
+    counts: number,
+    norms: number,
+  ): void;
+  bagAccumulate(
+    tokens: number,
+    length: number,
+    rows: number,
+    d: number,
+    dimension: number,
+    vocabulary: number,
+    mean: boolean,
+    factors: number,
     counts: number,
     sums: number,
     magic: number,

@@ -8,6 +8,7 @@
 import { movesViews, spreadViews, type Augmentation } from './augmentation.ts';
 import type { Block } from './blocks.ts';
 import { ACTIVATION_LIMIT, clipNormsOf, computeClipFactor, type Clipping } from './clipping.ts';
+import { ModelError } from './errors.ts';
 import { gatherInputs, gatherLabels, setCoins, type Sample } from './gather.ts';
 import type { Rows } from './layers/layer.ts';
 import type { Plan } from './plan.ts';
@@ -28,8 +29,11 @@ export interface GradientSummer {
   begin(options: SumOptions): void;
   /** Adds the blocks' clipped gradients; fills `norms`, if given, with the norm of each example's whole gradient. */
   add(sample: Sample, blocks: readonly Block[], norms?: Float64Array): void;
-  /** The sum so far, and the examples whose gradient was not finite. */
-  end(): { sum: Float64Array; nonFinite: number };
+  /**
+   * The sum so far, and the examples whose gradient was not finite.
+   * @throws {ModelError} when an unclipped sum is not finite; a clipped one always is.
+   */
+  end(into?: Float64Array): { sum: Float64Array; nonFinite: number };
 }
 
 /** Walks rows forward: the steps that want one example at a time first, then the rest for all rows. */
@@ -60,7 +64,7 @@ export function createGradientSummer(
   let stability: number | undefined;
   let clipped = true;
   let nonFinite = 0;
-  /** Whether inputs must be looked at: unclipped sums have no norms that would show a number that is not finite. */
+  /** Whether inputs must be looked at: small integers are finite by themselves. */
   let checksInputs = false;
 
   function groupOf({ index, layerIndex }: TrainedTensor): number {
@@ -73,10 +77,10 @@ export function createGradientSummer(
     shop.factors + 4 * (groupOf(tensor) * capacity + example);
 
   function gather(sample: Sample): void {
-    checksInputs = !clipped && sample.dataset.inputs instanceof Float32Array;
+    checksInputs = sample.dataset.inputs instanceof Float32Array;
     gatherInputs(plan, shop, sample);
     gatherLabels(plan, shop, sample, views);
-    setCoins(shop, { identities: sample.identities, stepSeed: options.stepSeed, views });
+    if (shop.tossesCoins) setCoins(shop, { identities: sample.identities, stepSeed: options.stepSeed, views });
   }
 
   /** Writes one example's gradient to the scratch of its tensors and, unless the factor is known, adds its norm. */
@@ -138,18 +142,19 @@ export function createGradientSummer(
 
   /** Sets the clip factor of every group; false, and zeros, when the example's gradient is not finite. */
   function setFactors(example: number, { from, count }: Rows): boolean {
-    const losses = memory.f64.subarray(shop.losses / 8 + from, shop.losses / 8 + from + count);
-    let good = losses.every(Number.isFinite);
+    let probe = 0;
+    for (let row = from; row < from + count; row += 1) probe += memory.f64[shop.losses / 8 + row] as number;
     if (checksInputs) {
       const squares = kernels.sumSquares(shop.input + 4 * plan.inputWidth * from, count * plan.inputWidth);
-      good &&= squares <= ACTIVATION_LIMIT;
+      if (!(squares <= ACTIVATION_LIMIT)) probe = Number.NaN;
     }
-    for (const [group, clipNorm] of clipNorms.entries()) {
+    for (let group = 0; group < clipNorms.length; group += 1) {
       const squared = memory.f64[shop.norms / 8 + group * capacity + example] as number;
-      good &&= Number.isFinite(squared);
-      memory.f32[shop.factors / 4 + group * capacity + example] = computeClipFactor(squared, clipNorm, stability);
+      probe += squared;
+      const factor = computeClipFactor(squared, clipNorms[group] as number, stability);
+      memory.f32[shop.factors / 4 + group * capacity + example] = factor;
     }
-    if (good) return true;
+    if (Number.isFinite(probe)) return true;
     for (let group = 0; group < clipNorms.length; group += 1) {
       memory.f32[shop.factors / 4 + group * capacity + example] = 0;
     }
@@ -242,7 +247,16 @@ export function createGradientSummer(
         state.training = false;
       }
     },
-    end: () => ({ sum: memory.f64.slice(shop.sums / 8, shop.sums / 8 + plan.parameterCount), nonFinite }),
+    end(into = new Float64Array(plan.parameterCount)) {
+      if (!clipped && kernels.allFinite(shop.sums, plan.parameterCount) === 0) {
+        throw new ModelError(
+          'models/not-finite',
+          'the sum of gradients is not finite: clip, or lower the learning rate',
+        );
+      }
+      into.set(memory.f64.subarray(shop.sums / 8, shop.sums / 8 + plan.parameterCount));
+      return { sum: into, nonFinite };
+    },
   };
 }
 

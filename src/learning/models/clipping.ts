@@ -74,8 +74,11 @@ export function gridMagic(clipping: Clipping): number {
   return 1.5 * 2 ** 52 * gridStep(clipping);
 }
 
-/** Covers the float64 error of squared norms of up to 2^26 numbers. */
-const NORM_SLACK = 1 + 2 ** -26;
+/**
+ * Covers the error of squared norms: products and sums of four in float32 (γ_3), sums of up to 2^26 of those in float64.
+ * Products that underflow leave out less than 2^26 · 2^-149, far below the square of the smallest clip norm.
+ */
+const NORM_SLACK = 1 + 2 ** -21;
 /** Covers the rounding of the factor to float32 and of a float32 vector times the factor. */
 const FACTOR_SLACK = 1 - 2 ** -22;
 
@@ -84,7 +87,7 @@ const MIN_FACTOR = 2 ** -100;
 
 /**
  * The clip factor of a gradient, rounded down: factor · gradient, multiplied out in float32, has at most the clip norm.
- * @param squaredNorm - computed in float64 from the float32 gradient.
+ * @param squaredNorm - as the kernels compute it from the float32 gradient.
  */
 export function computeClipFactor(squaredNorm: number, clipNorm: number, stability?: number): number {
   if (clipNorm === Infinity) return 1;
@@ -108,7 +111,7 @@ function gamma(n: number): number {
  *
  * 1. An example's gradient is a function of the example and the parameters alone: every kernel computes a row by the
  *    same chain of operations wherever the row stands. Its clip factor is rounded down, so that the exact product of
- *    factor and gradient, v, has ‖v‖ ≤ C (norms are float64 with their error added, {@link computeClipFactor}).
+ *    factor and gradient, v, has ‖v‖ ≤ C (norms with their error added, {@link computeClipFactor}).
  * 2. Blocks hold n ≤ 64 examples, and each coordinate of a block is one float32 chain of n products and additions: its
  *    error is at most γ_n Σ|v| [HIG02], hence at most γ_n · n · C in L2. Per-tensor groups add up the same way.
  * 3. One example more changes one block of at most 64 into one or more of together at most 65 (`splitIntoBlocks`); all

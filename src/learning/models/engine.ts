@@ -8,11 +8,10 @@
  */
 
 import type { Dataset } from '../data/index.ts';
-import { assertAugmentation, movesViews, type Augmentation } from './augmentation.ts';
+import { assertAugmentation, type Augmentation } from './augmentation.ts';
 import { sortSample, splitIntoBlocks, type Block } from './blocks.ts';
 import { createGradientSummer, walkForward } from './chunk.ts';
 import { assertClipping, gridMagic, MAX_SAMPLE, type Clipping } from './clipping.ts';
-import { ModelError } from './errors.ts';
 import { assertFits } from './fit.ts';
 import { gatherInputs, gatherLabels, type Sample } from './gather.ts';
 import type { Plan } from './plan.ts';
@@ -32,6 +31,8 @@ export interface ClippedSumRequest {
   readonly clipping?: Clipping;
   /** Coins of dropout and augmentation, new in every step; needed only where there is one of the two. */
   readonly stepSeed?: bigint;
+  /** Gets the sum in place of a new array: `plan.parameterCount` numbers. */
+  readonly into?: Float64Array;
 }
 
 /** A sum of clipped gradients. */
@@ -114,12 +115,6 @@ export function blockSample(
   return { dataset, rows, identities: rows, blocks: splitIntoBlocks(rows) };
 }
 
-/** @throws {ModelError} when a sum is not finite, as an unclipped one may be. */
-export function assertFiniteSum(sum: Float64Array): void {
-  if (sum.every(Number.isFinite)) return;
-  throw new ModelError('models/not-finite', 'the sum of gradients is not finite: clip, or lower the learning rate');
-}
-
 /**
  * Creates an engine for a plan.
  * @throws {RangeError} when there are more or fewer frozen parameters than the plan has.
@@ -133,11 +128,9 @@ export function createEngine(
     throw new RangeError(`"frozen" must hold ${plan.frozenCount} numbers, got ${frozen.length}`);
   }
   assertAugmentation(plan, augmentation);
-  const shop = createWorkshop(plan, { views: augmentation.views });
+  const shop = createWorkshop(plan, augmentation);
   shop.memory.f32.set(frozen, shop.frozen / 4);
   const summer = createGradientSummer(plan, shop, augmentation);
-  const tossesCoins = plan.steps.some(({ declaration }) => declaration.kind === 'dropout') || movesViews(augmentation);
-
   function load(parameters: Float32Array): void {
     if (parameters.length !== plan.parameterCount) {
       throw new RangeError(`"parameters" must hold ${plan.parameterCount} numbers, got ${parameters.length}`);
@@ -147,7 +140,7 @@ export function createEngine(
   }
 
   function seedOf(stepSeed: bigint | undefined): bigint {
-    if (stepSeed === undefined && tossesCoins) {
+    if (stepSeed === undefined && shop.tossesCoins) {
       throw new RangeError('"stepSeed" is needed: the model drops out or the views are drawn');
     }
     return stepSeed ?? 0n;
@@ -178,9 +171,7 @@ export function createEngine(
       summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seedOf(request.stepSeed) });
       load(request.parameters);
       summer.add(sample, sample.blocks);
-      const result = summer.end();
-      assertFiniteSum(result.sum);
-      return result;
+      return summer.end(request.into);
     },
     gradientNorms(request) {
       const sample = blockSample(plan, request);

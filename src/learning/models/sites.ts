@@ -6,6 +6,7 @@
  */
 
 import { createLinearKernels, type KernelInstance, type LinearKernels } from '../../foundations/kernels/index.ts';
+import { movesViews, type Augmentation } from './augmentation.ts';
 import { BLOCK_EXAMPLES } from './blocks.ts';
 import { layerOf, type StepDeclaration } from './layers/index.ts';
 import { widthOf, type EngineMemory, type Layer, type Site } from './layers/layer.ts';
@@ -46,6 +47,8 @@ export interface Workshop {
   readonly capacity: number;
   /** Steps walked one example at a time; all of them when an example has several views. */
   readonly exampleSteps: number;
+  /** Whether rows need coins while training. */
+  readonly tossesCoins: boolean;
   readonly parameters: number;
   readonly frozen: number;
   readonly sums: number;
@@ -77,9 +80,10 @@ interface Value {
 
 /**
  * Lays out a plan.
- * @param views - rows an example consists of; above 1 every step is walked example by example.
+ * @param augmentation - with more than one view of an example, every step is walked example by example.
  */
-export function createWorkshop(plan: Plan, { views }: { views: number }): Workshop {
+export function createWorkshop(plan: Plan, augmentation: Augmentation): Workshop {
+  const { views } = augmentation;
   const kernel = createLinearKernels();
   const alloc = (sizeBytes: number): number => kernel.alloc(sizeBytes);
   const exampleSteps = views > 1 ? plan.steps.length : plan.exampleSteps;
@@ -172,6 +176,7 @@ export function createWorkshop(plan: Plan, { views }: { views: number }): Worksh
     steps,
     capacity,
     exampleSteps,
+    tossesCoins: movesViews(augmentation) || plan.steps.some(({ declaration }) => declaration.kind === 'dropout'),
     parameters,
     frozen,
     sums,

@@ -19,17 +19,19 @@ export {
   temperedForward,
   wordsToFloats,
 } from './linear/elementwise';
-export { bagAccumulate, bagForward, bagGradient, bagSquares } from './linear/embedding';
+export { bagAccumulate, bagForward, bagGhostNorms, bagGradient } from './linear/embedding';
 export { coins, dropInPlace } from './linear/coins';
 export {
   averagePoolBackward,
   averagePoolForward,
+  cropImage,
   imageToRows,
   maxPoolBackward,
   maxPoolForward,
+  padImage,
   rowsToImage,
   shiftImage,
 } from './linear/images';
 export { normBackward, normForward, normGradient } from './linear/normalization';
 export { binaryCrossEntropy, huber, softmaxCrossEntropy, squaredError } from './linear/losses';
-export { denseGhostNorms, sumSquares } from './linear/norms';
+export { allFinite, denseGhostNorms, sumSquares } from './linear/norms';

@@ -29,43 +29,43 @@ export const embeddingBagLayer: GhostLayer<EmbeddingBagDeclaration> = {
   forward(site, { from, count }) {
     const { kernels, inputWidth, declaration, parameters } = site;
     const { vocabulary, dimension, mode } = declaration;
-    const table = parameters[0] as number;
-    for (let row = from; row < from + count; row += 1) {
-      kernels.bagForward(site.x(row), inputWidth, table, vocabulary, dimension, mode === 'mean', site.y(row));
-    }
+    const [table] = parameters as [number];
+    kernels.bagForward(site.x(from), inputWidth, count, table, vocabulary, dimension, mode === 'mean', site.y(from));
   },
   backward() {
     throw new TypeError('a bag of tokens has no gradient by its tokens: it must come first');
   },
   ghostNorm(site, { from, count }, norms) {
-    const { kernels, inputWidth, declaration, memory, workspace } = site;
+    const { kernels, inputWidth, declaration, workspace } = site;
     const { vocabulary, dimension, mode } = declaration;
-    const counts = workspace[0] as number;
-    for (let row = from; row < from + count; row += 1) {
-      const squares = kernels.bagSquares(site.x(row), inputWidth, vocabulary, mode === 'mean', counts);
-      const at = (norms[0] as number) / 8 + row - from;
-      memory.f64[at] = (memory.f64[at] as number) + squares * kernels.sumSquares(site.dy(row), dimension);
-    }
+    kernels.bagGhostNorms(
+      site.x(from),
+      inputWidth,
+      count,
+      site.dy(from),
+      dimension,
+      vocabulary,
+      mode === 'mean',
+      workspace[0] as number,
+      norms[0] as number,
+    );
   },
   accumulate(site, { from, count }, { factors, sums, magic }) {
-    const { kernels, inputWidth, declaration, memory, workspace } = site;
+    const { kernels, inputWidth, declaration, workspace } = site;
     const { vocabulary, dimension, mode } = declaration;
-    for (let row = from; row < from + count; row += 1) {
-      const factor = memory.f32[(factors[0] as number) / 4 + row - from] as number;
-      if (factor === 0) continue;
-      kernels.bagAccumulate(
-        site.x(row),
-        inputWidth,
-        site.dy(row),
-        dimension,
-        vocabulary,
-        mode === 'mean',
-        factor,
-        workspace[0] as number,
-        sums[0] as number,
-        magic,
-      );
-    }
+    kernels.bagAccumulate(
+      site.x(from),
+      inputWidth,
+      count,
+      site.dy(from),
+      dimension,
+      vocabulary,
+      mode === 'mean',
+      factors[0] as number,
+      workspace[0] as number,
+      sums[0] as number,
+      magic,
+    );
   },
   exampleGradient(site, { from, count }, gradients) {
     const { kernels, inputWidth, declaration, memory } = site;

@@ -95,18 +95,25 @@ function sizesAt(site: Site<Conv2dDeclaration>): Sizes {
   return sizes;
 }
 
-/** Writes the patches of one group of one row into the first work area. */
+/** The image of a row with its border of zeros: the row itself when there is none. */
+function padded(site: Site<Conv2dDeclaration>, { height, breadth, channels, padding }: Sizes, row: number): number {
+  const x = site.x(row);
+  if (padding[0] === 0 && padding[1] === 0) return x;
+  const area = site.workspace[5] as number;
+  site.kernels.padImage(x, height, breadth, channels, padding[0], padding[1], area);
+  return area;
+}
+
+/** Writes the patches of one group of an image into the first work area. */
 function patchesOf(
   site: Site<Conv2dDeclaration>,
-  sizes: Sizes,
-  { row, group }: { row: number; group: number },
+  { breadth, channels, padding, seen, kernel, stride, output }: Sizes,
+  { image, group }: { image: number; group: number },
 ): number {
-  const { height, breadth, channels, seen, kernel, stride, padding, output } = sizes;
-  const [rows] = site.workspace as [number];
+  const rows = site.workspace[0] as number;
   site.kernels.imageToRows(
-    site.x(row),
-    height,
-    breadth,
+    image,
+    breadth + 2 * padding[1],
     channels,
     group * seen,
     seen,
@@ -114,8 +121,6 @@ function patchesOf(
     kernel[1],
     stride[0],
     stride[1],
-    padding[0],
-    padding[1],
     output[0],
     output[1],
     rows,
@@ -150,13 +155,14 @@ export const conv2dLayer: ExampleGradientLayer<Conv2dDeclaration> = {
     return [weight, { role: 'bias', shape: [declaration.out], start: { kind: 'constant', value: 0 } }];
   },
   workspace(declaration, input) {
-    const { patch, made, groups, places } = sizesOf(declaration, input);
+    const { patch, made, groups, places, height, breadth, channels, padding } = sizesOf(declaration, input);
     return [
       { fixed: 4 * patch * places },
       { fixed: 4 * patch * places },
       { fixed: 4 * groups * panelFloats(patch, made) },
       { fixed: 4 * groups * panelFloats(made, patch) },
       { fixed: 4 * panelFloats(places, made) },
+      { fixed: 4 * (height + 2 * padding[0]) * (breadth + 2 * padding[1]) * channels },
     ];
   },
   prepare(site) {
@@ -178,8 +184,9 @@ export const conv2dLayer: ExampleGradientLayer<Conv2dDeclaration> = {
     const bias = parameters[1];
     for (let row = from; row < from + count; row += 1) {
       if (bias !== undefined) kernels.broadcastRow(bias, site.y(row), places, declaration.out);
+      const image = padded(site, sizes, row);
       for (let group = 0; group < groups; group += 1) {
-        const rows = patchesOf(site, sizes, { row, group });
+        const rows = patchesOf(site, sizes, { image, group });
         const panels = (workspace[2] as number) + 4 * group * panelFloats(patch, made);
         const to = site.y(row) + 4 * group * made;
         const mode = bias === undefined ? 0 : 1;
@@ -188,20 +195,23 @@ export const conv2dLayer: ExampleGradientLayer<Conv2dDeclaration> = {
     }
   },
   backward(site, { from, count }) {
-    const { height, breadth, channels, kernel, stride, padding, output, ...sizes } = sizesAt(site);
-    const { patch, seen, made, groups, places } = sizes;
+    const { height, breadth, channels, kernel, stride, padding, output, patch, seen, made, groups, places } =
+      sizesAt(site);
     const { kernels, workspace, declaration, memory } = site;
-    const [, rows] = workspace as [number, number];
+    const rows = workspace[1] as number;
+    const border = padding[0] > 0 || padding[1] > 0;
+    const wide = breadth + 2 * padding[1];
+    const size = wide * (height + 2 * padding[0]) * channels;
     for (let row = from; row < from + count; row += 1) {
-      memory.f32.fill(0, site.dx(row) / 4, site.dx(row) / 4 + site.inputWidth);
+      const image = border ? (workspace[5] as number) : site.dx(row);
+      memory.f32.fill(0, image / 4, image / 4 + size);
       for (let group = 0; group < groups; group += 1) {
         const panels = (workspace[3] as number) + 4 * group * panelFloats(made, patch);
         const delta = site.dy(row) + 4 * group * made;
         kernels.gemm(places, patch, made, delta, declaration.out, 1, panels, rows, patch, 0);
         kernels.rowsToImage(
           rows,
-          height,
-          breadth,
+          wide,
           channels,
           group * seen,
           seen,
@@ -209,13 +219,12 @@ export const conv2dLayer: ExampleGradientLayer<Conv2dDeclaration> = {
           kernel[1],
           stride[0],
           stride[1],
-          padding[0],
-          padding[1],
           output[0],
           output[1],
-          site.dx(row),
+          image,
         );
       }
+      if (border) kernels.cropImage(image, height, breadth, channels, padding[0], padding[1], site.dx(row));
     }
   },
   exampleGradient(site, { from, count }, gradients) {
@@ -225,8 +234,9 @@ export const conv2dLayer: ExampleGradientLayer<Conv2dDeclaration> = {
     const panels = workspace[4] as number;
     const { out } = declaration;
     for (let row = from; row < from + count; row += 1) {
+      const image = padded(site, sizes, row);
       for (let group = 0; group < groups; group += 1) {
-        const rows = patchesOf(site, sizes, { row, group });
+        const rows = patchesOf(site, sizes, { image, group });
         kernels.packPanels(site.dy(row) + 4 * group * made, out, 1, places, made, panels);
         const to = (gradients[0] as number) + 4 * group * made;
         kernels.gemm(patch, made, places, rows, 1, patch, panels, to, out, row === from ? 0 : 1);
@@ -242,9 +252,15 @@ function poolGeometry({ kind, size, stride = size }: PoolDeclaration, input: Sha
 
 type PoolArguments = readonly [number, number, number, number, number, number, number, number];
 
+const boundPools = new WeakMap<Site<PoolDeclaration>, PoolArguments>();
+
 function poolArguments(site: Site<PoolDeclaration>): PoolArguments {
+  const known = boundPools.get(site);
+  if (known !== undefined) return known;
   const { breadth, channels, kernel, stride, output } = poolGeometry(site.declaration, site.input);
-  return [breadth, channels, kernel[0], kernel[1], stride[0], stride[1], output[0], output[1]];
+  const sizes = [breadth, channels, kernel[0], kernel[1], stride[0], stride[1], output[0], output[1]] as const;
+  boundPools.set(site, sizes);
+  return sizes;
 }
 
 /** Walks the rows of a pool, with `dx` set to zero on the way back. */

@@ -1,5 +1,6 @@
 // Element by element: inputs from small integers, biases, activations forward and backward. Backward passes work in
 // place on the gradient of the output. `count` is any length; tails go through a scratch of four floats.
+import { copyFloats } from './memory';
 import { exp4, normalCdf4, sigmoid4, tanh4 } from './elementary';
 
 const scratch: usize = memory.data(32, 16);
@@ -55,7 +56,7 @@ export function affine(x: usize, count: i32, scale: f32, offset: f32): void {
 export function broadcastRow(bias: usize, out: usize, rows: i32, width: i32): void {
   const bytes: usize = (<usize>width) << 2;
   for (let r = 0; r < rows; r++) {
-    memory.copy(out, bias, bytes);
+    copyFloats(out, bias, width);
     out += bytes;
   }
 }
@@ -116,7 +117,7 @@ export function relu(x: usize, count: i32): void {
   const zero = f32x4.splat(0);
   let i = 0;
   for (; i + 4 <= count; i += 4) {
-    v128.store(x, f32x4.max(v128.load(x), zero));
+    v128.store(x, f32x4.pmax(v128.load(x), zero));
     x += 16;
   }
   for (; i < count; i++) {

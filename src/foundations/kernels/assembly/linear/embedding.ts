@@ -1,6 +1,7 @@
 // Bags of tokens: the sum or mean of rows of a table, with sparse gradients. Tokens are floats that hold integers; any
 // number outside of [0, vocabulary) stands for no token. `counts` holds one zero a word of the vocabulary between calls.
 import { addFloats, clearFloats } from './memory';
+import { sumSquares } from './norms';
 
 // @ts-ignore: decorator
 @inline
@@ -9,54 +10,103 @@ function tokenAt(tokens: usize, i: i32): u32 {
   return value >= 0 && value < 16777216.0 ? <u32>value : 0xffffffff;
 }
 
-/** y = Σ table[token], times 1 / number of tokens when `mean`; zeros for an empty bag. */
+/** Each row of y = Σ table[token], times 1 / number of tokens when `mean`; zeros for an empty bag. */
 export function bagForward(
   tokens: usize,
   length: i32,
+  rows: i32,
   table: usize,
   vocabulary: u32,
   dimension: i32,
   mean: bool,
   y: usize,
 ): void {
-  clearFloats(y, dimension);
-  let taken = 0;
-  for (let i = 0; i < length; i++) {
-    const token = tokenAt(tokens, i);
-    if (token < vocabulary) {
-      addFloats(y, table + <usize>token * ((<usize>dimension) << 2), dimension);
-      taken++;
+  const bytes: usize = (<usize>dimension) << 2;
+  for (let r = 0; r < rows; r++) {
+    clearFloats(y, dimension);
+    let taken = 0;
+    for (let i = 0; i < length; i++) {
+      const token = tokenAt(tokens, i);
+      if (token < vocabulary) {
+        addFloats(y, table + <usize>token * bytes, dimension);
+        taken++;
+      }
     }
-  }
-  if (mean && taken > 1) {
-    const scale: f32 = 1 / <f32>taken;
-    for (let j = 0; j < dimension; j++) store<f32>(y + (j << 2), load<f32>(y + (j << 2)) * scale);
+    if (mean && taken > 1) {
+      const scale: f32 = 1 / <f32>taken;
+      for (let j = 0; j < dimension; j++) store<f32>(y + (j << 2), load<f32>(y + (j << 2)) * scale);
+    }
+    tokens += (<usize>length) << 2;
+    y += bytes;
   }
 }
 
-/** Σ over words of (times the word comes)², divided by (number of tokens)² when `mean`; 0 for an empty bag. */
-export function bagSquares(tokens: usize, length: i32, vocabulary: u32, mean: bool, counts: usize): f64 {
-  let squares: f64 = 0;
-  let taken = 0;
-  for (let i = 0; i < length; i++) {
-    const token = tokenAt(tokens, i);
-    if (token < vocabulary) {
-      const at = counts + ((<usize>token) << 2);
-      const count = load<u32>(at);
-      squares += <f64>(2 * count + 1);
-      store<u32>(at, count + 1);
-      taken++;
+/**
+ * Adds the squared norm of each row's gradient to float64 numbers: ‖δ‖² · Σ over words of (times the word comes)²,
+ * divided by (number of tokens)² when `mean`; 0 for an empty bag.
+ */
+export function bagGhostNorms(
+  tokens: usize,
+  length: i32,
+  rows: i32,
+  d: usize,
+  dimension: i32,
+  vocabulary: u32,
+  mean: bool,
+  counts: usize,
+  norms: usize,
+): void {
+  for (let r = 0; r < rows; r++) {
+    let squares = 0;
+    let taken = 0;
+    for (let i = 0; i < length; i++) {
+      const token = tokenAt(tokens, i);
+      if (token < vocabulary) {
+        const at = counts + ((<usize>token) << 2);
+        const count = load<i32>(at);
+        squares += 2 * count + 1;
+        store<i32>(at, count + 1);
+        taken++;
+      }
     }
+    for (let i = 0; i < length; i++) {
+      const token = tokenAt(tokens, i);
+      if (token < vocabulary) store<i32>(counts + ((<usize>token) << 2), 0);
+    }
+    const scale = mean && taken > 1 ? <f64>squares / (<f64>taken * <f64>taken) : <f64>squares;
+    store<f64>(norms, load<f64>(norms) + scale * sumSquares(d, dimension));
+    tokens += (<usize>length) << 2;
+    d += (<usize>dimension) << 2;
+    norms += 8;
   }
-  for (let i = 0; i < length; i++) {
-    const token = tokenAt(tokens, i);
-    if (token < vocabulary) store<u32>(counts + ((<usize>token) << 2), 0);
-  }
-  return mean && taken > 1 ? squares / (<f64>taken * <f64>taken) : squares;
 }
 
-/** Adds factor · δ · (times the word comes) (÷ number of tokens) to the float64 sums of each word, on the grid. */
+/**
+ * Adds factor · δ · (times the word comes) (÷ number of tokens) of each row to the float64 sums of each word, on the grid.
+ * Rows whose factor is zero are left out.
+ */
 export function bagAccumulate(
+  tokens: usize,
+  length: i32,
+  rows: i32,
+  d: usize,
+  dimension: i32,
+  vocabulary: u32,
+  mean: bool,
+  factors: usize,
+  counts: usize,
+  sums: usize,
+  magic: f64,
+): void {
+  for (let r = 0; r < rows; r++) {
+    const factor = <f64>load<f32>(factors + (r << 2));
+    if (factor != 0) bagAdd(tokens, length, d, dimension, vocabulary, mean, factor, counts, sums, magic);
+    tokens += (<usize>length) << 2;
+    d += (<usize>dimension) << 2;
+  }
+}
+
+function bagAdd(
   tokens: usize,
   length: i32,
   d: usize,

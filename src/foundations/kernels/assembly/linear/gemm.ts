@@ -107,7 +107,18 @@ export function gemm(
       for (let m = 0; m < M; m += MR) {
         const rows = min(MR, M - m);
         const a0 = a + (<usize>m) * rowBytes + (<usize>k0) * kBytes;
-        for (let n = n0; n < nEnd; n += NR) {
+        let n = n0;
+        if (rows < 3) {
+          // One or two rows over: four panels at a time keep the adders busy.
+          for (; n + 4 * NR <= nEnd; n += 4 * NR) {
+            const b = panels + ((<usize>(n / NR) * <usize>K + <usize>k0) << 5);
+            const to = c + (<usize>m) * cBytes + ((<usize>n) << 2);
+            for (let r = 0; r < rows; r++) {
+              rowTile(a0 + <usize>r * rowBytes, kBytes, b, (<usize>K) << 5, depth, to + <usize>r * cBytes, add);
+            }
+          }
+        }
+        for (; n < nEnd; n += NR) {
           const b = panels + ((<usize>(n / NR) * <usize>K + <usize>k0) << 5);
           const to = c + (<usize>m) * cBytes + ((<usize>n) << 2);
           if (aK == 1) tileAlongRows(a0, rowBytes, b, depth, to, cBytes, rows, min(NR, N - n), add);
@@ -293,6 +304,63 @@ function tileAlongColumns(
     }
   }
   storeTile(c00, c01, c10, c11, c20, c21, c30, c31, to, cBytes, rows, columns, add);
+}
+
+/** One row and four whole panels, `panelBytes` apart. */
+function rowTile(
+  a: usize,
+  kBytes: usize,
+  b0: usize,
+  panelBytes: usize,
+  depth: i32,
+  to: usize,
+  add: bool,
+): void {
+  let b1 = b0 + panelBytes;
+  let b2 = b1 + panelBytes;
+  let b3 = b2 + panelBytes;
+  let c0 = f32x4.splat(0);
+  let c1 = c0;
+  let c2 = c0;
+  let c3 = c0;
+  let c4 = c0;
+  let c5 = c0;
+  let c6 = c0;
+  let c7 = c0;
+  for (let k = 0; k < depth; k++) {
+    const x = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(x, v128.load(b0)));
+    c1 = f32x4.add(c1, f32x4.mul(x, v128.load(b0, 16)));
+    c2 = f32x4.add(c2, f32x4.mul(x, v128.load(b1)));
+    c3 = f32x4.add(c3, f32x4.mul(x, v128.load(b1, 16)));
+    c4 = f32x4.add(c4, f32x4.mul(x, v128.load(b2)));
+    c5 = f32x4.add(c5, f32x4.mul(x, v128.load(b2, 16)));
+    c6 = f32x4.add(c6, f32x4.mul(x, v128.load(b3)));
+    c7 = f32x4.add(c7, f32x4.mul(x, v128.load(b3, 16)));
+    a += kBytes;
+    b0 += 32;
+    b1 += 32;
+    b2 += 32;
+    b3 += 32;
+  }
+  if (add) {
+    c0 = f32x4.add(v128.load(to), c0);
+    c1 = f32x4.add(v128.load(to, 16), c1);
+    c2 = f32x4.add(v128.load(to, 32), c2);
+    c3 = f32x4.add(v128.load(to, 48), c3);
+    c4 = f32x4.add(v128.load(to, 64), c4);
+    c5 = f32x4.add(v128.load(to, 80), c5);
+    c6 = f32x4.add(v128.load(to, 96), c6);
+    c7 = f32x4.add(v128.load(to, 112), c7);
+  }
+  v128.store(to, c0);
+  v128.store(to, c1, 16);
+  v128.store(to, c2, 32);
+  v128.store(to, c3, 48);
+  v128.store(to, c4, 64);
+  v128.store(to, c5, 80);
+  v128.store(to, c6, 96);
+  v128.store(to, c7, 112);
 }
 
 // @ts-ignore: decorator

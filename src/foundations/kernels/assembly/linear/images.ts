@@ -1,13 +1,40 @@
 // Channel-last images: patches as rows of a matrix, and pooling. Kernels and strides come as height and width apart.
 import { addFloats, clearFloats, copyFloats } from './memory';
 
+/** Copies an image into the middle of one with `ph` more rows above and below and `pw` more columns on either side. */
+export function padImage(x: usize, height: i32, breadth: i32, channels: i32, ph: i32, pw: i32, out: usize): void {
+  const line = breadth * channels;
+  const side = pw * channels;
+  clearFloats(out, ph * (line + 2 * side));
+  out += (<usize>(ph * (line + 2 * side))) << 2;
+  for (let y = 0; y < height; y++) {
+    clearFloats(out, side);
+    copyFloats(out + ((<usize>side) << 2), x, line);
+    clearFloats(out + ((<usize>(side + line)) << 2), side);
+    out += (<usize>(line + 2 * side)) << 2;
+    x += (<usize>line) << 2;
+  }
+  clearFloats(out, ph * (line + 2 * side));
+}
+
+/** Copies the middle of a padded image out again. */
+export function cropImage(padded: usize, height: i32, breadth: i32, channels: i32, ph: i32, pw: i32, out: usize): void {
+  const line = breadth * channels;
+  const side = pw * channels;
+  padded += (<usize>(ph * (line + 2 * side) + side)) << 2;
+  for (let y = 0; y < height; y++) {
+    copyFloats(out, padded, line);
+    padded += (<usize>(line + 2 * side)) << 2;
+    out += (<usize>line) << 2;
+  }
+}
+
 /**
- * Writes the patch under every output place as a row of kh·kw·width floats, in the order (ky, kx, channel); zeros beyond
- * the border. Of the `channels` of the image, `width` from `first` on are taken (a group).
+ * Writes the patch under every output place as a row of kh·kw·width floats, in the order (ky, kx, channel). Of the
+ * `channels` of the image, `width` from `first` on are taken (a group). Every window lies within the image.
  */
 export function imageToRows(
   x: usize,
-  height: i32,
   breadth: i32,
   channels: i32,
   first: i32,
@@ -16,44 +43,51 @@ export function imageToRows(
   kw: i32,
   sh: i32,
   sw: i32,
-  ph: i32,
-  pw: i32,
   oh: i32,
   ow: i32,
   out: usize,
 ): void {
   const run = kw * width;
+  const runBytes: usize = (<usize>run) << 2;
+  const patchBytes: usize = runBytes * <usize>kh;
+  const step: usize = (<usize>(sw * channels)) << 2;
   for (let oy = 0; oy < oh; oy++) {
-    for (let ox = 0; ox < ow; ox++) {
-      const ix = ox * sw - pw;
-      const left = max(0, -ix);
-      const right = min(kw, breadth - ix);
-      for (let ky = 0; ky < kh; ky++) {
-        const iy = oy * sh - ph + ky;
-        if (iy < 0 || iy >= height || right <= left) {
-          clearFloats(out, run);
-        } else if (width == channels) {
-          if (left > 0) clearFloats(out, left * width);
-          const from = x + ((<usize>((iy * breadth + ix + left) * channels)) << 2);
-          copyFloats(out + ((<usize>(left * width)) << 2), from, (right - left) * width);
-          if (right < kw) clearFloats(out + ((<usize>(right * width)) << 2), (kw - right) * width);
-        } else {
-          for (let kx = 0; kx < kw; kx++) {
-            const to = out + ((<usize>(kx * width)) << 2);
-            if (kx < left || kx >= right) clearFloats(to, width);
-            else copyFloats(to, x + ((<usize>((iy * breadth + ix + kx) * channels + first)) << 2), width);
-          }
+    for (let ky = 0; ky < kh; ky++) {
+      let to = out + (<usize>(oy * ow)) * patchBytes + <usize>ky * runBytes;
+      let from = x + ((<usize>((oy * sh + ky) * breadth * channels + first)) << 2);
+      if (width == channels && run == 8) {
+        for (let ox = 0; ox < ow; ox++) {
+          v128.store(to, v128.load(from));
+          v128.store(to, v128.load(from, 16), 16);
+          to += patchBytes;
+          from += step;
         }
-        out += (<usize>run) << 2;
+      } else if (width == channels) {
+        for (let ox = 0; ox < ow; ox++) {
+          copyFloats(to, from, run);
+          to += patchBytes;
+          from += step;
+        }
+      } else {
+        for (let ox = 0; ox < ow; ox++) {
+          let line = to;
+          let pixel = from;
+          for (let kx = 0; kx < kw; kx++) {
+            copyFloats(line, pixel, width);
+            line += (<usize>width) << 2;
+            pixel += (<usize>channels) << 2;
+          }
+          to += patchBytes;
+          from += step;
+        }
       }
     }
   }
 }
 
-/** Adds rows of patches back to where they came from; the caller has set `x` to zero. */
+/** Adds rows of patches back to where they came from; the caller has set the image to zero. */
 export function rowsToImage(
   rows: usize,
-  height: i32,
   breadth: i32,
   channels: i32,
   first: i32,
@@ -62,40 +96,46 @@ export function rowsToImage(
   kw: i32,
   sh: i32,
   sw: i32,
-  ph: i32,
-  pw: i32,
   oh: i32,
   ow: i32,
   x: usize,
 ): void {
   const run = kw * width;
+  const line: usize = (<usize>(breadth * channels)) << 2;
+  const step: usize = (<usize>(sw * channels)) << 2;
   for (let oy = 0; oy < oh; oy++) {
+    let corner = x + (<usize>(oy * sh)) * line + ((<usize>first) << 2);
     for (let ox = 0; ox < ow; ox++) {
-      const ix = ox * sw - pw;
-      const left = max(0, -ix);
-      const right = min(kw, breadth - ix);
+      let to = corner;
       for (let ky = 0; ky < kh; ky++) {
-        const iy = oy * sh - ph + ky;
-        if (iy >= 0 && iy < height && right > left) {
-          if (width == channels) {
-            const to = x + ((<usize>((iy * breadth + ix + left) * channels)) << 2);
-            addFloats(to, rows + ((<usize>(left * width)) << 2), (right - left) * width);
-          } else {
-            for (let kx = left; kx < right; kx++) {
-              const to = x + ((<usize>((iy * breadth + ix + kx) * channels + first)) << 2);
-              addFloats(to, rows + ((<usize>(kx * width)) << 2), width);
-            }
+        if (width == channels) {
+          addFloats(to, rows, run);
+          rows += (<usize>run) << 2;
+        } else {
+          let pixel = to;
+          for (let kx = 0; kx < kw; kx++) {
+            addFloats(pixel, rows, width);
+            pixel += (<usize>channels) << 2;
+            rows += (<usize>width) << 2;
           }
         }
-        rows += (<usize>run) << 2;
+        to += line;
       }
+      corner += step;
     }
   }
 }
 
+/** Whether `value` takes the place of an earlier `best` (a NaN that comes first stays, a later one is passed over). */
+// @ts-ignore: decorator
+@inline
+function beats(value: v128, best: v128): v128 {
+  return f32x4.gt(value, best);
+}
+
 /**
  * Maximum of every window. `chosen` gets the number of the place in the window (row by row) that won: the first of equal
- * maxima. A NaN anywhere in a window makes its maximum NaN.
+ * maxima. A NaN that comes first stays, a later one is passed over: inputs are checked before they get here.
  */
 export function maxPoolForward(
   x: usize,
@@ -110,6 +150,12 @@ export function maxPoolForward(
   y: usize,
   chosen: usize,
 ): void {
+  const pixel: usize = (<usize>channels) << 2;
+  const line: usize = pixel * <usize>breadth;
+  if (kh == 2 && kw == 2 && (channels & 3) == 0) {
+    maxOfFour(x, line, pixel, channels, sh, sw, oh, ow, y, chosen);
+    return;
+  }
   for (let oy = 0; oy < oh; oy++) {
     for (let ox = 0; ox < ow; ox++) {
       const corner = x + ((<usize>((oy * sh * breadth + ox * sw) * channels)) << 2);
@@ -118,11 +164,17 @@ export function maxPoolForward(
         const at = corner + ((<usize>c) << 2);
         let best = v128.load(at);
         let place = i32x4.splat(0);
+        let number = 0;
         for (let ky = 0; ky < kh; ky++) {
+          let from = at + <usize>ky * line;
           for (let kx = 0; kx < kw; kx++) {
-            const value = v128.load(at + ((<usize>((ky * breadth + kx) * channels)) << 2));
-            place = v128.bitselect(i32x4.splat(ky * kw + kx), place, f32x4.gt(value, best));
-            best = f32x4.max(best, value);
+            if (number > 0) {
+              const value = v128.load(from);
+              place = v128.bitselect(i32x4.splat(number), place, beats(value, best));
+              best = f32x4.pmax(best, value);
+            }
+            number++;
+            from += pixel;
           }
         }
         v128.store(y, best);
@@ -137,8 +189,10 @@ export function maxPoolForward(
         for (let ky = 0; ky < kh; ky++) {
           for (let kx = 0; kx < kw; kx++) {
             const value = load<f32>(at + ((<usize>((ky * breadth + kx) * channels)) << 2));
-            if (value > best) place = ky * kw + kx;
-            best = max<f32>(best, value);
+            if (value > best) {
+              place = ky * kw + kx;
+              best = value;
+            }
           }
         }
         store<f32>(y, best);
@@ -146,6 +200,49 @@ export function maxPoolForward(
         y += 4;
         chosen += 4;
       }
+    }
+  }
+}
+
+/** The windows of two by two. */
+function maxOfFour(
+  x: usize,
+  line: usize,
+  pixel: usize,
+  channels: i32,
+  sh: i32,
+  sw: i32,
+  oh: i32,
+  ow: i32,
+  y: usize,
+  chosen: usize,
+): void {
+  const below = line + pixel;
+  const one = i32x4.splat(1);
+  const two = i32x4.splat(2);
+  for (let oy = 0; oy < oh; oy++) {
+    let from = x + <usize>(oy * sh) * line;
+    for (let ox = 0; ox < ow; ox++) {
+      for (let c = 0; c < channels; c += 4) {
+        const v0 = v128.load(from);
+        const v1 = v128.load(from + pixel);
+        const v2 = v128.load(from + line);
+        const v3 = v128.load(from + below);
+        const upper = beats(v1, v0);
+        const lower = beats(v3, v2);
+        const top = f32x4.pmax(v0, v1);
+        const bottom = f32x4.pmax(v2, v3);
+        const second = beats(bottom, top);
+        v128.store(y, f32x4.pmax(top, bottom));
+        v128.store(
+          chosen,
+          v128.bitselect(v128.or(two, v128.and(lower, one)), v128.and(upper, one), second),
+        );
+        from += 16;
+        y += 16;
+        chosen += 16;
+      }
+      from += <usize>(sw - 1) * pixel;
     }
   }
 }
@@ -164,6 +261,12 @@ export function maxPoolBackward(
   ow: i32,
   dx: usize,
 ): void {
+  const pixel: usize = (<usize>channels) << 2;
+  const line: usize = pixel * <usize>breadth;
+  if (kh == 2 && kw == 2 && (channels & 3) == 0) {
+    spreadOfFour(dy, chosen, line, pixel, channels, sh, sw, oh, ow, dx);
+    return;
+  }
   for (let oy = 0; oy < oh; oy++) {
     for (let ox = 0; ox < ow; ox++) {
       const corner = dx + ((<usize>((oy * sh * breadth + ox * sw) * channels)) << 2);
@@ -172,11 +275,14 @@ export function maxPoolBackward(
         const at = corner + ((<usize>c) << 2);
         const place = v128.load(chosen);
         const gradient = v128.load(dy);
+        let number = 0;
         for (let ky = 0; ky < kh; ky++) {
+          let to = at + <usize>ky * line;
           for (let kx = 0; kx < kw; kx++) {
-            const to = at + ((<usize>((ky * breadth + kx) * channels)) << 2);
-            const own = v128.and(gradient, i32x4.eq(place, i32x4.splat(ky * kw + kx)));
+            const own = v128.and(gradient, i32x4.eq(place, i32x4.splat(number)));
             v128.store(to, f32x4.add(v128.load(to), own));
+            number++;
+            to += pixel;
           }
         }
         dy += 16;
@@ -189,6 +295,43 @@ export function maxPoolBackward(
         dy += 4;
         chosen += 4;
       }
+    }
+  }
+}
+
+/** The windows of two by two, on the way back. */
+function spreadOfFour(
+  dy: usize,
+  chosen: usize,
+  line: usize,
+  pixel: usize,
+  channels: i32,
+  sh: i32,
+  sw: i32,
+  oh: i32,
+  ow: i32,
+  dx: usize,
+): void {
+  const below = line + pixel;
+  const one = i32x4.splat(1);
+  const two = i32x4.splat(2);
+  const three = i32x4.splat(3);
+  for (let oy = 0; oy < oh; oy++) {
+    let to = dx + <usize>(oy * sh) * line;
+    for (let ox = 0; ox < ow; ox++) {
+      for (let c = 0; c < channels; c += 4) {
+        const place = v128.load(chosen);
+        const gradient = v128.load(dy);
+        const own = v128.andnot(gradient, i32x4.ne(place, i32x4.splat(0)));
+        v128.store(to, f32x4.add(v128.load(to), own));
+        v128.store(to + pixel, f32x4.add(v128.load(to + pixel), v128.and(gradient, i32x4.eq(place, one))));
+        v128.store(to + line, f32x4.add(v128.load(to + line), v128.and(gradient, i32x4.eq(place, two))));
+        v128.store(to + below, f32x4.add(v128.load(to + below), v128.and(gradient, i32x4.eq(place, three))));
+        to += 16;
+        dy += 16;
+        chosen += 16;
+      }
+      to += <usize>(sw - 1) * pixel;
     }
   }
 }
