@@ -35,7 +35,7 @@ export type SecAggGraph =
 
 /** Noise that the participants add themselves, and take out again where fewer were lost than provided for. */
 export interface SecAggNoise {
-  readonly mechanism: 'discrete-gaussian';
+  readonly mechanism: 'skellam' | 'discrete-gaussian';
   /** Variance of one participant's share, in grid steps squared; as many honest shares as `minSurvivors − maxCorrupt` suffice. */
   readonly shareVariance: number;
 }
@@ -266,6 +266,7 @@ export function assertCohortSize(config: ResolvedConfig, cohortSize: number): vo
       participants: cohortSize,
       maxMagnitude: maxMagnitude * (weights?.max ?? 1),
       noiseVariance: cohortSize * (noise?.shareVariance ?? 0),
+      noiseTail: noise?.mechanism === 'skellam' ? 'skellam' : 'sub-gaussian',
       dimension: config.entries,
       rounds: 1,
     });

@@ -14,24 +14,21 @@
  * @module
  */
 
-import { createDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
+import { createDiscreteGaussian, createSkellam, type IntegerNoise } from '../../privacy/mechanisms/index.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { encodeRing, type Ring } from '../../foundations/vector/index.ts';
 import type { SecAggNoise } from './config.ts';
 import { deriveNoiseKey, deriveRemovalSeed } from './derive.ts';
 import { permutePlaces } from './graph.ts';
 
-interface ShareSampler {
-  sampleInto(out: Int32Array, rng: ReturnType<typeof createSeededRng>): void;
-}
+const samplers = new Map<string, IntegerNoise>();
 
-const samplers = new Map<string, ShareSampler>();
-
-function samplerOf({ mechanism, shareVariance }: SecAggNoise): ShareSampler {
+function samplerOf({ mechanism, shareVariance }: SecAggNoise): IntegerNoise {
   const name = `${mechanism}/${shareVariance}`;
   let sampler = samplers.get(name);
   if (sampler === undefined) {
-    sampler = createDiscreteGaussian({ variance: shareVariance });
+    const options = { variance: shareVariance };
+    sampler = mechanism === 'skellam' ? createSkellam(options) : createDiscreteGaussian(options);
     if (samplers.size >= 16) samplers.clear();
     samplers.set(name, sampler);
   }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { verifySignature } from '../../foundations/crypto/index.ts';
+import { CryptoError, verifySignature } from '../../foundations/crypto/index.ts';
 import type { Mask } from '../../foundations/kernels/index.ts';
 import { assertNever } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
@@ -31,7 +31,7 @@ import {
   TRUSTING_POLICY,
   type SecAggPolicy,
 } from './policy.ts';
-import { claimRound, createSecAggMemory, finishRound, type SecAggMemory } from './progress.ts';
+import { assertNoDifferencing, claimRound, createSecAggMemory, finishRound, type SecAggMemory } from './progress.ts';
 import { sealDeposit } from './recovery.ts';
 import { readAnnouncement, readRoster, type AnnouncedRoster, type RosterView } from './roster-view.ts';
 import {
@@ -143,6 +143,7 @@ class Participant implements SecAggParticipant {
   /** Shares held for others (and in the complete graph for oneself), by the place of their owner. */
   readonly #held = new Map<number, HeldShares>();
   #survivors: { bitmap: Uint8Array; places: ReadonlySet<number> } | undefined;
+  #contributors: ReadonlySet<string> = new Set();
   #agreementsBefore = 0;
   #maskExpansions = 0;
   #bytesSent = 0;
@@ -257,6 +258,8 @@ class Participant implements SecAggParticipant {
     if (error instanceof SecAggError && HARMLESS.has(error.code)) return error;
     this.awaits = 'aborted';
     this.#wipe();
+    // A key of the roster that no agreement is possible with: signed or not, the roster is bad.
+    if (error instanceof CryptoError) return new SecAggError('secagg/bad-roster', error.message);
     return error;
   }
 
@@ -452,8 +455,10 @@ class Participant implements SecAggParticipant {
     }
     const holders = [...this.#held.keys()].filter((owner) => alive.has(owner)).length;
     if (holders < config.threshold) throw tooFew(this.awaits, holders, config);
-    const verified = [...members.keys()].filter((member) => alive.has(member)).length;
-    assertPolicyAcceptsSurvivors(this.#policy, config, { verified });
+    const visible = [...members].filter(([member]) => alive.has(member)).map(([, { id }]) => id);
+    assertPolicyAcceptsSurvivors(this.#policy, config, { verified: visible.length });
+    this.#contributors = new Set(visible);
+    assertNoDifferencing(this.#memory, config, { policy: this.#policy, contributors: this.#contributors });
     this.#survivors = { bitmap, places: alive };
   }
 
@@ -509,7 +514,7 @@ class Participant implements SecAggParticipant {
     }
     this.awaits = 'done';
     this.#wipe();
-    finishRound(this.#memory, config);
+    finishRound(this.#memory, config, this.#contributors);
     return out.finish();
   }
 

@@ -24,6 +24,11 @@ export interface SecAggPolicy {
   readonly minNoiseVariance?: number;
   /** Nonzero entries an input must have, so that no layout singles a coordinate out. 0 by default. */
   readonly minSupport?: number;
+  /**
+   * Members by which a sum has to differ from the last one this participant helped to open, unless they are the same: for
+   * sums without noise, whose difference would show the few. 0 (off) by default.
+   */
+  readonly minDifference?: number;
   /** Refuse rounds that do not defend against a malicious coordinator. */
   readonly requireMaliciousSecurity?: boolean;
   /** Refuse rounds without the post-quantum hybrid. */

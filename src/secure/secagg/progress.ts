@@ -18,6 +18,8 @@ export interface SecAggProgress {
   readonly finished: boolean;
   /** Attempts of the task that were begun and not finished. */
   readonly aborts: number;
+  /** Members that were in the last sum this participant helped to open, as far as it saw them. */
+  readonly contributors?: readonly string[];
 }
 
 /** Where progress is kept. `save` must be durable when it returns: the next thing that happens is a message leaving. */
@@ -59,11 +61,39 @@ export function claimRound(memory: SecAggMemory, config: ResolvedConfig, policy:
       { details: { aborts, abortBudget: policy.abortBudget } },
     );
   }
-  memory.save(taskId, { round, attempt, finished: false, aborts });
+  memory.save(taskId, { ...before, round, attempt, finished: false, aborts });
 }
 
-/** Notes that the claimed attempt was answered to its end. */
-export function finishRound(memory: SecAggMemory, { taskId, round, attempt }: ResolvedConfig): void {
-  const before = memory.load(taskId);
-  memory.save(taskId, { round, attempt, finished: true, aborts: before?.aborts ?? 0 });
+/**
+ * Checks that a sum is not the last one with a few members more or less: their difference would show those members.
+ * @throws {SecAggError} `secagg/policy-refused`.
+ */
+export function assertNoDifferencing(
+  memory: SecAggMemory,
+  { taskId }: ResolvedConfig,
+  { policy, contributors }: { readonly policy: SecAggPolicy; readonly contributors: ReadonlySet<string> },
+): void {
+  const before = memory.load(taskId)?.contributors;
+  const minDifference = policy.minDifference ?? 0;
+  if (before === undefined || minDifference === 0) return;
+  const known = new Set(before);
+  const difference =
+    [...contributors].filter((id) => !known.has(id)).length + [...known].filter((id) => !contributors.has(id)).length;
+  if (difference === 0 || difference >= minDifference) return;
+  throw new SecAggError(
+    'secagg/policy-refused',
+    `my policy refuses the round: "minDifference" must be at least ${minDifference} members between two sums, ` +
+      `got ${difference}: subtracting one sum from the other would show them`,
+    { details: { field: 'minDifference' } },
+  );
+}
+
+/** Notes that the claimed attempt was answered to its end, and who is in its sum. */
+export function finishRound(
+  memory: SecAggMemory,
+  { taskId, round, attempt }: ResolvedConfig,
+  contributors: Iterable<string>,
+): void {
+  const aborts = memory.load(taskId)?.aborts ?? 0;
+  memory.save(taskId, { round, attempt, finished: true, aborts, contributors: [...contributors] });
 }

@@ -67,13 +67,12 @@ function build(state: SetupState): SecAggSetup {
       out.raw(channelSecret).raw(maskSecret);
       const progress = memory.load(taskId);
       if (progress === undefined) out.u8(0);
-      else
-        out
-          .u8(1)
-          .u32(progress.round)
-          .u32(progress.attempt)
-          .u8(progress.finished ? 1 : 0)
-          .u32(progress.aborts);
+      else {
+        out.u8(1).u32(progress.round).u32(progress.attempt);
+        out.u8(progress.finished ? 1 : 0).u32(progress.aborts);
+        out.u32(progress.contributors?.length ?? 0);
+        for (const id of progress.contributors ?? []) out.text(id);
+      }
       out.u32(peers.size);
       for (const [id, { channelKey, maskKey }] of peers) out.text(id).block(channelKey).block(maskKey);
       return out.finish();
@@ -112,14 +111,21 @@ export function restoreSecAggSetup(bytes: Uint8Array): SecAggSetup {
   const agreement = reader.u8() === 0 ? 'x25519' : 'x25519-mlkem768';
   const channelSecret = reader.raw(32).slice();
   const maskSecret = reader.raw(32).slice();
-  const progress =
-    reader.u8() === 0
-      ? undefined
-      : { round: reader.u32(), attempt: reader.u32(), finished: reader.u8() === 1, aborts: reader.u32() };
+  const progress = reader.u8() === 0 ? undefined : readProgress(reader);
   const peers = new Map<string, PeerKeys>();
   for (let left = reader.u32(); left > 0; left -= 1) {
     peers.set(reader.text(), { channelKey: reader.block().slice(), maskKey: reader.block().slice() });
   }
   reader.end();
   return build({ taskId, agreement, channelSecret, maskSecret, peers, progress });
+}
+
+function readProgress(reader: ByteReader): SecAggProgress {
+  const round = reader.u32();
+  const attempt = reader.u32();
+  const finished = reader.u8() === 1;
+  const aborts = reader.u32();
+  const contributors: string[] = [];
+  for (let left = reader.u32(); left > 0; left -= 1) contributors.push(reader.text());
+  return { round, attempt, finished, aborts, ...(contributors.length === 0 ? {} : { contributors }) };
 }

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { concatBytes, equalBytes, CryptoError } from '../../foundations/crypto/index.ts';
+import { CryptoError, equalBytes } from '../../foundations/crypto/index.ts';
 import type { Mask } from '../../foundations/kernels/index.ts';
-import { createSecretJoiner, FIELD_25519, type SecretJoiner, type Share } from '../sharing/index.ts';
+import { createSecretJoiner, FIELD_25519, type Share } from '../sharing/index.ts';
 import type { AggregatorState } from './aggregator-state.ts';
 import type { ResolvedConfig } from './config.ts';
 import { derivePairMaskKey, deriveSelfMaskKey } from './derive.ts';
@@ -94,10 +94,10 @@ export function planUnmasking(
         { details: { stage: 'unmask', participants: answers.size, threshold: config.threshold } },
       );
     }
-    const secret = FIELD_25519.encode(join(joiner, held.secret));
+    const secret = FIELD_25519.encode(joiner.join(held.secret));
     if (survivors.has(owner)) {
       masks.push({ key: deriveSelfMaskKey(secret, session), sign: -1 });
-      if (opened.has(owner)) noiseSeeds.push(FIELD_25519.encode(join(joiner, held.noise)));
+      if (opened.has(owner)) noiseSeeds.push(FIELD_25519.encode(joiner.join(held.noise)));
       continue;
     }
     const recovered = recoverPairMasks(state, { config, graph, owner, secret });
@@ -131,10 +131,6 @@ function collectShares(
       .forEach((owner, i) => (shares.get(owner) as OwnerShares).noise.push(read(owners.length + i)));
   }
   return shares;
-}
-
-function join(joiner: SecretJoiner, shares: readonly Share[]): bigint {
-  return joiner.join(shares);
 }
 
 /** The masks between a lost member and its surviving neighbours, signed so that they cancel what the survivors added. */
@@ -177,11 +173,13 @@ function recoverPairMasks(
   return surviving.map((neighbor) => {
     const peer = state.entries.get(neighbor) as RosterEntry;
     const lower = owner < neighbor;
-    const received = lower ? new Uint8Array(0) : maskCiphertext(state, { config, graph, from: neighbor, to: owner });
+    const received = lower ? NO_BYTES : maskCiphertext(state, { config, graph, from: neighbor, to: owner });
     const pairSecret = rebuildMaskSecret(lost, peer.maskKey, { lower, received });
     return { key: derivePairMaskKey(pairSecret, session), sign: signOf(neighbor) };
   });
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The encapsulation for a pair's mask that the lower member sent to the higher one. */
 function maskCiphertext(
@@ -194,7 +192,7 @@ function maskCiphertext(
   }: { readonly config: ResolvedConfig; readonly graph: Graph; readonly from: number; readonly to: number },
 ): Uint8Array {
   const length = encapsulationLength(config.keyAgreement);
-  if (length === 0) return concatBytes();
+  if (length === 0) return NO_BYTES;
   const present = graph.neighbors(from).filter((neighbor) => state.entries.has(neighbor));
   const { end } = bundleLayout(config, from, present).part(to);
   return (state.bundles.get(from) as Uint8Array).subarray(end - length, end);
