@@ -130,6 +130,8 @@ export interface Examination {
   readonly checks: Check[];
   /** Runs one check; its error ends the verification and becomes the refusal. @returns what `body` returns. */
   readonly check: <T>(name: string, body: () => T | Promise<T>, detail?: (value: T) => string) => Promise<T>;
+  /** Like {@link check}, but goes on after a failure, whose refusal stands at the end beside others. */
+  readonly note: <T>(name: string, body: () => T | Promise<T>, detail?: (value: T) => string) => Promise<T | undefined>;
 }
 
 /** Starts a normal form with nothing proven. */
@@ -183,6 +185,8 @@ function isoTime(at: Date): string {
  */
 export async function examine(body: (examination: Examination) => Promise<void>): Promise<Verdict> {
   const checks: Check[] = [];
+  const refusals: Refusal[] = [];
+  const refuse = ({ code, message }: AttestationError): void => void refusals.push({ code, message });
   const examination: Examination = {
     result: undefined,
     checks,
@@ -196,15 +200,25 @@ export async function examine(body: (examination: Examination) => Promise<void>)
         throw error;
       }
     },
+    note: async (name, inner, detail) => {
+      try {
+        return await examination.check(name, inner, detail);
+      } catch (error) {
+        if (!(error instanceof AttestationError)) throw error;
+        refuse(error);
+        return undefined;
+      }
+    },
   };
   try {
     await body(examination);
-    if (examination.result !== undefined) examination.result.vendorChainOk = true;
-    return { ok: true, checks, refusals: [], ...frozen(examination) };
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error;
-    return { ok: false, checks, refusals: [{ code: error.code, message: error.message }], ...frozen(examination) };
+    refuse(error);
   }
+  const ok = refusals.length === 0;
+  if (ok && examination.result !== undefined) examination.result.vendorChainOk = true;
+  return { ok, checks, refusals, ...frozen(examination) };
 }
 
 function frozen({ result }: Examination): { result?: AttestationResult } {

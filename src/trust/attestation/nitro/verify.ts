@@ -31,7 +31,7 @@ export async function verifyNitroDocument(
   { roots, at }: { readonly roots: Pick<TrustRoots, 'aws'>; readonly at: Date },
 ): Promise<Verdict> {
   return examine(async (examination) => {
-    const { check } = examination;
+    const { check, note } = examination;
     const document = await check('document decodes', () => decodeNitroDocument(bytes));
     const result = startResult('nitro', at, {
       debug: isDebug(document),
@@ -50,20 +50,26 @@ export async function verifyNitroDocument(
     });
     examination.result = result;
     const leaf = await check('leaf certificate decodes', () => parseCertificate(document.certificate, 'Nitro leaf'));
-    await check('document is signed by the leaf (COSE, ECDSA P-384)', async () => {
+    // The bundle is under the signature too: a shortened one breaks both, and both are said.
+    await note('document is signed by the leaf (COSE, ECDSA P-384)', async () => {
       if (!(await verifyCoseSign1(document.message, leaf.spki))) {
         throw new AttestationError('attestation/signature-invalid', 'the document is not signed by its certificate');
       }
     });
-    const chain = await check(
+    const chain = await note(
       'leaf leads to the pinned root of AWS',
-      () => {
+      async () => {
         // The bundle runs from the root down; a path runs from the leaf up.
         const authorities = document.authorities.map((der, index) => parseCertificate(der, `cabundle[${index}]`));
-        return verifyChain([leaf, ...authorities.toReversed()], { roots: roots.aws, at });
+        const verified = await verifyChain([leaf, ...authorities.toReversed()], { roots: roots.aws, at });
+        if (verified.certificates.length !== 1 + authorities.length) {
+          throw new AttestationError('attestation/chain-invalid', 'the bundle does not begin with the root');
+        }
+        return verified;
       },
       ({ root }) => root.name,
     );
+    if (chain === undefined) return;
     noteChain(result, chain);
     await check('the header that is not signed is empty', () => {
       if (document.message.unprotectedHeader === null) malformed('Nitro document: unprotected header is no map');
