@@ -80,3 +80,15 @@ export {
   type InferenceKeys,
 } from './seal/inference.ts';
 export { type DenseWeights } from './seal/layers.ts';
+export {
+  contributeEncrypted,
+  createEncryptedAggregator,
+  createKeyHolder,
+  createOpenedRounds,
+  type EncryptedAggregator,
+  type EncryptedRound,
+  type KeyHolder,
+  type OpenedRounds,
+  type SignedCiphertext,
+  type SignerRoster,
+} from './aggregation.ts';

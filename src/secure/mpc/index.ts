@@ -13,3 +13,10 @@ export { sealChannel, type SealedChannelOptions } from './sealed-channel.ts';
 export { joinSecureSum, secureSum, type SecureSumOptions, type SecureSumResult } from './secure-sum.ts';
 export { type Plain, Shared } from './shared.ts';
 export { type SumNoise } from './sum-noise.ts';
+export {
+  type AggregationServer,
+  createAggregationServer,
+  joinServerSums,
+  type SharedRound,
+  splitForServers,
+} from './aggregation-servers.ts';
