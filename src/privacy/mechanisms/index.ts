@@ -65,4 +65,69 @@ export {
 export { createRandomizedResponse, type RandomizedResponse } from './local/randomized-response.ts';
 export { createRappor, type Rappor, type RapporOptions, type RapporRespondent } from './local/rappor.ts';
 
+export {
+  createCyclicSampler,
+  createFixedSizeSampler,
+  createShuffledSampler,
+  createTruncatedPoissonSampler,
+  type EpochSampler,
+  type FixedSizeSampler,
+  type TruncatedPoissonSampler,
+} from './sampling/fixed-samplers.ts';
 export { createPoissonSampler, type PoissonSampler } from './sampling/poisson-sampler.ts';
+
+export { type AdaptiveClipping, computeSumNoiseMultiplier, createAdaptiveClipping } from './clipping/adaptive.ts';
+export {
+  type Clipper,
+  type ClipOutcome,
+  createAutomaticClipper,
+  createFlatClipper,
+  createLayerClipper,
+  type Gradient,
+  type LayerBound,
+} from './clipping/clipping.ts';
+
+export { type StatisticNoise } from './statistics/additive-noise.ts';
+export {
+  type BoundedOptions,
+  type Bounds,
+  createCount,
+  createMean,
+  createStandardDeviation,
+  createSum,
+  createVariance,
+  type Statistic,
+} from './statistics/bounded-sums.ts';
+export {
+  createCategoryHistogram,
+  createHistogram,
+  createHistogramNd,
+  createPartitionSelection,
+  type Histogram,
+  type PartitionSelection,
+} from './statistics/histogram.ts';
+export { createMedian, createQuantiles, type Quantiles } from './statistics/quantile.ts';
+
+export { type BandedPoissonSampler, createBandedPoissonSampler } from './matrix/banded-sampler.ts';
+export { calibrateBufferedToeplitz, type CalibratedBuffers } from './matrix/calibrate-buffered.ts';
+export { createMatrixMechanism, type MatrixMechanism, type MatrixRun } from './matrix/matrix-mechanism.ts';
+export {
+  computeBandedSensitivity,
+  computeSensitivityByEnumeration,
+  computeToeplitzSensitivity,
+  type Participation,
+} from './matrix/sensitivity.ts';
+export {
+  createBandedStrategy,
+  createBufferedStrategy,
+  createToeplitzStrategy,
+  type MatrixStrategy,
+} from './matrix/strategy.ts';
+export {
+  type BufferedLinearToeplitz,
+  computeBufferedToeplitz,
+  computeOptimalToeplitz,
+  computePrefixVariances,
+  invertToeplitz,
+} from './matrix/toeplitz.ts';
+export { createTreeAggregation, type TreeAggregation, type TreeRun } from './matrix/tree.ts';
