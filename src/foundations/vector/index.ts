@@ -13,3 +13,5 @@ export {
   subtractRingInto,
   type Ring,
 } from './ring.ts';
+export { createRotation, walshHadamardInto, type Rotation } from './rotation.ts';
+export { ditherInto, roundConditionallyInto } from './rounding.ts';

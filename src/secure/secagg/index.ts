@@ -7,6 +7,8 @@ export {
   type SecAggStep,
 } from './aggregator.ts';
 export { SECAGG_VERSION, type SecAggConfig, type SecAggGraph, type SecAggNoise } from './config.ts';
+export { createDistributedEncoder, type DistributedEncoder } from './encoder.ts';
+export { planDistributedNoise, type DistributedNoiseOptions, type DistributedNoisePlan } from './distributed-plan.ts';
 export { SecAggError, type SecAggErrorCode } from './errors.ts';
 export { issueCertificate, type SecAggAdmission, type SecAggIdentity } from './identity.ts';
 export type { MaskExpander } from './masking.ts';
