@@ -23,8 +23,8 @@ export interface Mailboxes {
   after(who: string, cursor: number): readonly Mail[];
   /** Resolves when there is something after the cursor, or when the time is over. */
   wait(who: string, cursor: number, options: { timeoutMs: number; signal?: AbortSignal }): Promise<readonly Mail[]>;
-  /** Lets everybody who waits go. */
-  close(): void;
+  /** Lets everybody who waits go: the task has ended, or the coordinator does. */
+  wakeAll(): void;
 }
 
 /** Creates empty mailboxes. */
@@ -69,7 +69,7 @@ export function createMailboxes(): Mailboxes {
         all.add(done);
       });
     },
-    close() {
+    wakeAll() {
       for (const who of [...waiting.keys()]) wake(who);
     },
   };

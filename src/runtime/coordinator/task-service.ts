@@ -290,6 +290,7 @@ export function createTaskService({
     });
     await journal.sweep(record.attempt);
     onWrite('vectors-swept');
+    if (finished) mailboxes.wakeAll();
     considerOpening();
   }
 
@@ -394,6 +395,7 @@ export function createTaskService({
     await db.updateTable('tasks').set({ state: next, updated_at: new Date() }).where('id', '=', id).execute();
     stateName = next;
     if (next === 'running') considerOpening();
+    else mailboxes.wakeAll();
   }
 
   return {
@@ -435,7 +437,9 @@ export function createTaskService({
       }),
     async mail(participant, cursor, options) {
       this.seen(participant);
-      return mailboxes.wait(participant, cursor, options);
+      // Nobody waits for a task that has ended.
+      const over = stateName === 'finished' || stateName === 'stopped';
+      return mailboxes.wait(participant, cursor, over ? { timeoutMs: 0 } : options);
     },
     status: () => ({
       id,
@@ -460,7 +464,7 @@ export function createTaskService({
       closed = true;
       clearTimeout(opening);
       for (const timer of timers) clearTimeout(timer);
-      mailboxes.close();
+      mailboxes.wakeAll();
       await queue;
     },
   };

@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  OPERATOR,
+  smallTask,
+  startParticipant,
+  startService,
+  type TestParticipant,
+  type TestService,
+  until,
+  URL_OF_SERVICE,
+} from '../../../test/harness/service.ts';
+import { createSigningKey } from '../../foundations/crypto/index.ts';
+import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
+import { signRequest } from '../../federation/wire/index.ts';
+import { verifyLedger } from '../../privacy/accounting/index.ts';
+
+let test: TestService;
+beforeAll(async () => {
+  test = await startService();
+}, 60_000);
+afterAll(() => test.close());
+
+const operator = { authorization: `Bearer ${OPERATOR}` };
+
+async function problemOf(response: Response): Promise<{ type: string; status: number }> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  return (await response.json()) as { type: string; status: number };
+}
+
+async function joinAll(
+  taskId: string,
+  names: readonly string[],
+  options: (name: string) => Partial<Parameters<typeof startParticipant>[1]> = () => ({}),
+): Promise<TestParticipant[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      const { token } = await test.service.invite(taskId);
+      return startParticipant(name, { taskId, token, fetch: test.fetch, ...options(name) });
+    }),
+  );
+}
+
+describe('a served task', () => {
+  it('trains with participants over HTTP, charges both ledgers alike, and ends', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 3 }));
+    const { id } = task.status();
+    const participants = await joinAll(id, ['a', 'b', 'c', 'd']);
+    await Promise.all(participants.map(({ finished }) => finished));
+    expect(task.status()).toMatchObject({ state: 'finished', round: 3 });
+    expect(
+      test.reports.filter(({ outcome }) => outcome === 'committed').map(({ contributors }) => contributors),
+    ).toEqual([4, 4, 4]);
+    for (const { ledgerStore, events } of participants) {
+      const { charges } = verifyLedger(await ledgerStore.read());
+      expect(charges.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+      expect(events.at(-1)).toEqual({ kind: 'ended', state: 'finished' });
+    }
+    expect((await test.objects.list(`tasks/${id}/attempts/`)).length).toBe(0);
+    const model = await test.fetch(`${URL_OF_SERVICE}/v1/tasks/${id}/model`, { headers: operator });
+    expect((await model.arrayBuffer()).byteLength).toBeGreaterThan(14 * 4);
+  });
+
+  it.each([0, 1, 2, 3])('is not held up by a participant that is gone after %i answers', async (answers) => {
+    const task = await test.service.createTask(smallTask({ rounds: 1, stageTimeoutMs: 250 }));
+    const { id } = task.status();
+    let sent = 0;
+    const participants = await joinAll(id, ['a', 'b', 'c', 'gone'], (name) =>
+      name !== 'gone'
+        ? {}
+        : {
+            fetch: (input, init) => {
+              if (String(input).endsWith('/messages') && (sent += 1) > answers) return new Promise(() => {});
+              return test.fetch(input, init);
+            },
+          },
+    );
+    await Promise.all(participants.slice(0, 3).map(({ finished }) => finished));
+    expect(task.status().state).toBe('finished');
+    participants[3]?.leave();
+  });
+
+  it('recognises a participant that comes back by its key, without a second invitation', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 1 }));
+    const { id } = task.status();
+    const keySeed = readEntropy(32);
+    const { token } = await test.service.invite(id);
+    const first = startParticipant('a', { taskId: id, token, fetch: test.fetch, keySeed });
+    await until(() => first.events.some(({ kind }) => kind === 'joined'));
+    first.leave();
+    await first.finished;
+    const again = startParticipant('a', { taskId: id, token: '', fetch: test.fetch, keySeed });
+    const others = await joinAll(id, ['b', 'c', 'd']);
+    await Promise.all([again, ...others].map(({ finished }) => finished));
+    expect(task.status().state).toBe('finished');
+  });
+
+  it('is refused by a participant whose policy it does not meet, before any data is touched', async () => {
+    const task = await test.service.createTask(smallTask());
+    const { id } = task.status();
+    const { token } = await test.service.invite(id);
+    const strict = startParticipant('s', {
+      taskId: id,
+      token,
+      fetch: test.fetch,
+      policy: { maxEpsilon: 1, trust: ['nobody'] },
+    });
+    await expect(strict.finished).rejects.toMatchObject({
+      code: 'client/policy-refused',
+      details: { field: 'maxEpsilon' },
+    });
+    expect(verifyLedger(await strict.ledgerStore.read()).charges).toEqual([]);
+  });
+});
+
+describe('the interface', () => {
+  it('lets an anonymous caller create, read and stop nothing', async () => {
+    const task = await test.service.createTask(smallTask());
+    const { id } = task.status();
+    const calls: [string, string][] = [
+      ['GET', '/v1/tasks'],
+      ['POST', '/v1/tasks'],
+      ['GET', `/v1/tasks/${id}`],
+      ['POST', `/v1/tasks/${id}/stop`],
+      ['POST', `/v1/tasks/${id}/pause`],
+      ['POST', `/v1/tasks/${id}/tokens`],
+      ['GET', `/v1/tasks/${id}/model`],
+      ['GET', `/v1/tasks/${id}/metrics`],
+      ['GET', `/v1/tasks/${id}/mail`],
+      ['POST', `/v1/tasks/${id}/messages`],
+      ['GET', '/metrics'],
+      ['POST', '/v1/shutdown'],
+    ];
+    for (const [method, path] of calls) {
+      for (const authorization of ['', 'Bearer wrong-wrong', 'Sotto-Ed25519 nonsense']) {
+        const body =
+          method === 'POST'
+            ? { body: 'x', headers: { authorization, 'content-type': 'application/yaml' } }
+            : { headers: { authorization } };
+        const response = await test.fetch(`${URL_OF_SERVICE}${path}`, { method, ...body });
+        expect(response.status, `${method} ${path} ${authorization}`).toBe(401);
+        await problemOf(response);
+      }
+    }
+    expect(task.status().state).toBe('running');
+  });
+
+  it('refuses an invitation that was used, and a request that was sent before', async () => {
+    const task = await test.service.createTask(smallTask());
+    const { id } = task.status();
+    const { token } = await test.service.invite(id);
+    const path = `/v1/tasks/${id}/participants`;
+    const joinAs = (seed: Uint8Array): RequestInit => {
+      const body = new TextEncoder().encode(JSON.stringify({ label: '<b>x</b>', token, protocolVersion: 1 }));
+      const authorization = signRequest(
+        { method: 'POST', path, body },
+        { key: createSigningKey(seed), timeMs: Date.now() },
+        createSystemRng(),
+      );
+      return { method: 'POST', body, headers: { authorization, 'content-type': 'application/json' } };
+    };
+    const first = joinAs(readEntropy(32));
+    expect((await test.fetch(`${URL_OF_SERVICE}${path}`, first)).status).toBe(200);
+    expect(await problemOf(await test.fetch(`${URL_OF_SERVICE}${path}`, first))).toMatchObject({
+      type: 'coordinator/stale-request',
+    });
+    expect(await problemOf(await test.fetch(`${URL_OF_SERVICE}${path}`, joinAs(readEntropy(32))))).toMatchObject({
+      type: 'coordinator/token-refused',
+    });
+  });
+
+  it('refuses a request from another time, and one whose body was changed', async () => {
+    const task = await test.service.createTask(smallTask());
+    const path = `/v1/tasks/${task.status().id}/messages`;
+    const key = createSigningKey(readEntropy(32));
+    const body = Uint8Array.of(1, 2, 3);
+    const sign = (timeMs: number): string =>
+      signRequest({ method: 'POST', path, body }, { key, timeMs }, createSystemRng());
+    const late = await test.fetch(`${URL_OF_SERVICE}${path}`, {
+      method: 'POST',
+      body,
+      headers: { authorization: sign(Date.now() - 3_600_000) },
+    });
+    expect(await problemOf(late)).toMatchObject({ type: 'coordinator/stale-request' });
+    const changed = await test.fetch(`${URL_OF_SERVICE}${path}`, {
+      method: 'POST',
+      body: Uint8Array.of(1, 2, 4),
+      headers: { authorization: sign(Date.now()) },
+    });
+    expect(await problemOf(changed)).toMatchObject({ type: 'wire/signature-refused' });
+  });
+
+  it('answers a task file that is wrong with its problems, and creates nothing', async () => {
+    const before = test.service.tasks().length;
+    const response = await test.fetch(`${URL_OF_SERVICE}/v1/tasks`, {
+      method: 'POST',
+      body: smallTask().replace('epsilon: 8', 'epsilon: -8'),
+      headers: { ...operator, 'content-type': 'application/yaml' },
+    });
+    const problem = (await response.json()) as { type: string; detail: string };
+    expect(problem).toMatchObject({ type: 'task/file' });
+    expect(problem.detail).toMatch(/privacy\.epsilon/);
+    expect(test.service.tasks().length).toBe(before);
+  });
+
+  it('describes itself, and isolates every page of its origin', async () => {
+    const response = await test.fetch(`${URL_OF_SERVICE}/openapi.json`);
+    const document = (await response.json()) as { openapi: string; paths: Record<string, unknown> };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toContain('/v1/tasks/{task}');
+    for (const header of [
+      'cross-origin-opener-policy',
+      'cross-origin-embedder-policy',
+      'cross-origin-resource-policy',
+      'content-security-policy',
+    ]) {
+      expect(response.headers.get(header), header).not.toBeNull();
+    }
+  });
+});
