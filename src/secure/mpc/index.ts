@@ -20,3 +20,8 @@ export {
   type SharedRound,
   splitForServers,
 } from './aggregation-servers.ts';
+export { type Opening, type SessionCost } from './context.ts';
+export { connectDealer, type DealerPreprocessing, runDealer } from './dealer.ts';
+export { runLocalSession } from './local-session.ts';
+export { type ConvolutionShape, type Preprocessing, type PreprocessingRequest } from './preprocessing.ts';
+export { createMpcSession, type MpcSession, type MpcSessionOptions } from './session.ts';
