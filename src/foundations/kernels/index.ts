@@ -1,10 +1,6 @@
 export { instantiateKernel, type KernelInstance } from './instance.ts';
 export { createKeystream, type Keystream } from './keystream.ts';
-export {
-  createLinearKernels,
-  panelFloats,
-  type LinearKernels,
-} from './linear.ts';
+export { createLinearKernels, panelFloats, type LinearKernels } from './linear.ts';
 export {
   type BlockNoiseTable,
   drawNoiseInto,
@@ -23,3 +19,19 @@ export {
   type ProductShape,
   splitBits64,
 } from './ring.ts';
+export {
+  createScatteringKernel,
+  SCATTERING_LANES,
+  type ScatteringKernel,
+  type ScatteringTables,
+} from './scattering.ts';
+export {
+  createWorkerPool,
+  serveRequests,
+  startWorker,
+  WorkerError,
+  type Served,
+  type WorkerEntry,
+  type WorkerPool,
+  type WorkerThread,
+} from './workers.ts';

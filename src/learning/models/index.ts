@@ -41,6 +41,8 @@ export {
   type OptimizerState,
   type ParameterSpan,
 } from './optimizers.ts';
+export { createPrivateNormalization, type PrivateNormalization } from './private-normalization.ts';
+export { createFeatureExtractor, featuresSchema, type FeatureExtractor, type FeaturesConfig } from './scattering.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -50,6 +52,7 @@ export {
   type SafetensorsType,
 } from './safetensors.ts';
 export { createSchedule, scheduleSchema, type Schedule, type ScheduleConfig } from './schedules.ts';
+export { createParallelEngine, type ParallelEngine } from './parallel.ts';
 export { initializeFrozenParameters, initializeParameters } from './parameters.ts';
 export { compilePlan, type Plan, type PlanStep, type PlanTensor } from './plan.ts';
 export { modelSchema, type ModelDeclaration } from './schema.ts';

@@ -12,6 +12,16 @@ import type { ScatteringTables } from '../../foundations/kernels/index.ts';
 export const ANGLES = 8;
 /** Channels of a plane: the low-pass, two scales of eight angles, and the pairs of a fine and a coarse angle. */
 export const SCATTERING_CHANNELS = 1 + 2 * ANGLES + ANGLES * ANGLES;
+/**
+ * Typical spread of each channel on pictures of strokes with pixels in [0, 1], to one digit: each modulus takes most of
+ * the energy away. Public constants that bring the channels to one scale.
+ */
+export const CHANNEL_SCALES: readonly number[] = [
+  0.2,
+  ...Array.from({ length: ANGLES }, () => 0.03),
+  ...Array.from({ length: ANGLES }, () => 0.04),
+  ...Array.from({ length: ANGLES * ANGLES }, () => 0.004),
+];
 /** Every fourth point is kept: 2^J. */
 const STRIDE = 4;
 /** Width of the finest envelope, its centre frequency, and the ratio of its axes. [AAEXBBBBBCEHLLLMOTWZ20] */

@@ -1,0 +1,381 @@
+// Wavelet scattering of four images at once: lane i of every vector belongs to image i. Planes are row-major; a real
+// plane has one vector (16 bytes) a point, a complex plane two (real, then imaginary). Filters are real in the Fourier
+// domain and shared by the lanes.
+
+/** Bytes of a complex point of four lanes. */
+const POINT: i32 = 32;
+
+// @ts-ignore: decorator
+@inline
+function scaleOf(at: usize): v128 {
+  return v128.load32_splat(at);
+}
+
+/**
+ * One stage of a Stockham transform: n = radix · m, over `s` interleaved transforms. Reads points of `source`
+ * `sourceStride` bytes apart, writes points of `target` `targetStride` bytes apart. `re` and `im` are the byte offsets
+ * of the parts within a point; swapping them makes the transform inverse. `twiddles` holds for p = 1 … m − 1 the
+ * radix − 1 factors e^(−2πipk/n) as pairs.
+ */
+// @ts-ignore: decorator
+@inline
+function stage2(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  for (let p = 0; p < m; p++) {
+    for (let q = 0; q < s; q++) {
+      const a = source + (q + s * p) * sourceStride;
+      const b = source + (q + s * (p + m)) * sourceStride;
+      const y = target + (q + s * 2 * p) * targetStride;
+      const z = y + s * targetStride;
+      const aRe = v128.load(a + re);
+      const aIm = v128.load(a + im);
+      const bRe = v128.load(b + re);
+      const bIm = v128.load(b + im);
+      v128.store(y + re, f32x4.add(aRe, bRe));
+      v128.store(y + im, f32x4.add(aIm, bIm));
+      storeTurned(z, f32x4.sub(aRe, bRe), f32x4.sub(aIm, bIm), p, twiddles + (p - 1) * 8, re, im);
+    }
+  }
+}
+
+/** Stores a point times its twiddle factor; the factor of p = 0 is one. */
+// @ts-ignore: decorator
+@inline
+function storeTurned(target: usize, valueRe: v128, valueIm: v128, p: i32, twiddle: usize, re: i32, im: i32): void {
+  if (p == 0) {
+    v128.store(target + re, valueRe);
+    v128.store(target + im, valueIm);
+    return;
+  }
+  const c = scaleOf(twiddle);
+  const d = scaleOf(twiddle + 4);
+  v128.store(target + re, f32x4.sub(f32x4.mul(valueRe, c), f32x4.mul(valueIm, d)));
+  v128.store(target + im, f32x4.add(f32x4.mul(valueRe, d), f32x4.mul(valueIm, c)));
+}
+
+// @ts-ignore: decorator
+@inline
+function stage3(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const half = f32x4.splat(0.5);
+  const sine = f32x4.splat(<f32>0.86602540378443864676);
+  const leap = s * m * sourceStride;
+  for (let p = 0; p < m; p++) {
+    const twiddle = twiddles + (p - 1) * 16;
+    for (let q = 0; q < s; q++) {
+      const a = source + (q + s * p) * sourceStride;
+      const y = target + (q + s * 3 * p) * targetStride;
+      const step = s * targetStride;
+      const aRe = v128.load(a + re);
+      const aIm = v128.load(a + im);
+      const bRe = v128.load(a + leap + re);
+      const bIm = v128.load(a + leap + im);
+      const cRe = v128.load(a + 2 * leap + re);
+      const cIm = v128.load(a + 2 * leap + im);
+      const sumRe = f32x4.add(bRe, cRe);
+      const sumIm = f32x4.add(bIm, cIm);
+      // −i · sin(2π/3) · (b − c)
+      const crossRe = f32x4.mul(sine, f32x4.sub(bIm, cIm));
+      const crossIm = f32x4.mul(sine, f32x4.sub(cRe, bRe));
+      const midRe = f32x4.sub(aRe, f32x4.mul(half, sumRe));
+      const midIm = f32x4.sub(aIm, f32x4.mul(half, sumIm));
+      v128.store(y + re, f32x4.add(aRe, sumRe));
+      v128.store(y + im, f32x4.add(aIm, sumIm));
+      storeTurned(y + step, f32x4.add(midRe, crossRe), f32x4.add(midIm, crossIm), p, twiddle, re, im);
+      storeTurned(y + 2 * step, f32x4.sub(midRe, crossRe), f32x4.sub(midIm, crossIm), p, twiddle + 8, re, im);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function stage4(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const leap = s * m * sourceStride;
+  for (let p = 0; p < m; p++) {
+    const twiddle = twiddles + (p - 1) * 24;
+    for (let q = 0; q < s; q++) {
+      const a = source + (q + s * p) * sourceStride;
+      const y = target + (q + s * 4 * p) * targetStride;
+      const step = s * targetStride;
+      const aRe = v128.load(a + re);
+      const aIm = v128.load(a + im);
+      const bRe = v128.load(a + leap + re);
+      const bIm = v128.load(a + leap + im);
+      const cRe = v128.load(a + 2 * leap + re);
+      const cIm = v128.load(a + 2 * leap + im);
+      const dRe = v128.load(a + 3 * leap + re);
+      const dIm = v128.load(a + 3 * leap + im);
+      const evenRe = f32x4.add(aRe, cRe);
+      const evenIm = f32x4.add(aIm, cIm);
+      const gapRe = f32x4.sub(aRe, cRe);
+      const gapIm = f32x4.sub(aIm, cIm);
+      const oddRe = f32x4.add(bRe, dRe);
+      const oddIm = f32x4.add(bIm, dIm);
+      // −i · (b − d)
+      const crossRe = f32x4.sub(bIm, dIm);
+      const crossIm = f32x4.sub(dRe, bRe);
+      v128.store(y + re, f32x4.add(evenRe, oddRe));
+      v128.store(y + im, f32x4.add(evenIm, oddIm));
+      storeTurned(y + step, f32x4.add(gapRe, crossRe), f32x4.add(gapIm, crossIm), p, twiddle, re, im);
+      storeTurned(y + 2 * step, f32x4.sub(evenRe, oddRe), f32x4.sub(evenIm, oddIm), p, twiddle + 8, re, im);
+      storeTurned(y + 3 * step, f32x4.sub(gapRe, crossRe), f32x4.sub(gapIm, crossIm), p, twiddle + 16, re, im);
+    }
+  }
+}
+
+/** Radix 5, straight from its definition: c and s are the cosines and sines of 2π/5 and 4π/5. */
+function stage5(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const c1 = f32x4.splat(<f32>0.30901699437494742410);
+  const c2 = f32x4.splat(<f32>-0.80901699437494742410);
+  const s1 = f32x4.splat(<f32>0.95105651629515357212);
+  const s2 = f32x4.splat(<f32>0.58778525229247312917);
+  const leap = s * m * sourceStride;
+  for (let p = 0; p < m; p++) {
+    const twiddle = twiddles + (p - 1) * 32;
+    for (let q = 0; q < s; q++) {
+      const a = source + (q + s * p) * sourceStride;
+      const y = target + (q + s * 5 * p) * targetStride;
+      const step = s * targetStride;
+      const aRe = v128.load(a + re);
+      const aIm = v128.load(a + im);
+      const bRe = v128.load(a + leap + re);
+      const bIm = v128.load(a + leap + im);
+      const cRe = v128.load(a + 2 * leap + re);
+      const cIm = v128.load(a + 2 * leap + im);
+      const dRe = v128.load(a + 3 * leap + re);
+      const dIm = v128.load(a + 3 * leap + im);
+      const eRe = v128.load(a + 4 * leap + re);
+      const eIm = v128.load(a + 4 * leap + im);
+      const outerRe = f32x4.add(bRe, eRe);
+      const outerIm = f32x4.add(bIm, eIm);
+      const innerRe = f32x4.add(cRe, dRe);
+      const innerIm = f32x4.add(cIm, dIm);
+      const farRe = f32x4.sub(bRe, eRe);
+      const farIm = f32x4.sub(bIm, eIm);
+      const nearRe = f32x4.sub(cRe, dRe);
+      const nearIm = f32x4.sub(cIm, dIm);
+      const midRe1 = f32x4.add(aRe, f32x4.add(f32x4.mul(c1, outerRe), f32x4.mul(c2, innerRe)));
+      const midIm1 = f32x4.add(aIm, f32x4.add(f32x4.mul(c1, outerIm), f32x4.mul(c2, innerIm)));
+      const midRe2 = f32x4.add(aRe, f32x4.add(f32x4.mul(c2, outerRe), f32x4.mul(c1, innerRe)));
+      const midIm2 = f32x4.add(aIm, f32x4.add(f32x4.mul(c2, outerIm), f32x4.mul(c1, innerIm)));
+      // −i · (s1 · far + s2 · near) and −i · (s2 · far − s1 · near)
+      const crossRe1 = f32x4.add(f32x4.mul(s1, farIm), f32x4.mul(s2, nearIm));
+      const crossIm1 = f32x4.neg(f32x4.add(f32x4.mul(s1, farRe), f32x4.mul(s2, nearRe)));
+      const crossRe2 = f32x4.sub(f32x4.mul(s2, farIm), f32x4.mul(s1, nearIm));
+      const crossIm2 = f32x4.sub(f32x4.mul(s1, nearRe), f32x4.mul(s2, farRe));
+      v128.store(y + re, f32x4.add(aRe, f32x4.add(outerRe, innerRe)));
+      v128.store(y + im, f32x4.add(aIm, f32x4.add(outerIm, innerIm)));
+      storeTurned(y + step, f32x4.add(midRe1, crossRe1), f32x4.add(midIm1, crossIm1), p, twiddle, re, im);
+      storeTurned(y + 2 * step, f32x4.add(midRe2, crossRe2), f32x4.add(midIm2, crossIm2), p, twiddle + 8, re, im);
+      storeTurned(y + 3 * step, f32x4.sub(midRe2, crossRe2), f32x4.sub(midIm2, crossIm2), p, twiddle + 16, re, im);
+      storeTurned(y + 4 * step, f32x4.sub(midRe1, crossRe1), f32x4.sub(midIm1, crossIm1), p, twiddle + 24, re, im);
+    }
+  }
+}
+
+/**
+ * Transforms one line of n points, `stride` bytes apart, in place. `plan` is a list of 32-bit words: n, the number of
+ * stages (at least two), then for each stage its radix and the address of its twiddles. `scratch` holds two lines.
+ */
+function transformLine(line: usize, stride: i32, plan: usize, scratch: usize, re: i32, im: i32): void {
+  let n = load<i32>(plan);
+  const stages = load<i32>(plan, 4);
+  const line0 = scratch;
+  const line1 = scratch + n * POINT;
+  let s = 1;
+  let entry = plan + 8;
+  for (let i = 0; i < stages; i++) {
+    const radix = load<i32>(entry);
+    const twiddles = <usize>load<u32>(entry, 4);
+    const m = n / radix;
+    const first = i == 0;
+    const last = i == stages - 1;
+    const source = first ? line : (i & 1 ? line0 : line1);
+    const target = last ? line : (i & 1 ? line1 : line0);
+    const sourceStride = first ? stride : POINT;
+    const targetStride = last ? stride : POINT;
+    if (radix == 3) stage3(source, sourceStride, target, targetStride, m, s, twiddles, re, im);
+    else if (radix == 4) stage4(source, sourceStride, target, targetStride, m, s, twiddles, re, im);
+    else if (radix == 2) stage2(source, sourceStride, target, targetStride, m, s, twiddles, re, im);
+    else stage5(source, sourceStride, target, targetStride, m, s, twiddles, re, im);
+    n = m;
+    s *= radix;
+    entry += 8;
+  }
+}
+
+/** Transforms a complex plane in place, without normalisation; `inverse` is 0 or 1. */
+export function transformPlane(plane: usize, rowPlan: usize, columnPlan: usize, scratch: usize, inverse: i32): void {
+  const columns = load<i32>(rowPlan);
+  const rows = load<i32>(columnPlan);
+  const re = inverse ? 16 : 0;
+  const im = 16 - re;
+  for (let r = 0; r < rows; r++) transformLine(plane + r * columns * POINT, POINT, rowPlan, scratch, re, im);
+  for (let c = 0; c < columns; c++) transformLine(plane + c * POINT, columns * POINT, columnPlan, scratch, re, im);
+}
+
+/** target = source · filter on a plane of `count` points. */
+export function multiply(source: usize, filter: usize, target: usize, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    const f = scaleOf(filter);
+    v128.store(target, f32x4.mul(v128.load(source), f));
+    v128.store(target, f32x4.mul(v128.load(source, 16), f), 16);
+    source += POINT;
+    target += POINT;
+    filter += 4;
+  }
+}
+
+/**
+ * target = source · filter, folded onto half the rows and columns: what taking every second point is in the Fourier
+ * domain, up to the factor 1/4, which the filter holds. `rows` and `columns` are those of the source, and even.
+ */
+export function multiplyFold(source: usize, filter: usize, target: usize, rows: i32, columns: i32): void {
+  const halfColumns = columns >> 1;
+  const halfRows = rows >> 1;
+  const right = halfColumns * POINT;
+  const down = halfRows * columns * POINT;
+  const filterRight = halfColumns * 4;
+  const filterDown = halfRows * columns * 4;
+  for (let r = 0; r < halfRows; r++) {
+    let at = source + r * columns * POINT;
+    let by = filter + r * columns * 4;
+    for (let c = 0; c < halfColumns; c++) {
+      const f0 = scaleOf(by);
+      const f1 = scaleOf(by + filterRight);
+      const f2 = scaleOf(by + filterDown);
+      const f3 = scaleOf(by + filterDown + filterRight);
+      const upper = f32x4.add(f32x4.mul(v128.load(at), f0), f32x4.mul(v128.load(at + right), f1));
+      const lower = f32x4.add(f32x4.mul(v128.load(at + down), f2), f32x4.mul(v128.load(at + down + right), f3));
+      v128.store(target, f32x4.add(upper, lower));
+      const upperIm = f32x4.add(f32x4.mul(v128.load(at, 16), f0), f32x4.mul(v128.load(at + right, 16), f1));
+      const lowerIm = f32x4.add(f32x4.mul(v128.load(at + down, 16), f2), f32x4.mul(v128.load(at + down + right, 16), f3));
+      v128.store(target, f32x4.add(upperIm, lowerIm), 16);
+      target += POINT;
+      at += POINT;
+      by += 4;
+    }
+  }
+}
+
+/** Writes |source| of `count` complex points to vectors `targetStep` bytes apart. */
+export function modulus(source: usize, target: usize, targetStep: i32, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    const x = v128.load(source);
+    const y = v128.load(source, 16);
+    v128.store(target, f32x4.sqrt(f32x4.add(f32x4.mul(x, x), f32x4.mul(y, y))));
+    source += POINT;
+    target += targetStep;
+  }
+}
+
+/**
+ * Parts the transform of x + iy, for real planes x and y, into those of x (in `first`) and y (in `second`):
+ * X[k] = (Z[k] + conj Z[−k]) / 2 and Y[k] = (Z[k] − conj Z[−k]) / 2i.
+ */
+export function part(source: usize, first: usize, second: usize, rows: i32, columns: i32): void {
+  const half = f32x4.splat(0.5);
+  for (let r = 0; r < rows; r++) {
+    const mirrorRow = source + (r == 0 ? 0 : rows - r) * columns * POINT;
+    for (let c = 0; c < columns; c++) {
+      const mirror = mirrorRow + (c == 0 ? 0 : columns - c) * POINT;
+      const zRe = v128.load(source + (r * columns + c) * POINT);
+      const zIm = v128.load(source + (r * columns + c) * POINT, 16);
+      const wRe = v128.load(mirror);
+      const wIm = v128.load(mirror, 16);
+      v128.store(first, f32x4.mul(half, f32x4.add(zRe, wRe)));
+      v128.store(first, f32x4.mul(half, f32x4.sub(zIm, wIm)), 16);
+      v128.store(second, f32x4.mul(half, f32x4.add(zIm, wIm)));
+      v128.store(second, f32x4.mul(half, f32x4.sub(wRe, zRe)), 16);
+      first += POINT;
+      second += POINT;
+    }
+  }
+}
+
+/**
+ * out = down · plane · acrossᵀ: the low-pass filter and its subsampling as two small matrices. The points of the plane
+ * are `step` bytes apart; `down` is outRows × rows, `across` outColumns × columns, both of floats; `scratch` holds
+ * outRows × columns vectors. outRows and outColumns are at least four.
+ */
+export function lowpass(
+  plane: usize,
+  step: i32,
+  rows: i32,
+  columns: i32,
+  down: usize,
+  outRows: i32,
+  across: usize,
+  outColumns: i32,
+  scratch: usize,
+  out: usize,
+): void {
+  // Blocks of four rows; the last one overlaps when the count is no multiple of four.
+  for (let block = 0; block < outRows; block += 4) {
+    const i = min(block, outRows - 4);
+    const matrix = down + i * rows * 4;
+    for (let c = 0; c < columns; c++) {
+      let at = plane + c * step;
+      let by = matrix;
+      let a0 = f32x4.splat(0);
+      let a1 = a0;
+      let a2 = a0;
+      let a3 = a0;
+      for (let r = 0; r < rows; r++) {
+        const x = v128.load(at);
+        a0 = f32x4.add(a0, f32x4.mul(x, scaleOf(by)));
+        a1 = f32x4.add(a1, f32x4.mul(x, scaleOf(by + rows * 4)));
+        a2 = f32x4.add(a2, f32x4.mul(x, scaleOf(by + rows * 8)));
+        a3 = f32x4.add(a3, f32x4.mul(x, scaleOf(by + rows * 12)));
+        at += columns * step;
+        by += 4;
+      }
+      const target = scratch + (i * columns + c) * 16;
+      v128.store(target, a0);
+      v128.store(target + columns * 16, a1);
+      v128.store(target + columns * 32, a2);
+      v128.store(target + columns * 48, a3);
+    }
+  }
+  for (let i = 0; i < outRows; i++) {
+    const line = scratch + i * columns * 16;
+    for (let block = 0; block < outColumns; block += 4) {
+      const j = min(block, outColumns - 4);
+      let by = across + j * columns * 4;
+      let at = line;
+      let a0 = f32x4.splat(0);
+      let a1 = a0;
+      let a2 = a0;
+      let a3 = a0;
+      for (let c = 0; c < columns; c++) {
+        const x = v128.load(at);
+        a0 = f32x4.add(a0, f32x4.mul(x, scaleOf(by)));
+        a1 = f32x4.add(a1, f32x4.mul(x, scaleOf(by + columns * 4)));
+        a2 = f32x4.add(a2, f32x4.mul(x, scaleOf(by + columns * 8)));
+        a3 = f32x4.add(a3, f32x4.mul(x, scaleOf(by + columns * 12)));
+        at += 16;
+        by += 4;
+      }
+      const target = out + (i * outColumns + j) * 16;
+      v128.store(target, a0);
+      v128.store(target, a1, 16);
+      v128.store(target, a2, 32);
+      v128.store(target, a3, 48);
+    }
+  }
+}
+
+/** Brings `count` vectors to mean 0 and variance 1 in each lane: (x − mean) / √(variance + epsilon). */
+export function standardize(values: usize, count: i32, epsilon: f32): void {
+  let sum = f32x4.splat(0);
+  for (let i = 0; i < count; i++) sum = f32x4.add(sum, v128.load(values + i * 16));
+  const inverseCount = f32x4.splat(<f32>1 / <f32>count);
+  const mean = f32x4.mul(sum, inverseCount);
+  let squares = f32x4.splat(0);
+  for (let i = 0; i < count; i++) {
+    const x = f32x4.sub(v128.load(values + i * 16), mean);
+    squares = f32x4.add(squares, f32x4.mul(x, x));
+  }
+  const spread = f32x4.sqrt(f32x4.add(f32x4.mul(squares, inverseCount), f32x4.splat(epsilon)));
+  for (let i = 0; i < count; i++) {
+    v128.store(values + i * 16, f32x4.div(f32x4.sub(v128.load(values + i * 16), mean), spread));
+  }
+}
