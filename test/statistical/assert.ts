@@ -43,7 +43,7 @@ export function lnGamma(x: number): number {
   return shift + (y - 0.5) * Math.log(y) - y + 0.5 * Math.log(2 * Math.PI) + series;
 }
 
-/** Q(a, x) = Γ(a, x)/Γ(a): series below a + 1, continued fraction above. [NR] §6.2 */
+/** Q(a, x) = Γ(a, x)/Γ(a): series below a + 1, continued fraction above. [PTVF92] §6.2 */
 export function upperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
   const front = Math.exp(-x + a * Math.log(x) - lnGamma(a));

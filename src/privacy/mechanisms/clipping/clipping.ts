@@ -86,7 +86,7 @@ export function createFlatClipper({ clipNorm }: { readonly clipNorm: number }): 
  * over the role of the clip norm.
  * Guarantee: the L2 norm of the result is below `clipNorm`, in exact arithmetic.
  * @param options - `stability` γ > 0, 0.01 by default.
- * @see [BWZK23] §4.1 (AUTO-S)
+ * @see [BWZK22] §4.1 (AUTO-S)
  */
 export function createAutomaticClipper({
   clipNorm,

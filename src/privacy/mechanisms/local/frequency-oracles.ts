@@ -152,7 +152,7 @@ export function walshHadamardInto(values: Float64Array): void {
  * Creates Hadamard response: a report is a column of the Hadamard matrix, drawn from those where the value's row is
  * positive with probability e^ε/(e^ε + 1), else from those where it is negative. Estimates take one fast transform.
  * Guarantee: ε-DP under replace-one of the respondent's value; exact for its probability, rounded to the safe side.
- * @see [ASZ19] §3, with the row of ones left out
+ * @see [ASZ19], with the row of ones left out
  */
 export function createHadamardResponse(options: OracleOptions): FrequencyOracle<'hadamard-response', number> {
   assertOracle(options);
@@ -162,7 +162,7 @@ export function createHadamardResponse(options: OracleOptions): FrequencyOracle<
   return {
     kind: 'hadamard-response',
     buckets,
-    guarantee: guaranteeOf(options, '[ASZ19] §3'),
+    guarantee: guaranteeOf(options, '[ASZ19]'),
     event: () => epsilonDelta({ epsilon, delta: 0 }),
     report(bucket, rng) {
       assertInteger(bucket, 'bucket', { max: buckets - 1 });

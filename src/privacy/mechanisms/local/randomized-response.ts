@@ -34,7 +34,7 @@ export interface RandomizedResponse extends Mechanism<'randomized-response'> {
  * Guarantee: ε-DP under replace-one of the respondent's answer; exact for the noise parameter, which is rounded up.
  * @param options - `buckets` ≥ 2, 2 by default.
  * @throws {RangeError} when a parameter or a bucket is out of range.
- * @see [KBR16] §2.2
+ * @see [KBR16]
  */
 export function createRandomizedResponse({
   epsilon,
@@ -55,7 +55,7 @@ export function createRandomizedResponse({
       epsilon,
       relations: LOCAL_RELATIONS,
       precondition: `one answer of one respondent out of ${buckets}`,
-      source: '[KBR16] §2.2',
+      source: '[KBR16]',
     },
     event: () => randomizedResponse({ noiseParameter, buckets }),
     report(bucket, rng) {

@@ -22,7 +22,7 @@ export interface BandedPoissonSampler {
  * Creates the sampler. The group of a record is its index modulo `bands`: indices must stay with their records.
  * MatrixMechanism.sampledEvent issues the event of a mechanism run on its samples.
  * @throws {RangeError} when a parameter is out of range.
- * @see [CGMRT23] algorithm 2
+ * @see [CGMRT23] (sampling for banded strategies)
  */
 export function createBandedPoissonSampler({
   bands,

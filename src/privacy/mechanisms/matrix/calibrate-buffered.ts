@@ -37,7 +37,7 @@ function computeLoss(parameters: BufferedLinearToeplitz, options: Participation 
  * @param options - `buffers`, 1 to 6 (4 by default come within a few percent of the optimum); the steps optimised for are
  * at most 512: longer runs use the parameters found on a scaled-down problem with decays stretched to the true length.
  * @returns parameters for createBufferedStrategy and their loss at the full length.
- * @see [MKPT24] §4
+ * @see [DMPST24]
  */
 export function calibrateBufferedToeplitz(
   options: Participation & { readonly steps: number; readonly buffers?: number },

@@ -65,7 +65,7 @@ const MAX_STEPS = 2 ** 36;
  * that are exact to the double (fixed-point sums, or as the engine bounds it in its clip norm).
  * @param options - `noiseMultiplier` = σ ÷ clipNorm on the rows of C·x.
  * @throws {RangeError} when a parameter is out of range.
- * @see [CGMRT23] theorem 1; [MKPT24] for buffered strategies
+ * @see [CGMRT23]; [DMPST24] for buffered strategies
  */
 export function createMatrixMechanism(options: {
   readonly strategy: MatrixStrategy;
@@ -108,7 +108,7 @@ export function createMatrixMechanism(options: {
       measure: 'renyi',
       relations: ADDITIVE_RELATIONS,
       precondition: `at most ${participations} participations, ${participation.minSeparation} steps apart, of norm ${clipNorm}`,
-      source: '[CGMRT23] theorem 1',
+      source: '[CGMRT23]',
     },
     event(): DpEvent {
       const main = matrixFactorization({ noiseMultiplier: charged * sensitivity * (1 - 1e-15), sensitivity });

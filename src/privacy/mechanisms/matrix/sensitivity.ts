@@ -37,7 +37,7 @@ export function isNonIncreasing(column: ArrayLike<number>): boolean {
  * Computes the sensitivity of a lower-triangular Toeplitz strategy with non-negative, non-increasing first column: the
  * norm of the sum of the columns 0, b, 2b, … — the worst pattern there is.
  * @throws {RangeError} when the column is negative or increases somewhere.
- * @see [MKPT24] arXiv 2405.13763, theorem 2
+ * @see [KL24] arXiv 2405.13763, theorem 2
  */
 export function computeToeplitzSensitivity(
   column: ArrayLike<number>,
@@ -60,7 +60,7 @@ export function computeToeplitzSensitivity(
  * Computes the sensitivity of a strategy whose participations touch disjoint rows: bands ≤ minSeparation. It is
  * √k times the greatest column norm, whatever the entries.
  * @throws {RangeError} when the bands overlap.
- * @see [CGMRT23] arXiv 2306.08153, theorem 2
+ * @see [CGMRT23] arXiv 2306.08153 v2 (banded strategies)
  */
 export function computeBandedSensitivity(
   columnNorms: ArrayLike<number>,

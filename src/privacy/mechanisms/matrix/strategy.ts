@@ -139,7 +139,7 @@ export function createBandedStrategy({
  * @param options - `outputScales` ≥ 0 with a sum of at most 1 and `decays` in [0, 1), so that the coefficients do not
  * increase; calibrateBufferedToeplitz finds good ones.
  * @throws {RangeError} when a parameter is out of range.
- * @see [MKPT24]
+ * @see [DMPST24]
  */
 export function createBufferedStrategy({
   steps,

@@ -23,7 +23,7 @@ export function computeOptimalToeplitz(steps: number): Float64Array {
   return column;
 }
 
-/** Computes the first column of a buffered linear Toeplitz strategy. [MKPT24] */
+/** Computes the first column of a buffered linear Toeplitz strategy. [DMPST24] */
 export function computeBufferedToeplitz({ outputScales, decays }: BufferedLinearToeplitz, steps: number): Float64Array {
   assertInteger(steps, 'steps', { min: 1 });
   const column = new Float64Array(steps);

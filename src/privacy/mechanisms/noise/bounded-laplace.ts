@@ -34,7 +34,7 @@ const SLACK = 1 + 1e-9;
  * is the least one with Δ/scale + ln(Z(lower + Δ)/Z(lower)) ≤ ε, which bounds both factors because ln Z is concave.
  * Precondition: one record changes the value by at most `sensitivity`; the value is clamped to the domain first.
  * @throws {RangeError} when a parameter is out of range, or the domain is empty on the grid.
- * @see [HABM20] theorem 3.5, here for the discrete law
+ * @see [HABM20], here for the discrete law
  */
 export function createBoundedDomainLaplace(options: {
   readonly sensitivity: number;
@@ -67,7 +67,7 @@ export function createBoundedDomainLaplace(options: {
       epsilon,
       relations: ADDITIVE_RELATIONS,
       precondition: `a double of sensitivity at most ${sensitivity}`,
-      source: '[HABM20] theorem 3.5',
+      source: '[HABM20]',
     },
     event: () => epsilonDelta({ epsilon, delta: 0 }),
     release(value, rng) {

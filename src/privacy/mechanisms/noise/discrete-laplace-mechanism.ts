@@ -61,7 +61,7 @@ export function assertReleasable(value: number): void {
  * Precondition: one record changes the vector of integers by at most `l1Sensitivity` in L1 norm.
  * @param options - `l1Sensitivity`, an integer ≥ 1; `epsilon` > 0. Vectors need a scale of at most 2^24.
  * @throws {RangeError} when a parameter or a value is out of range, before randomness is drawn.
- * @see [GRS12] theorem 2.1; [CKS20] algorithm 2 for the sampler
+ * @see [GRS12]; [CKS20] algorithm 2 for the sampler
  */
 export function createDiscreteLaplaceMechanism({
   l1Sensitivity,
@@ -81,7 +81,7 @@ export function createDiscreteLaplaceMechanism({
       epsilon,
       relations: ADDITIVE_RELATIONS,
       precondition: `integers of L1 sensitivity at most ${l1Sensitivity}`,
-      source: '[GRS12] theorem 2.1',
+      source: '[GRS12]',
     },
     event: () => discreteLaplace({ noiseParameter, sensitivity: l1Sensitivity }),
     release(value, rng) {

@@ -27,7 +27,7 @@ export interface DistributedSkellam extends Mechanism<'distributed-skellam'> {
  * every contribution is an integer vector within the sensitivities.
  * @param options - as for createDistributedDiscreteGaussian; `l1Sensitivity` tightens the charge.
  * @throws {RangeError} when a parameter is out of range or a vector has another length.
- * @see [AKL21] arXiv 2110.04995, theorem 3.5
+ * @see [AKL21] arXiv 2110.04995
  */
 export function createDistributedSkellam({
   l2Sensitivity,
@@ -58,7 +58,7 @@ export function createDistributedSkellam({
       measure: 'renyi',
       relations: ['add-or-remove-one', 'zero-out'],
       precondition: `at least ${honestShares} shares unknown to the adversary in every sum; integers of L2 norm at most ${l2Sensitivity}`,
-      source: '[AKL21] theorem 3.5',
+      source: '[AKL21]',
     },
     event: () =>
       skellam({ variance, l2Sensitivity, dimension, ...(l1Sensitivity === undefined ? {} : { l1Sensitivity }) }),

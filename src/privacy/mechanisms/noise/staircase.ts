@@ -41,7 +41,7 @@ export function sampleStaircase(
  * @param options - `gamma` in (0, 1], the share of a step at its upper level; 1/(1 + e^(ε/2)) by default, which minimises
  * the expected magnitude ([GV16] theorem 3). `granularity`, a power of two: sensitivity/2^12 or finer by default.
  * @throws {RangeError} when a parameter is out of range.
- * @see [GV16] definition 1 and the discrete case of section V
+ * @see [GV16]
  */
 export function createStaircase(options: {
   readonly sensitivity: number;

@@ -95,7 +95,7 @@ export interface TruncatedPoissonSampler {
  * Creates a Poisson sampler with a ceiling: when more than `truncatedBatchSize` records come, a uniform choice of that
  * many is kept, and the event says so.
  * @throws {AccountingError} 'accounting/unsupported-event' from `event`, when the inner event is not a Gaussian sum.
- * @see [GGHKMST25] (truncated Poisson sampling)
+ * @see [CGKKMSZ24b] (truncated Poisson batches)
  */
 export function createTruncatedPoissonSampler({
   datasetSize,

@@ -19,7 +19,7 @@ import { assertSelection, exponentsOf, type Selection, type SelectionOptions } f
  * Guarantee: ε-DP; exact. It is report-noisy-max with exponential noise.
  * Precondition: one record changes every score by at most `sensitivity`; the candidates do not depend on the data.
  * @throws {RangeError} when a parameter is out of range, there is no candidate, or a score is not finite.
- * @see [MS20] algorithm 1, theorem 1
+ * @see [MS20] algorithm 1
  */
 export function createPermuteAndFlip(options: SelectionOptions): Selection<'permute-and-flip'> {
   assertSelection(options);
@@ -31,7 +31,7 @@ export function createPermuteAndFlip(options: SelectionOptions): Selection<'perm
       epsilon,
       relations: ADDITIVE_RELATIONS,
       precondition: `scores of sensitivity at most ${sensitivity}; candidates fixed in advance`,
-      source: '[MS20] theorem 1',
+      source: '[MS20]',
     },
     event: () => permuteAndFlip({ epsilon }),
     select(scores, rng) {

@@ -140,7 +140,7 @@ export interface PartitionSelection extends Mechanism<'partition-selection'> {
  * most δ/maxPartitions. For one partition a record this is the optimal selection of [DVGM22].
  * Precondition: bounded here: a record counts once for each of at most `maxPartitions` keys.
  * @throws {RangeError} when a parameter is out of range.
- * @see [DVGM22] theorem 3 (k-truncated symmetric geometric distribution)
+ * @see [DVGM22] (k-truncated symmetric geometric distribution)
  */
 export function createPartitionSelection(options: {
   readonly epsilon: number;
@@ -163,7 +163,7 @@ export function createPartitionSelection(options: {
       delta,
       relations: ADDITIVE_RELATIONS,
       precondition: `a record counts for its first ${maxPartitions} different keys`,
-      source: '[DVGM22] theorem 3',
+      source: '[DVGM22]',
     },
     event: () => epsilonDelta({ epsilon, delta }),
     release(records, rng) {
