@@ -63,6 +63,7 @@ export {
   type HashedReport,
 } from './local/frequency-oracles.ts';
 export { createRandomizedResponse, type RandomizedResponse } from './local/randomized-response.ts';
+export { createLocalVectorMean, type LocalVectorMean, type VectorReport } from './local/vector-mean.ts';
 export { createRappor, type Rappor, type RapporOptions, type RapporRespondent } from './local/rappor.ts';
 
 export {

@@ -8,6 +8,7 @@
 import { epsilonDelta } from '../../accounting/index.ts';
 import { assertInteger, assertPositive } from '../../../foundations/numerics/index.ts';
 import { sampleUint32Below, type Rng } from '../../../foundations/random/index.ts';
+import { walshHadamardInto } from '../../../foundations/vector/index.ts';
 import { LOCAL_RELATIONS, type Guarantee, type Mechanism } from '../mechanism.ts';
 import { createPoissonSampler } from '../sampling/poisson-sampler.ts';
 import { sampleBernoulliDouble } from '../samplers/exact-samplers.ts';
@@ -132,20 +133,6 @@ function isNegative(row: number, column: number): boolean {
   bits ^= bits >>> 2;
   bits ^= bits >>> 1;
   return (bits & 1) === 1;
-}
-
-/** The Walsh–Hadamard transform in place. */
-export function walshHadamardInto(values: Float64Array): void {
-  for (let half = 1; half < values.length; half *= 2) {
-    for (let block = 0; block < values.length; block += 2 * half) {
-      for (let i = block; i < block + half; i += 1) {
-        const a = values[i] as number;
-        const b = values[i + half] as number;
-        values[i] = a + b;
-        values[i + half] = a - b;
-      }
-    }
-  }
 }
 
 /**

@@ -14,10 +14,10 @@ import {
   createOptimizedLocalHashing,
   createOptimizedUnaryEncoding,
   type FrequencyOracle,
-  walshHadamardInto,
 } from './frequency-oracles.ts';
 import { createRandomizedResponse } from './randomized-response.ts';
 import { createRappor } from './rappor.ts';
+import { createLocalVectorMean } from './vector-mean.ts';
 
 describe('randomized response', () => {
   it('lies exactly as often as epsilon asks, binary and k-ary', () => {
@@ -93,9 +93,6 @@ describe('frequency oracles', () => {
         row.map(() => 1 / 8),
       ),
     );
-    const values = Float64Array.of(1, 2, 3, 4);
-    walshHadamardInto(values);
-    expect([...values]).toEqual([10, -2, -4, 0]);
   });
 
   it('all estimate the frequencies within five deviations of their stated variance', () => {
@@ -123,6 +120,46 @@ describe('frequency oracles', () => {
     expect(() => createHadamardResponse({ epsilon: 1, buckets: 4 }).report(4, rng)).toThrow(RangeError);
     expect(() => createOptimizedLocalHashing({ epsilon: 1, buckets: 1 })).toThrow(RangeError);
     expect(() => createOptimizedUnaryEncoding({ epsilon: -1, buckets: 4 })).toThrow(RangeError);
+  });
+});
+
+describe('local vector means', () => {
+  it('estimate the mean of many vectors without bias, and the test sees a wrong debiasing', () => {
+    const rng = createTestRng('vector mean');
+    const n = 6_000;
+    const mechanism = createLocalVectorMean({
+      epsilon: 4,
+      dimension: 6,
+      clipNorm: 1,
+      rotationSeed: new Uint8Array(32),
+    });
+    const vector = [0.6, -0.2, 0, 0.3, 0.1, -0.1];
+    const reports = Array.from({ length: n }, () => mechanism.report(vector, rng));
+    const mean = mechanism.estimateMean(reports);
+    // A rotated coordinate is estimated from n·bits/8 signs scaled by 8/bits/(1 − noise): a variance of about 8·2/n.
+    const deviation = Math.sqrt((8 * 4) / n);
+    vector.forEach((x, i) => expect(Math.abs((mean[i] as number) - x)).toBeLessThan(Z * deviation));
+    const undebiased = Math.abs((mean[0] as number) * 0.4 - 0.6);
+    expect(undebiased).toBeGreaterThan(0.2);
+    expect(mechanism.event().kind).toBe('randomizedResponse');
+    expect(() => mechanism.report([1], rng)).toThrow(RangeError);
+  });
+
+  it('clip long vectors, and send noise for vectors that are not finite', () => {
+    const rng = createTestRng('vector mean clip');
+    const mechanism = createLocalVectorMean({
+      epsilon: 12,
+      dimension: 2,
+      clipNorm: 1,
+      rotationSeed: new Uint8Array(32).fill(7),
+      bits: 2,
+    });
+    const reports = Array.from({ length: 4_000 }, () => mechanism.report([300, 400], rng));
+    const [x, y] = mechanism.estimateMean(reports) as unknown as [number, number];
+    expect(Math.abs(x - 0.6)).toBeLessThan(0.15);
+    expect(Math.abs(y - 0.8)).toBeLessThan(0.15);
+    const poisoned = Array.from({ length: 4_000 }, () => mechanism.report([Number.NaN, 1], rng));
+    expect(Math.abs(mechanism.estimateMean(poisoned)[0] as number)).toBeLessThan(0.15);
   });
 });
 
