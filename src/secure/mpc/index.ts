@@ -25,3 +25,10 @@ export { connectDealer, type DealerPreprocessing, runDealer } from './dealer.ts'
 export { runLocalSession } from './local-session.ts';
 export { type ConvolutionShape, type Preprocessing, type PreprocessingRequest } from './preprocessing.ts';
 export { createMpcSession, type MpcSession, type MpcSessionOptions } from './session.ts';
+export {
+  loadSecureModel,
+  type SecureLayer,
+  type SecureModel,
+  type SecurePrediction,
+  type SecureWeights,
+} from './inference.ts';

@@ -15,7 +15,8 @@ import { type MpcContext, openTo, type SessionCost } from './context.ts';
 import { MpcError } from './errors.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import { type Plain, Shared, shareOf } from './shared.ts';
-import { isNegative, reluShares, selectLarger, truncateShares } from './signs.ts';
+import { isNegative, reluShares, truncateShares } from './signs.ts';
+import { playTournament } from './tournament.ts';
 
 /** How a session computes. All parties must use the same. */
 export interface MpcSessionOptions {
@@ -129,41 +130,6 @@ export function createMpcSession(
     return { rows: a.size / columns, columns };
   };
 
-  /** Plays rows of candidates off against each other; lanes[0] decides. */
-  async function tournament(
-    lanes: readonly BigUint64Array[],
-    rows: number,
-    columns: number,
-  ): Promise<readonly BigUint64Array[]> {
-    let current = lanes;
-    let width = columns;
-    while (width > 1) {
-      const pairs = Math.floor(width / 2);
-      const take = (lane: BigUint64Array, offset: number, step: number, count: number) => {
-        const out = new BigUint64Array(rows * count);
-        for (let r = 0; r < rows; r += 1)
-          for (let i = 0; i < count; i += 1) out[r * count + i] = lane[r * width + offset + i * step] as bigint;
-        return out;
-      };
-      const winners = await selectLarger(
-        context,
-        current.map((lane) => take(lane, 0, 2, pairs)),
-        current.map((lane) => take(lane, 1, 2, pairs)),
-      );
-      const next = pairs + (width % 2);
-      current = winners.map((lane, l) => {
-        const out = new BigUint64Array(rows * next);
-        for (let r = 0; r < rows; r += 1) {
-          out.set(lane.subarray(r * pairs, (r + 1) * pairs), r * next);
-          if (width % 2 === 1) out[r * next + pairs] = (current[l] as BigUint64Array)[r * width + width - 1] as bigint;
-        }
-        return out;
-      });
-      width = next;
-    }
-    return current;
-  }
-
   const session: MpcSession = {
     party,
     parties,
@@ -252,7 +218,7 @@ export function createMpcSession(
     relu: async (a) => real(await reluShares(context, words(a), 0), a.shape),
     async max(a) {
       const { rows, columns } = rowsOf(a);
-      const [winner] = await tournament([words(a)], rows, columns);
+      const [winner] = await playTournament(context, [words(a)], rows, columns);
       return real(winner as BigUint64Array, a.shape.slice(0, -1).length > 0 ? a.shape.slice(0, -1) : [1]);
     },
     async argmax(a) {
@@ -262,7 +228,7 @@ export function createMpcSession(
         (_, i) => BigInt(i % columns) << BigInt(fractionBits),
       );
       const shared = addPublic(context, new BigUint64Array(rows * columns), indices);
-      const [, winner] = await tournament([words(a), shared], rows, columns);
+      const [, winner] = await playTournament(context, [words(a), shared], rows, columns);
       return real(winner as BigUint64Array, a.shape.slice(0, -1).length > 0 ? a.shape.slice(0, -1) : [1]);
     },
     cost: () => ({ ...cost, dealerBytes: preprocessing.bytes() }),
