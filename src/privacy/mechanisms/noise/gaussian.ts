@@ -5,9 +5,12 @@
  */
 
 import {
+  AccountingError,
   calibrateNoiseMultiplier,
   type CalibrationAccountant,
+  createAccountant,
   discreteGaussian,
+  type DpEvent,
   type NeighboringRelation,
 } from '../../accounting/index.ts';
 import { assertInteger, assertPositive } from '../../../foundations/numerics/index.ts';
@@ -86,17 +89,28 @@ export function createCalibratedGaussian(
   },
 ): Gaussian {
   const { epsilon, delta, relation, accountant = 'pld', ...shape } = options;
-  // The granularity follows the multiplier, so the event asked about is that of the mechanism made in the end.
-  const noiseMultiplier = calibrateNoiseMultiplier({
-    event: (candidate) => createGaussianEvent({ ...shape, noiseMultiplier: candidate }),
+  const meets = (event: DpEvent): boolean => {
+    const judge = createAccountant({ relation, accountant });
+    judge.compose(event);
+    return judge.epsilon(delta) <= epsilon;
+  };
+  let noiseMultiplier = calibrateNoiseMultiplier({
+    event: (candidate) => createProbe({ ...shape, noiseMultiplier: candidate }),
     epsilon,
     delta,
     relation,
     accountant,
   });
-  return createGaussian({ ...shape, noiseMultiplier });
+  // The probe has one grid, the mechanism that of its own size: the last digits may differ.
+  for (let step = 0; step < 8; step += 1) {
+    const mechanism = createGaussian({ ...shape, noiseMultiplier });
+    if (meets(mechanism.event())) return mechanism;
+    noiseMultiplier *= 1 + 1e-7 * 4 ** step;
+  }
+  throw new AccountingError('accounting/calibration-failed', 'the grid is too coarse for the target: use a finer one');
 }
 
-function createGaussianEvent({ dimension = 1, noiseMultiplier }: GaussianShape & { noiseMultiplier: number }) {
+/** The event of a mechanism of this multiplier on a fine grid, whatever its units. */
+function createProbe({ dimension = 1, noiseMultiplier }: GaussianShape & { noiseMultiplier: number }): DpEvent {
   return discreteGaussian({ sigma: noiseMultiplier * 2 ** STEPS_LOG2, sensitivity: 2 ** STEPS_LOG2, dimension });
 }
