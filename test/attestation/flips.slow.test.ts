@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { sweepFlips } from './flips.ts';
-import { SAMPLES, samplesPresent, suiteTitle } from './samples.ts';
+import { SAMPLES, samplesPresent, skipNote } from './samples.ts';
 
 const allBits = process.env['ALL_BITS'] === '1';
 
-describe.skipIf(!samplesPresent)(suiteTitle('all changed bytes of real evidence'), () => {
+describe.skipIf(!samplesPresent)(`all changed bytes of real evidence${skipNote}`, () => {
   it.each(SAMPLES)(
     'are refused in $name, or lie where nothing is signed',
     async (sample) => {

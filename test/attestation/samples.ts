@@ -16,9 +16,8 @@ const folder = new URL('../../../shared/vectors/attestation/', import.meta.url);
 /** Whether the samples are there. */
 export const samplesPresent = existsSync(new URL('expected.json', folder));
 
-/** Title of a suite over the samples: says why it is skipped, if it is. */
-export const suiteTitle = (title: string): string =>
-  samplesPresent ? title : `${title} (skipped: vectors not present)`;
+/** Ends the title of a suite over the samples: says why it is skipped, if it is. */
+export const skipNote = samplesPresent ? '' : ' (skipped: vectors not present)';
 
 export const sampleBytes = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, folder)));
 export const sampleText = (path: string): string => readFileSync(new URL(path, folder), 'latin1');

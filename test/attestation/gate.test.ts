@@ -1,0 +1,495 @@
+/**
+ * A participant with `requireAttestation` and a coordinator with simulated evidence: what opens the gate, what closes it,
+ * and that not one byte is offered to the wire while it is closed.
+ */
+import { describe, expect, it } from 'vitest';
+
+import { createSigningKey, toHex } from '../../src/foundations/crypto/index.ts';
+import { createSeededRng } from '../../src/foundations/random/index.ts';
+import {
+  answerChallenge,
+  type AttestationAnswer,
+  computeTranscriptDigest,
+  createAttestationGate,
+  createSealingKey,
+  createSimulatedTee,
+  describeRecord,
+  dssePreAuthentication,
+  encodeEvidence,
+  type EvidenceSource,
+  exportRecord,
+  extendTranscript,
+  type GateOptions,
+  guardTransport,
+  parseAttestationPolicy,
+  REFERENCE_PAYLOAD_TYPE,
+  type SealingKey,
+  type SignedReferences,
+  type SimulatedClaims,
+  vendorRoots,
+  viewRecord,
+} from '../../src/trust/attestation/index.ts';
+import { NOW } from './generate/authority.ts';
+import { createNitroWorld } from './generate/nitro.ts';
+import { createSnpWorld, MEASUREMENT } from './generate/snp.ts';
+import { revoke } from './generate/authority.ts';
+
+const measurement = toHex(MEASUREMENT);
+const taskPolicyDigest = new Uint8Array(32).fill(0x10);
+const codeDigest = new Uint8Array(32).fill(0x20);
+const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
+const simulatedPolicy = {
+  tees: ['simulated'],
+  measurements: [{ measurement }],
+  codeDigests: [toHex(codeDigest)],
+  recheckSeconds: 600,
+};
+
+/** A wire that counts. */
+function createWire() {
+  const sent: Uint8Array[] = [];
+  return {
+    sent,
+    bytes: () => sent.reduce((sum, { length }) => sum + length, 0),
+    send: (data: Uint8Array) => void sent.push(data),
+  };
+}
+
+interface Coordinator {
+  readonly key: SealingKey;
+  answer(nonce: Uint8Array, at: Date, changes?: Partial<AttestationAnswer>): Promise<AttestationAnswer>;
+}
+
+async function createCoordinator(
+  claims: Partial<SimulatedClaims> = {},
+  options: {
+    taskPolicyDigest?: Uint8Array;
+    codeDigest?: Uint8Array;
+    references?: readonly SignedReferences[];
+    rootSeed?: Uint8Array;
+  } = {},
+): Promise<Coordinator> {
+  const key = await createSealingKey(createSeededRng('coordinator'));
+  const { rootSeed, ...rest } = options;
+  const tee = createSimulatedTee(
+    { measurement, ...claims },
+    { seed: new Uint8Array(32).fill(1), ...(rootSeed ? { rootSeed } : {}) },
+  );
+  return {
+    key,
+    async answer(nonce, at, changes = {}) {
+      const source: EvidenceSource = async ({ reportData }) => ({
+        kind: 'simulated',
+        evidence: tee.attest({ reportData, at }),
+      });
+      return {
+        ...(await answerChallenge(nonce, { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest, ...rest })),
+        ...changes,
+      };
+    },
+  };
+}
+
+function createParticipant(changes: Partial<GateOptions> = {}, policy: object = {}) {
+  const clock = { now: NOW };
+  const insecureSimulated = changes.insecureSimulated ?? true;
+  const gate = createAttestationGate(
+    {
+      policy: parseAttestationPolicy({ ...simulatedPolicy, ...policy }, { insecureSimulated }),
+      coordinator: 'coordinator.example',
+      task: 'digits',
+      taskPolicyDigest,
+      trust: { roots: vendorRoots() },
+      ...changes,
+      insecureSimulated,
+    },
+    createSeededRng('participant'),
+  );
+  const wire = createWire();
+  const transport = guardTransport(wire, gate, () => clock.now);
+  /** The whole join: challenge, check, advertise keys, upload. */
+  async function join(coordinator: Coordinator, answerChanges: Partial<AttestationAnswer> = {}, wait = 1) {
+    const nonce = gate.challenge(clock.now);
+    const answer = await coordinator.answer(nonce, later((clock.now.getTime() - NOW.getTime()) / 1000), answerChanges);
+    clock.now = new Date(clock.now.getTime() + wait * 1000);
+    const record = await gate.check(answer, clock.now);
+    try {
+      transport.send(new Uint8Array(64));
+      await transport.sendContribution(new Uint8Array(1000), { taskId: 'digits', round: 1, participant: 'p' });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'attestation/gate-closed' });
+    }
+    return { record, answer };
+  }
+  return { gate, wire, transport, clock, join };
+}
+const codesOf = (record: { refusals: readonly { code: string }[] }) => record.refusals.map(({ code }) => code);
+
+describe('a participant that requires attestation', () => {
+  it('joins a coordinator with good evidence, and seals to the key that it saw', async () => {
+    const coordinator = await createCoordinator();
+    const { gate, wire, join } = createParticipant();
+    expect(gate.admission(NOW)).toBeUndefined();
+    const { record } = await join(coordinator);
+    expect(record.refusals).toEqual([]);
+    expect(record.outcome).toBe('accepted');
+    expect(wire.sent.map(({ length }) => length)).toEqual([64, 1048]);
+    const context = { policyDigest: taskPolicyDigest, taskId: 'digits', round: 1, participant: 'p' };
+    expect(await coordinator.key.open(wire.sent[1] as Uint8Array, context)).toEqual(new Uint8Array(1000));
+  });
+
+  it('sends nothing before the check', async () => {
+    const { transport, wire } = createParticipant();
+    expect(() => transport.send(new Uint8Array(1))).toThrow('was not checked yet');
+    await expect(
+      transport.sendContribution(new Uint8Array(1), { taskId: 'digits', round: 1, participant: 'p' }),
+    ).rejects.toMatchObject({ code: 'attestation/gate-closed' });
+    expect(wire.bytes()).toBe(0);
+  });
+
+  const badKey = new Uint8Array(32).fill(0x33);
+  it.each<
+    [string, () => Promise<{ coordinator: Coordinator; changes?: Partial<AttestationAnswer>; wait?: number }>, string]
+  >([
+    [
+      'a wrong measurement',
+      async () => ({ coordinator: await createCoordinator({ measurement: 'b6'.repeat(48) }) }),
+      'measurement-mismatch',
+    ],
+    ['debug', async () => ({ coordinator: await createCoordinator({ debug: true }) }), 'debug-forbidden'],
+    [
+      'a wrong nonce',
+      async () => ({ coordinator: await createCoordinator(), changes: { nonce: new Uint8Array(32) } }),
+      'nonce-mismatch',
+    ],
+    [
+      'a wrong key',
+      async () => ({ coordinator: await createCoordinator(), changes: { publicKey: badKey } }),
+      'binding-mismatch',
+    ],
+    [
+      'a changed task policy',
+      async () => ({ coordinator: await createCoordinator({}, { taskPolicyDigest: badKey }) }),
+      'binding-mismatch',
+    ],
+    [
+      'a task policy denied in words alone',
+      async () => ({
+        coordinator: await createCoordinator({}, { taskPolicyDigest: badKey }),
+        changes: { taskPolicyDigest },
+      }),
+      'binding-mismatch',
+    ],
+    [
+      'other code',
+      async () => ({ coordinator: await createCoordinator({}, { codeDigest: badKey }) }),
+      'code-not-accepted',
+    ],
+    [
+      'other code denied in words alone',
+      async () => ({ coordinator: await createCoordinator({}, { codeDigest: badKey }), changes: { codeDigest } }),
+      'binding-mismatch',
+    ],
+    ['an answer that came too late', async () => ({ coordinator: await createCoordinator(), wait: 301 }), 'stale'],
+    [
+      'evidence under another root',
+      async () => ({ coordinator: await createCoordinator({}, { rootSeed: badKey }) }),
+      'untrusted-root',
+    ],
+    [
+      'an envelope that is none',
+      async () => ({ coordinator: await createCoordinator(), changes: { evidence: badKey } }),
+      'malformed',
+    ],
+    [
+      'a key of another length',
+      async () => ({ coordinator: await createCoordinator(), changes: { publicKey: new Uint8Array(31) } }),
+      'malformed',
+    ],
+  ])('refuses %s, and uploads nothing', async (_, prepare, code) => {
+    const { coordinator, changes, wait } = await prepare();
+    const { wire, join, gate, clock } = createParticipant();
+    const { record } = await join(coordinator, changes, wait);
+    expect(record.outcome).toBe('refused');
+    expect(codesOf(record)).toContain(`attestation/${code}`);
+    expect(wire.bytes()).toBe(0);
+    expect(gate.admission(clock.now)).toBeUndefined();
+  });
+
+  it('refuses stale evidence: old by its own clock under a fresh answer', async () => {
+    const coordinator = await createCoordinator();
+    const { gate, wire, transport } = createParticipant();
+    const nonce = gate.challenge(NOW);
+    const record = await gate.check(await coordinator.answer(nonce, later(-301)), NOW);
+    expect(codesOf(record)).toEqual(['attestation/stale']);
+    expect(() => transport.send(new Uint8Array(1))).toThrow('is 301 s old');
+    expect(wire.bytes()).toBe(0);
+  });
+
+  it('refuses a replayed answer, to the same participant and to another', async () => {
+    const coordinator = await createCoordinator();
+    const { gate, clock, join, wire } = createParticipant();
+    const { answer } = await join(coordinator);
+    const before = wire.bytes();
+    expect(codesOf(await gate.check(answer, clock.now))).toEqual(['attestation/nonce-mismatch']);
+    gate.challenge(clock.now);
+    expect(codesOf(await gate.check(answer, clock.now))).toEqual(['attestation/nonce-mismatch']);
+    expect(wire.bytes()).toBe(before);
+    expect(() => gate.assertOpen(clock.now)).toThrow('another nonce');
+  });
+
+  it('does not accept simulated evidence without the explicit option', async () => {
+    expect(() => createParticipant({ insecureSimulated: false })).toThrow('--insecure-simulated-attestation');
+    // A production policy meets simulated evidence: there is no root for it.
+    const { join, wire } = createParticipant({ insecureSimulated: false }, { tees: ['sev-snp'] });
+    const { record } = await join(await createCoordinator());
+    expect(codesOf(record)).toContain('attestation/untrusted-root');
+    expect(codesOf(record)).toContain('attestation/simulated-refused');
+    expect(wire.bytes()).toBe(0);
+  });
+
+  it('checks again on its schedule', async () => {
+    const coordinator = await createCoordinator();
+    const { gate, clock, join, transport, wire } = createParticipant();
+    expect(gate.isDue(NOW)).toBe(true);
+    await join(coordinator);
+    const sent = wire.bytes();
+    clock.now = later(500);
+    expect(gate.isDue(clock.now)).toBe(false);
+    expect(gate.isDue(clock.now, 200)).toBe(true);
+    clock.now = later(601);
+    expect(gate.isDue(clock.now)).toBe(true);
+    expect(() => transport.send(new Uint8Array(10))).toThrow('too old');
+    expect(wire.bytes()).toBe(sent);
+    await join(coordinator);
+    expect(wire.bytes()).toBeGreaterThan(sent);
+    expect(gate.records.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted']);
+  });
+
+  it('closes when a later check fails', async () => {
+    const { join, wire, transport } = createParticipant();
+    await join(await createCoordinator());
+    const sent = wire.bytes();
+    await join(await createCoordinator({ measurement: 'b6'.repeat(48) }));
+    expect(() => transport.send(new Uint8Array(1))).toThrow('none of the accepted states');
+    expect(wire.bytes()).toBe(sent);
+  });
+
+  it('needs new evidence when the task policy or the code changes', async () => {
+    for (const change of ['policy', 'code'] as const) {
+      const { gate, join, transport, wire, clock } = createParticipant();
+      await join(await createCoordinator());
+      const sent = wire.bytes();
+      gate.setTaskPolicy(taskPolicyDigest);
+      gate.setCode(codeDigest);
+      expect(() => gate.assertOpen(clock.now)).not.toThrow();
+      if (change === 'policy') gate.setTaskPolicy(new Uint8Array(32).fill(0x11));
+      else gate.setCode(new Uint8Array(32).fill(0x21));
+      expect(() => transport.send(new Uint8Array(1))).toThrow('has changed; new evidence is needed');
+      expect(wire.bytes()).toBe(sent);
+    }
+  });
+
+  it('does not open for a task policy that changed during the check', async () => {
+    const { gate, clock } = createParticipant();
+    const coordinator = await createCoordinator();
+    const answer = await coordinator.answer(gate.challenge(NOW), NOW);
+    const checking = gate.check(answer, NOW);
+    gate.setTaskPolicy(new Uint8Array(32).fill(0x11));
+    const record = await checking;
+    expect(record.outcome).toBe('refused');
+    expect(gate.admission(clock.now)).toBeUndefined();
+  });
+
+  it('does not stay open past the end of the certificates', async () => {
+    const key = await createSealingKey(createSeededRng('c'));
+    const tee = createSimulatedTee({ measurement }, { seed: new Uint8Array(32).fill(1), leafNotAfter: later(30) });
+    const { gate } = createParticipant();
+    const source: EvidenceSource = async ({ reportData }) => ({
+      kind: 'simulated',
+      evidence: tee.attest({ reportData, at: NOW }),
+    });
+    const answer = await answerChallenge(gate.challenge(NOW), {
+      source,
+      publicKey: key.publicKey,
+      taskPolicyDigest,
+      codeDigest,
+    });
+    const record = await gate.check(answer, NOW);
+    expect(record.standsUntil).toBe(later(30).toISOString());
+    expect(gate.admission(later(29))).toBeDefined();
+    expect(gate.admission(later(30))).toBeUndefined();
+  });
+
+  it('draws a fresh nonce for every check', () => {
+    const { gate } = createParticipant();
+    const nonces = Array.from({ length: 100 }, () => toHex(gate.challenge(NOW)));
+    expect(new Set(nonces).size).toBe(100);
+  });
+});
+
+describe('with hardware evidence', () => {
+  it('of SEV-SNP the whole way works, and reference values are checked', async () => {
+    const world = await createSnpWorld();
+    const revocationList = await revoke(world.ark, []);
+    const publisher = createSigningKey(new Uint8Array(32).fill(5));
+    const values = {
+      sotto: 'reference-values/1',
+      id: 'aggregator',
+      values: [{ tee: 'sev-snp', measurements: { measurement }, codeDigest: toHex(codeDigest) }],
+    };
+    const payload = Buffer.from(JSON.stringify(values));
+    const sig = Buffer.from(publisher.sign(dssePreAuthentication(REFERENCE_PAYLOAD_TYPE, payload))).toString('base64');
+    const envelope = {
+      payloadType: REFERENCE_PAYLOAD_TYPE,
+      payload: payload.toString('base64'),
+      signatures: [{ sig }],
+    };
+    const references = [
+      { kind: 'dsse', bytes: new Uint8Array(Buffer.from(JSON.stringify(envelope))), receipt: Uint8Array.of(1) },
+    ] as const;
+    const policy = {
+      tees: ['sev-snp'],
+      measurements: [],
+      codeDigests: [],
+      references: { signers: [{ kind: 'ed25519', name: 'releases', publicKey: toHex(publisher.publicKey) }] },
+    };
+    const log = { name: 'log', verifyInclusion: (_: Uint8Array, receipt: Uint8Array) => receipt[0] === 1 };
+    const trust = { roots: { ...vendorRoots(), ...world.roots } };
+    const key = await createSealingKey(createSeededRng('c'));
+    const source: EvidenceSource = async ({ reportData }) => ({
+      kind: 'sev-snp',
+      report: await world.attest({ reportData }),
+      ...world.collateral,
+      revocationList,
+    });
+    const attester = { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest };
+    const open = async (given: readonly SignedReferences[]) => {
+      const { gate } = createParticipant({ insecureSimulated: false, trust, log }, policy);
+      const answer = await answerChallenge(gate.challenge(NOW), { ...attester, references: given });
+      return gate.check(answer, NOW);
+    };
+    const record = await open(references);
+    expect(record.refusals).toEqual([]);
+    expect(record).toMatchObject({ outcome: 'accepted', insecureSimulated: false, matched: 'releases: aggregator' });
+    expect(codesOf(await open([]))).toContain('attestation/measurement-mismatch');
+    expect(codesOf(await open([{ ...references[0], receipt: Uint8Array.of(0) }]))).toEqual([
+      'attestation/reference-not-logged',
+    ]);
+    expect(() => createParticipant({ insecureSimulated: false, trust }, policy)).toThrow('needs a transparency log');
+  });
+
+  it('of Nitro the fields beside the user data must agree', async () => {
+    const world = await createNitroWorld();
+    const key = await createSealingKey(createSeededRng('c'));
+    const policy = { tees: ['nitro'], measurements: [{ pcr0: '01'.repeat(48) }] };
+    const attempt = async (changes: { nonce?: Uint8Array; publicKey?: Uint8Array }) => {
+      const { gate } = createParticipant(
+        { insecureSimulated: false, trust: { roots: { ...vendorRoots(), ...world.roots } } },
+        policy,
+      );
+      const source: EvidenceSource = async ({ reportData, binding }) => ({
+        kind: 'nitro',
+        document: await world.attest({
+          userData: reportData,
+          nonce: binding.nonce,
+          publicKey: binding.publicKey,
+          ...changes,
+        }),
+      });
+      const attester = { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest };
+      return codesOf(await gate.check(await answerChallenge(gate.challenge(NOW), attester), NOW));
+    };
+    expect(await attempt({})).toEqual([]);
+    expect(await attempt({ nonce: new Uint8Array(32) })).toEqual(['attestation/nonce-mismatch']);
+    expect(await attempt({ publicKey: new Uint8Array(32) })).toEqual(['attestation/binding-mismatch']);
+  });
+});
+
+describe('the transcript', () => {
+  it('carries the digest of the evidence, and changes with every part', async () => {
+    const { gate, join, clock } = createParticipant();
+    const { answer } = await join(await createCoordinator());
+    const entry = gate.transcript(clock.now);
+    expect(entry.digest).toEqual(computeTranscriptDigest(entry));
+    const { evidenceDigest } = entry;
+    const { createHash } = await import('node:crypto');
+    expect(toHex(evidenceDigest)).toBe(createHash('sha256').update(answer.evidence).digest('hex'));
+    const digests = new Set([toHex(entry.digest)]);
+    for (const part of ['evidenceDigest', 'taskPolicyDigest', 'codeDigest', 'publicKey'] as const) {
+      digests.add(toHex(computeTranscriptDigest({ ...entry, [part]: new Uint8Array(32).fill(0x77) })));
+    }
+    expect(digests.size).toBe(5);
+    const first = extendTranscript(new Uint8Array(32), {
+      round: 1,
+      configDigest: new Uint8Array(32),
+      attestation: entry,
+    });
+    const second = extendTranscript(first, { round: 2, configDigest: new Uint8Array(32), attestation: entry });
+    expect(toHex(first)).not.toBe(toHex(second));
+    clock.now = later(10_000);
+    expect(() => gate.transcript(clock.now)).toThrow('too old');
+  });
+});
+
+describe('the record', () => {
+  it('says what was checked, when, against which root, and survives as JSON', async () => {
+    const world = await createSnpWorld();
+    const key = await createSealingKey(createSeededRng('c'));
+    const { gate } = createParticipant(
+      { insecureSimulated: false, trust: { roots: { ...vendorRoots(), ...world.roots } } },
+      { tees: ['sev-snp'], requireRevocationCheck: false },
+    );
+    const source: EvidenceSource = async ({ reportData }) => ({
+      kind: 'sev-snp',
+      report: await world.attest({ reportData }),
+      ...world.collateral,
+    });
+    const record = await gate.check(
+      await answerChallenge(gate.challenge(NOW), { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest }),
+      NOW,
+    );
+    const text = describeRecord(record);
+    expect(text).toContain('The coordinator coordinator.example was checked');
+    expect(text).toContain(NOW.toISOString());
+    expect(text).toContain(`ARK-Milan (SHA-256 ${world.roots.amd[0]?.sha256 ?? ''})`);
+    expect(text).toContain('✓ report is signed by the endorsement key');
+    expect(text).toContain(measurement);
+    expect(text).not.toContain('SIMULATED');
+    expect(JSON.parse(exportRecord(record))).toEqual(record);
+    expect(viewRecord(record).banner).toBeUndefined();
+  });
+
+  it('of simulated evidence says so in every line, and shows no green mark', async () => {
+    const { join } = createParticipant();
+    const { record } = await join(await createCoordinator());
+    expect(record.insecureSimulated).toBe(true);
+    const lines = describeRecord(record).trimEnd().split('\n');
+    expect(lines.every((line) => line.includes('SIMULATED'))).toBe(true);
+    const view = viewRecord(record);
+    expect(view.banner).toContain('SIMULATED');
+    expect(view.rows.some(({ tone }) => tone === 'good')).toBe(false);
+  });
+
+  it('of a refusal names the reasons and that nothing was sent', async () => {
+    const { join } = createParticipant();
+    const { record } = await join(await createCoordinator({ debug: true }));
+    expect(describeRecord(record)).toContain('was refused; nothing was sent');
+    expect(
+      viewRecord(record)
+        .rows.filter(({ tone }) => tone === 'bad')
+        .map(({ label }) => label),
+    ).toContain('Refused: attestation/debug-forbidden');
+  });
+});
+
+describe('the envelope of evidence', () => {
+  it('is canonical: the same evidence has the same bytes', async () => {
+    const world = await createSnpWorld();
+    const report = await world.attest();
+    const one = encodeEvidence({ kind: 'sev-snp', report, ...world.collateral });
+    const { chain, endorsement } = world.collateral;
+    const other = encodeEvidence({ ...(chain ? { chain } : {}), endorsement, report, kind: 'sev-snp' });
+    expect(one).toEqual(other);
+  });
+});
