@@ -81,6 +81,15 @@ function packWide(from: Int32Array, words: Int32Array, topBits: number): number 
  * @throws {RangeError} when the length is not that of `entries` residues or a padding bit is set.
  */
 export function unpackBits(bytes: Uint8Array, ring: Ring, entries: number): Uint32Array {
+  const words = readPacked(bytes, ring, entries);
+  const out = new Int32Array(entries * ring.limbs);
+  if (ring.limbs === 1) unpackNarrow(words, out, ring.bitWidth);
+  else unpackWide(words, out, ring.bitWidth - 32);
+  return new Uint32Array(out.buffer);
+}
+
+/** Checks a packed vector and gives its words, and one more to look ahead; a view where that is possible. */
+function readPacked(bytes: Uint8Array, ring: Ring, entries: number): Int32Array {
   const expected = packedLength(entries, ring);
   if (bytes.length !== expected) {
     throw new RangeError(`"bytes" must be ${expected} bytes for ${entries} entries, got ${bytes.length}`);
@@ -89,12 +98,13 @@ export function unpackBits(bytes: Uint8Array, ring: Ring, entries: number): Uint
   if (padding > 0 && (bytes[expected - 1] as number) >>> (8 - padding) !== 0) {
     throw new RangeError('the padding bits of a packed vector must be zero');
   }
+  // With 32 or 64 bits nothing is looked up beyond the last word.
+  if (ring.bitWidth % 32 === 0 && bytes.byteOffset % 4 === 0) {
+    return new Int32Array(bytes.buffer, bytes.byteOffset, expected / 4);
+  }
   const words = new Int32Array(Math.ceil(expected / 4) + 1);
   new Uint8Array(words.buffer).set(bytes);
-  const out = new Int32Array(entries * ring.limbs);
-  if (ring.limbs === 1) unpackNarrow(words, out, ring.bitWidth);
-  else unpackWide(words, out, ring.bitWidth - 32);
-  return new Uint32Array(out.buffer);
+  return words;
 }
 
 function unpackNarrow(words: Int32Array, out: Int32Array, bits: number): void {
@@ -133,7 +143,34 @@ function unpackWide(words: Int32Array, out: Int32Array, topBits: number): void {
   }
 }
 
-/** Unpacks a vector and adds it to `target`, in place; the packed form is the only copy that existed. */
+/**
+ * Unpacks a vector and adds it to `target`, in place and in one pass.
+ * @throws {RangeError} as {@link unpackBits}; `target` is then unchanged.
+ */
 export function addPackedInto(target: Uint32Array, bytes: Uint8Array, ring: Ring): void {
-  addRingInto(target, unpackBits(bytes, ring, target.length / ring.limbs), ring);
+  const entries = target.length / ring.limbs;
+  if (ring.limbs === 2) {
+    addRingInto(target, unpackBits(bytes, ring, entries), ring);
+    return;
+  }
+  const words = readPacked(bytes, ring, entries);
+  const to = new Int32Array(target.buffer, target.byteOffset, target.length);
+  const bits = ring.bitWidth;
+  if (bits === 32) {
+    for (let i = 0; i < to.length; i += 1) to[i] = (to[i] as number) + (words[i] as number);
+    return;
+  }
+  const mask = (1 << bits) - 1;
+  let at = 0;
+  let offset = 0;
+  for (let i = 0; i < to.length; i += 1) {
+    let value = (words[at] as number) >>> offset;
+    offset += bits;
+    if (offset > 32) value |= (words[at + 1] as number) << (32 + bits - offset);
+    to[i] = ((to[i] as number) + value) & mask;
+    if (offset >= 32) {
+      offset -= 32;
+      at += 1;
+    }
+  }
 }

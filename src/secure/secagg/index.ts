@@ -11,6 +11,7 @@ export { createDistributedEncoder, type DistributedEncoder } from './encoder.ts'
 export { planDistributedNoise, type DistributedNoiseOptions, type DistributedNoisePlan } from './distributed-plan.ts';
 export { SecAggError, type SecAggErrorCode } from './errors.ts';
 export { issueCertificate, type SecAggAdmission, type SecAggIdentity } from './identity.ts';
+export { createMaskPool, type MaskPool } from './mask-pool.ts';
 export type { MaskExpander } from './masking.ts';
 export {
   createSecAggParticipant,

@@ -31,7 +31,8 @@ export type MessageKind = keyof typeof MESSAGE_KINDS;
 const KIND_NAMES = new Map<number, MessageKind>(
   Object.entries(MESSAGE_KINDS).map(([name, value]) => [value, name as MessageKind]),
 );
-const TAG_BYTES = 16;
+/** With the rest of the frame a multiple of four, so that the words of a vector lie aligned. */
+const TAG_BYTES = 18;
 /** Bytes in front of every body. */
 export const FRAME_BYTES = 2 + 4 + 4 + TAG_BYTES;
 
