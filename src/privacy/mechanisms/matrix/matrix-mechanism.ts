@@ -53,8 +53,8 @@ export interface MatrixMechanism extends Mechanism<'matrix-factorization'> {
   start(): MatrixRun;
 }
 
-/** Entries of a sum are clamped to this many grid steps, which bounds what doubles may round away in C·x. */
-const MAX_STEPS = 2 ** 36;
+/** Entries of a sum are clamped to this many grid steps (some 512 σ), which bounds what doubles may round away in C·x. */
+const MAX_STEPS = 2 ** 33;
 
 /**
  * Creates the mechanism.
@@ -96,6 +96,9 @@ export function createMatrixMechanism(options: {
   if (standIn === undefined) throw new RangeError('"granularity" is too coarse for this noise');
   const charged = standIn.event.noiseMultiplier;
   const columnNoiseMultiplier = charged * (gridSensitivity / widen(strategy.columnNorm * (1 + 1e-12))) * (1 - 1e-12);
+  if (sigma > 2 ** 26) {
+    throw new RangeError('the rounding of so many entries would outweigh the noise: lower "dimension" or the steps');
+  }
   const noise = createGaussianNoise(sigma);
 
   return {

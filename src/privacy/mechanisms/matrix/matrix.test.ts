@@ -229,6 +229,20 @@ describe('the matrix mechanism', () => {
     expect(epsilonOf(thrice.event())).toBeGreaterThan(epsilonOf(once.event()));
   });
 
+  it('stays close to its multiplier with slow buffers, many steps and many entries', () => {
+    const parameters = calibrateBufferedToeplitz({ steps: 256, minSeparation: 64, buffers: 3 });
+    const strategy = createBufferedStrategy({ ...parameters, steps: 256 });
+    const mechanism = createMatrixMechanism({
+      strategy,
+      participation: { minSeparation: 64 },
+      dimension: 100_000,
+      clipNorm: 1,
+      noiseMultiplier: 4,
+    });
+    expect(mechanism.noiseStddev).toBeGreaterThanOrEqual(4);
+    expect(mechanism.noiseStddev).toBeLessThan(4 * 1.001);
+  });
+
   it('moves its integers by no more than it charges, whatever a record does', () => {
     const strategy = createBufferedStrategy({ steps: 6, outputScales: [0.3, 0.4], decays: [0.9, 0.3] });
     const g = 2 ** -8;

@@ -178,17 +178,23 @@ export function createBufferedStrategy({
     bands: steps,
     buffers: decays.length,
     columnNorm: norms[0] as number,
-    // A buffer is at most max|x|/(1 − θ) and every step adds two roundings of it, which decay by θ; the output reads it once.
-    forwardRounding:
-      2 * (decays.length + 1) +
-      decays.reduce(
-        (total, decay, j) =>
-          total + (outputScales[j] as number) * (2 / (1 - decay) ** 2 + (decays.length + 3) / (1 - decay)),
-        0,
-      ),
+    forwardRounding: boundBufferRounding({ outputScales, decays }, steps),
     sensitivity: (participation) => computeToeplitzSensitivity(column, { steps, ...participation }),
     prefixVariances: () => computePrefixVariances(column, { steps }),
     createForward: create(1),
     createInverse: create(-1),
   };
+}
+
+/**
+ * With L = min(steps, 1/(1 − θ)) a buffer is at most L·max|x|; each step adds two roundings of it, which live L steps, so
+ * it errs by at most 2·L²; the output reads every buffer with a product and a sum.
+ */
+function boundBufferRounding({ outputScales, decays }: BufferedLinearToeplitz, steps: number): number {
+  let total = 2 * (decays.length + 1);
+  decays.forEach((decay, j) => {
+    const life = Math.min(steps, 1 / (1 - decay));
+    total += (outputScales[j] as number) * (2 * life * life + (decays.length + 3) * life);
+  });
+  return total;
 }
