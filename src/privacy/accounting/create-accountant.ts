@@ -6,7 +6,7 @@
 
 import type { Accountant } from './accountant.ts';
 import type { NeighboringRelation } from './events/event.ts';
-import { AccountingError } from './errors.ts';
+import { createPldAccountant } from './pld/pld-accountant.ts';
 import { createRdpAccountant } from './rdp/rdp-accountant.ts';
 
 /** Creates the accountant of a name, with nothing composed. */
@@ -17,6 +17,5 @@ export function createAccountant({
   readonly accountant: 'rdp' | 'pld';
   readonly relation: NeighboringRelation;
 }): Accountant {
-  if (accountant === 'pld') throw new AccountingError('accounting/unsupported-event', 'pld');
-  return createRdpAccountant({ relation });
+  return accountant === 'pld' ? createPldAccountant({ relation }) : createRdpAccountant({ relation });
 }

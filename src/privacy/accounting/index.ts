@@ -67,6 +67,7 @@ export {
   ledgerConflict,
   type LedgerStore,
 } from './ledger/store.ts';
+export { createPldAccountant, type PldAccountantOptions, type PldTolerance } from './pld/pld-accountant.ts';
 export { createRdpAccountant, type RdpAccountant, type RdpAccountantOptions } from './rdp/rdp-accountant.ts';
 export { DEFAULT_ORDERS, INTEGER_ORDERS } from './rdp/orders.ts';
 export { parseRelation, RELATIONS, sensitivityFactor } from './relation.ts';

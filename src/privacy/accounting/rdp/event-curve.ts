@@ -7,6 +7,7 @@
 import { assertNever } from '../../../foundations/numerics/index.ts';
 import { unknownRelation, unsupportedEvent } from '../accountant.ts';
 import type { DpEvent, EventOf } from '../events/event.ts';
+import { expandBandedMatrixFactorization } from '../events/expand.ts';
 import { sensitivityFactor } from '../relation.ts';
 import {
   computeBoundedRangeRdp,
@@ -120,20 +121,6 @@ export function computeEventCurve(event: DpEvent, request: CurveRequest): EventC
     default:
       return assertNever(event, 'event');
   }
-}
-
-/**
- * A banded matrix factorisation with sampling inside the groups costs as much as ⌈iterations/bands⌉ sampled Gaussians:
- * [CGMRT23] theorem 4 (arXiv 2306.08153 v2), for a strategy of column norm one.
- */
-export function expandBandedMatrixFactorization(event: EventOf<'bandedMatrixFactorization'>): EventOf<'selfComposed'> {
-  const inner = Object.freeze({ kind: 'gaussian', noiseMultiplier: event.noiseMultiplier } as const);
-  const sampled = Object.freeze({ kind: 'poissonSampled', samplingRate: event.samplingRate, event: inner } as const);
-  return Object.freeze({
-    kind: 'selfComposed',
-    event: sampled,
-    count: Math.ceil(event.iterations / event.bands),
-  } as const);
 }
 
 function computeResponseCurve(event: EventOf<'randomizedResponse'>, { orders, relation }: CurveRequest): EventCurve {
