@@ -8,7 +8,7 @@
  * | 2 | wrong usage, a task file or input that is not as it must be |
  * | 20–29 | network |
  * | 30–39 | refused for privacy: 30 budget spent, 31 not accountable, 32 policy |
- * | 40–49 | protocol: 40 a round, 41 secure aggregation |
+ * | 40–49 | protocol: 40 a round, 41 secure aggregation, 42 computing on shares, 43 on ciphertexts |
  * | 70 | a defect of the program |
  * | 130 | interrupted |
  *
@@ -27,6 +27,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   storage: 2,
   task: 2,
   data: 2,
+  preparation: 2,
   models: 2,
   usage: 2,
   accounting: 31,
@@ -34,6 +35,9 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   rounds: 40,
   wire: 40,
   secagg: 41,
+  sharing: 42,
+  mpc: 42,
+  homomorphic: 43,
   client: 20,
   coordinator: 20,
 };

@@ -32,3 +32,4 @@ export {
   type SecurePrediction,
   type SecureWeights,
 } from './inference.ts';
+export { createPollingChannel, type HttpRequest, messagePath } from './http-channel.ts';

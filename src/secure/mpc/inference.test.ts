@@ -46,7 +46,7 @@ function evaluate(
             }
         return sum;
       });
-    } else {
+    } else if (layer.kind !== 'tanh') {
       const before = x;
       const { channels, height, width, size, stride } = layer;
       const [oh, ow] = [Math.floor((height - size[0]) / stride[0]) + 1, Math.floor((width - size[1]) / stride[1]) + 1];

@@ -22,6 +22,7 @@ import { convolutionOutput, type ConvolutionShape } from './preprocessing.ts';
 import { decodeReals, type MpcSession } from './session.ts';
 import { shareOf } from './shared.ts';
 import { reluShares, truncateShares } from './signs.ts';
+import { tanhShares } from './tanh.ts';
 import { playTournament } from './tournament.ts';
 
 /** A layer's public part. Images are channels first. */
@@ -29,6 +30,8 @@ export type SecureLayer =
   | { readonly kind: 'dense'; readonly inputs: number; readonly outputs: number }
   | ({ readonly kind: 'convolution' } & Omit<ConvolutionShape, 'batch'>)
   | { readonly kind: 'relu' }
+  /** Piecewise linear, off by at most 0.005. */
+  | { readonly kind: 'tanh' }
   | {
       readonly kind: 'maxPool' | 'averagePool';
       readonly channels: number;
@@ -96,6 +99,7 @@ function sizesOf(layer: SecureLayer): { inputs: number; outputs: number; weights
       };
     }
     case 'relu':
+    case 'tanh':
       return undefined;
   }
 }
@@ -215,6 +219,12 @@ export async function loadSecureModel(
       }
       if (layer.kind === 'relu') {
         words = await reluShares(context, words, surplus);
+        surplus = 0;
+        continue;
+      }
+      if (layer.kind === 'tanh') {
+        if (surplus > 0) words = await truncateShares(context, words, surplus);
+        words = await tanhShares(context, words);
         surplus = 0;
         continue;
       }

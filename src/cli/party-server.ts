@@ -1,0 +1,242 @@
+/**
+ * The listening side of a party: a small HTTP server with one mailbox a session and pair of endpoints. Messages for
+ * parties that listen are posted to them; those for parties that cannot (a page) wait here until they ask.
+ *
+ * @module
+ */
+
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { messagePath, MpcError, type PartyChannel } from '../secure/mpc/index.ts';
+
+/** Longest message taken. */
+const MAX_MESSAGE_BYTES = 1 << 29;
+const LONG_POLL_MS = 20_000;
+/** How long a peer may take to start listening. */
+const CONNECT_MS = 30_000;
+const PATH = /^\/mpc\/v1\/([^/]+)\/(\d{1,5})\/(\d{1,5})\/(\d{1,12})$/;
+
+/** Messages of one direction, by their place in the order. */
+interface Slot {
+  readonly messages: Map<number, Uint8Array>;
+  readonly waiting: Map<number, (message: Uint8Array | undefined) => void>;
+}
+
+/** A party's server. */
+export interface PartyServer {
+  readonly url: string;
+  /**
+   * Opens the channel of a session.
+   * @param peers - base URLs by endpoint; undefined for those that cannot listen, and for oneself.
+   */
+  channel(options: {
+    readonly session: string;
+    readonly endpoint: number;
+    readonly peers: readonly (string | undefined)[];
+  }): PartyChannel;
+  close(): Promise<void>;
+}
+
+/** Starts listening. @param options - `allowOrigin`: the origin of pages that may take part. */
+export async function startPartyServer({
+  host,
+  port,
+  allowOrigin,
+}: {
+  readonly host: string;
+  readonly port: number;
+  readonly allowOrigin?: string | undefined;
+}): Promise<PartyServer> {
+  const slots = new Map<string, Slot>();
+  const slotOf = (session: string, from: number, to: number): Slot => {
+    const name = `${session}/${from}/${to}`;
+    let slot = slots.get(name);
+    if (slot === undefined) {
+      slot = { messages: new Map(), waiting: new Map() };
+      slots.set(name, slot);
+    }
+    return slot;
+  };
+  const put = (slot: Slot, sequence: number, message: Uint8Array): boolean => {
+    const reader = slot.waiting.get(sequence);
+    if (reader !== undefined) {
+      slot.waiting.delete(sequence);
+      reader(message);
+      return true;
+    }
+    if (slot.messages.has(sequence)) return false;
+    slot.messages.set(sequence, message);
+    return true;
+  };
+  const take = (slot: Slot, sequence: number, patienceMs?: number): Promise<Uint8Array | undefined> => {
+    const message = slot.messages.get(sequence);
+    if (message !== undefined) {
+      slot.messages.delete(sequence);
+      return Promise.resolve(message);
+    }
+    return new Promise((resolve) => {
+      const timer = patienceMs === undefined ? undefined : setTimeout(() => give(undefined), patienceMs);
+      const give = (value: Uint8Array | undefined) => {
+        clearTimeout(timer);
+        slot.waiting.delete(sequence);
+        resolve(value);
+      };
+      slot.waiting.set(sequence, give);
+    });
+  };
+
+  async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (allowOrigin !== undefined) {
+      response.setHeader('access-control-allow-origin', allowOrigin);
+      response.setHeader('access-control-allow-methods', 'GET, POST');
+      response.setHeader('access-control-allow-headers', 'content-type');
+    }
+    const match = PATH.exec(message.url ?? '');
+    if (message.method === 'OPTIONS') return void response.writeHead(204).end();
+    if (match === null) return void response.writeHead(404).end();
+    const [, session, from, to, sequence] = match as unknown as [string, string, string, string, string];
+    const slot = slotOf(decodeURIComponent(session), Number(from), Number(to));
+    if (message.method === 'POST') {
+      const body = await readBody(message);
+      if (body === undefined) return void response.writeHead(413).end();
+      return void response.writeHead(put(slot, Number(sequence), body) ? 204 : 409).end();
+    }
+    if (message.method !== 'GET') return void response.writeHead(405).end();
+    const body = await take(slot, Number(sequence), LONG_POLL_MS);
+    if (body === undefined) return void response.writeHead(204).end();
+    response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(body);
+  }
+
+  const server = createServer((message, response) => {
+    handle(message, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new MpcError(
+          'mpc/channel-closed',
+          `cannot listen on ${host}:${port} (${(cause as NodeJS.ErrnoException).code})`,
+          { cause },
+        ),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  const agent = new Agent({ keepAlive: true });
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
+
+  return {
+    url,
+    channel({ session, endpoint, peers }) {
+      const sent = new Map<number, number>();
+      const received = new Map<number, number>();
+      const next = (counts: Map<number, number>, peer: number) => {
+        const sequence = counts.get(peer) ?? 0;
+        counts.set(peer, sequence + 1);
+        return sequence;
+      };
+      let closed: string | undefined;
+      const failure = () => new MpcError('mpc/channel-closed', `the channel is closed: ${closed}`, { retryable: true });
+      const waiting = new Set<(error: Error) => void>();
+      return {
+        endpoint,
+        endpoints: peers.length,
+        async send(to, message) {
+          if (closed !== undefined) throw failure();
+          const sequence = next(sent, to);
+          const base = peers[to];
+          if (base === undefined) {
+            put(slotOf(session, endpoint, to), sequence, message.slice());
+            return;
+          }
+          await post(
+            `${base.replace(/\/$/, '')}${messagePath({ session, from: endpoint, to, sequence })}`,
+            message,
+            agent,
+            to,
+          );
+        },
+        receive(from) {
+          if (closed !== undefined) return Promise.reject(failure());
+          return new Promise((resolve, reject) => {
+            waiting.add(reject);
+            void take(slotOf(session, from, endpoint), next(received, from)).then((message) => {
+              waiting.delete(reject);
+              if (message === undefined) reject(failure());
+              else resolve(message);
+            });
+          });
+        },
+        close(reason = 'this party left') {
+          closed ??= reason;
+          for (const reject of waiting) reject(failure());
+          waiting.clear();
+        },
+      };
+    },
+    async close() {
+      agent.destroy();
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+async function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of message as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MAX_MESSAGE_BYTES) return undefined;
+    parts.push(part);
+  }
+  // A buffer of its own: views of 32 and 64 bits need an aligned start.
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
+}
+
+/** Posts a message, waiting for a peer that is not up yet. */
+async function post(url: string, body: Uint8Array, agent: Agent, peer: number): Promise<void> {
+  const until = Date.now() + CONNECT_MS;
+  for (;;) {
+    try {
+      const status = await postOnce(url, body, agent);
+      if (status === 204) return;
+      throw new MpcError('mpc/malformed-message', `endpoint ${peer} refused a message (status ${status})`, {
+        details: { endpoint: peer },
+      });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (error instanceof MpcError || code !== 'ECONNREFUSED' || Date.now() > until) {
+        if (error instanceof MpcError) throw error;
+        throw new MpcError('mpc/channel-closed', `endpoint ${peer} cannot be reached (${code ?? 'failed'})`, {
+          cause: error,
+          retryable: true,
+          details: { endpoint: peer },
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function postOnce(url: string, body: Uint8Array, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method: 'POST', agent, headers: { 'content-length': body.length } }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+      response.once('error', reject);
+    });
+    outgoing.setNoDelay(true);
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
+}
