@@ -4,3 +4,7 @@ export { loadOrCreateKey } from './key-file.ts';
 export { createLedgerFile } from './ledger-file.ts';
 export { createRunFolder, openRunFolder, type RunFolder } from './run-folder.ts';
 export { type DataPart, loadTaskData } from './task-data.ts';
+export { createCsvParser, type CsvParser, formatCsvRow } from './tables/csv.ts';
+export { type PrepareOptions, type PrepareResult, runPreparation } from './tables/prepare.ts';
+export { openTable, type TableReader, type TableSource } from './tables/reader.ts';
+export { createTableWriter, type OutputColumn, type TableTarget, type TableWriter } from './tables/writer.ts';
