@@ -7,6 +7,7 @@ export {
   type SecAggStep,
 } from './aggregator.ts';
 export { SECAGG_VERSION, type SecAggConfig, type SecAggGraph, type SecAggNoise } from './config.ts';
+export { describeEstimate, dryRun, type DryRunOptions, type PartyEstimate, type SecAggEstimate } from './dry-run.ts';
 export { createDistributedEncoder, type DistributedEncoder } from './encoder.ts';
 export { planDistributedNoise, type DistributedNoiseOptions, type DistributedNoisePlan } from './distributed-plan.ts';
 export { SecAggError, type SecAggErrorCode } from './errors.ts';
@@ -24,3 +25,17 @@ export { describeAdversary, type SecAggPolicy } from './policy.ts';
 export { createSecAggMemory, type SecAggMemory, type SecAggProgress } from './progress.ts';
 export { createSecAggSetup, restoreSecAggSetup, type SecAggSetup } from './setup.ts';
 export { SECAGG_STAGES, type SecAggStage } from './stages.ts';
+export {
+  secureSum,
+  type MaskedSumOf,
+  type MaskedSumOptions,
+  type MaskedSumResult,
+  type SumContribution,
+} from './secure-sum.ts';
+export {
+  combineGroupSums,
+  splitCohort,
+  type CombinationRule,
+  type GroupSum,
+  type SubCohortPlan,
+} from './sub-cohorts.ts';
