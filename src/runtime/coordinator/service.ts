@@ -156,7 +156,15 @@ export async function createService({
     await db.insertInto('audit_events').values({ at: new Date(), actor, action, subject, detail }).execute();
   }
 
-  for (const row of await db.selectFrom('tasks').selectAll().orderBy('created_at').execute()) await take(row);
+  for (const row of await db.selectFrom('tasks').selectAll().orderBy('created_at').execute()) {
+    try {
+      await take(row);
+    } catch (error) {
+      // One task that cannot be taken up must not keep the others from being served.
+      const reason = error instanceof Error ? error.message : String(error);
+      log({ level: 'error', task: row.id, error: reason }, 'a task cannot be taken up');
+    }
+  }
 
   return {
     registry,

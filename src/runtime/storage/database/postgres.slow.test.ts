@@ -1,11 +1,16 @@
 import { describe, it } from 'vitest';
 
 import { describeDatabase } from '../../../../test/conformance/database.ts';
+import { createTestDatabase, postgresUrl } from '../../../../test/harness/postgres.ts';
 import { openDatabase } from './index.ts';
 
-const url = process.env.SOTTO_TEST_POSTGRES;
-if (url === undefined) {
+if (postgresUrl === undefined) {
   describe('database: PostgreSQL', () => {
     it.skip('skipped: SOTTO_TEST_POSTGRES is not set', () => {});
   });
-} else describeDatabase('PostgreSQL', () => openDatabase({ kind: 'server', url }));
+} else
+  describeDatabase('PostgreSQL', async () => {
+    const { url, drop } = await createTestDatabase();
+    const { db, close } = await openDatabase({ kind: 'server', url });
+    return { db, close: () => close().then(drop) };
+  });

@@ -1,0 +1,26 @@
+/**
+ * Drivers of things outside: devices that make evidence of trusted execution environments, worker threads.
+ *
+ * @module
+ */
+
+export { type CertificateTable, readCertificateTable } from './attestation/certificate-table.ts';
+export { type ConfidentialSpaceOptions, createConfidentialSpaceSource } from './attestation/confidential-space.ts';
+export { createTsmSource, type TsmFiles, type TsmOptions } from './attestation/configfs-tsm.ts';
+export {
+  createEvidenceSource,
+  EVIDENCE_DEVICES,
+  type EvidenceDevice,
+  listEvidenceDevices,
+} from './attestation/detect.ts';
+export { createPerlIoctlPort, type IoctlPort, type IoctlRequest, type IoctlResponse } from './attestation/ioctl.ts';
+export { createNsmSource, NSM_IOCTL_RAW, type NsmOptions } from './attestation/nsm.ts';
+export {
+  createSevGuestSource,
+  SNP_GET_EXT_REPORT,
+  SNP_GET_REPORT,
+  type SevGuestOptions,
+} from './attestation/sev-guest.ts';
+export { createInsecureSimulatedSource } from './attestation/simulated.ts';
+export { assembleSnpEvidence, type SnpCertificates } from './attestation/snp-evidence.ts';
+export { startPaillierWorkers } from './paillier-workers.ts';
