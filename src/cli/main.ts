@@ -11,8 +11,13 @@ import { Command, CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
+import { createMpcCommand } from './mpc.ts';
 import { createOperateCommands } from './operate.ts';
+import { createPiiCommand } from './pii.ts';
+import { createPrepareCommand } from './prepare.ts';
+import { createPartyCommand } from './party.ts';
 import { createRunCommand } from './run.ts';
 import { createSecaggCommand } from './secagg.ts';
 import { createServeCommand } from './serve.ts';
@@ -31,8 +36,12 @@ function createProgram(): Command {
     .addCommand(createRunCommand())
     .addCommand(createTrainCommand())
     .addCommand(createServeCommand())
-    .addCommand(createJoinCommand());
+    .addCommand(createJoinCommand())
+    .addCommand(createMpcCommand())
+    .addCommand(createHomomorphicCommand())
+    .addCommand(createPartyCommand());
   program.addCommand(createSecaggCommand());
+  program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   for (const command of createOperateCommands()) program.addCommand(command);
   return program;
 }
