@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 const summary = z
   .looseObject({
-    accuracy: z.number().min(0.7).max(1),
+    accuracy: z.number().min(0.9).max(1),
     epsilon: z.number().positive().max(3),
     delta: z.literal(1e-5),
     privacyUnit: z.literal('example'),

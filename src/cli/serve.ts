@@ -107,11 +107,12 @@ function readPem(path: string): string {
 function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
   if (task.model.input !== undefined && !hasData(task, baseFolder)) return { inputShape: task.model.input };
   const test = loadTaskData(task.data, { part: 'test', baseFolder });
-  const { layers } = planRun(task, test);
+  const { layers, prepare } = planRun(task, test);
+  const dataset = prepare(test);
   const engine = createEngine(layers);
   return {
     inputShape: test.inputShape,
-    evaluate: (parameters) => Promise.resolve({ accuracy: engine.evaluate({ parameters, dataset: test }).accuracy }),
+    evaluate: (parameters) => Promise.resolve({ accuracy: engine.evaluate({ parameters, dataset }).accuracy }),
   };
 }
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { OPERATOR_TOKEN_FILE } from '../../src/runtime/coordinator/index.ts';
 import { createTestDatabase, postgresUrl } from '../harness/postgres.ts';
-import { smallTask, startParticipant, until } from '../harness/service.ts';
+import { smallTask, startParticipant } from '../harness/service.ts';
 
 const program = fileURLToPath(new URL('../harness/coordinator-process.ts', import.meta.url));
 const ROUNDS = 2;
@@ -92,9 +92,8 @@ async function survives(point: string, env: Record<string, string>): Promise<voi
   // Whatever a participant was charged for, the coordinator had charged before.
   expect(status.epsilon).toBeGreaterThan(0);
   expect(Math.max(...own)).toBeLessThanOrEqual(Math.max(...reports.map(({ attempt }) => attempt)) + 1);
-  second.child.kill('SIGTERM');
+  second.child.kill('SIGKILL');
   await second.ended;
-  await until(() => second.child.exitCode !== null || second.child.signalCode !== null);
   rmSync(folder, { recursive: true, force: true });
 }
 

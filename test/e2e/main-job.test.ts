@@ -129,7 +129,7 @@ describe('sotto run', () => {
     const out = join(base, 'dropouts');
     const text = readFileSync(task, 'utf8')
       .replace('dropoutRate: 0.05', 'dropoutRate: 0.35')
-      .replace('spareRounds: 4', 'spareRounds: 40');
+      .replace('spareRounds: 3', 'spareRounds: 40');
     const file = join(base, 'dropouts.yaml');
     writeFileSync(file, text);
     const { code, stdout, stderr } = await runSotto(
@@ -157,7 +157,7 @@ describe('bad input', () => {
 
   it('in the task file ends with code 2, naming file, line, key, rule and next step', async () => {
     const file = join(base, 'bad.yaml');
-    writeFileSync(file, readFileSync(task, 'utf8').replace('clipNorm: 1', 'clipnorm: 1'));
+    writeFileSync(file, readFileSync(task, 'utf8').replace('clipNorm: 0.1', 'clipnorm: 0.1'));
     await refused(
       ['run', file],
       /bad\.yaml:\d+: training\.clipnorm is not a known key\. Next: did you mean clipNorm\?/,

@@ -83,7 +83,11 @@ export async function join(options: JoinOptions): Promise<void> {
   assertPolicyAccepts(options.policy ?? DEFAULT_POLICY, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   onEvent({ kind: 'joined', participant: joined.participant, run });
 
-  const contributor = createContributor({ plan, engine: createEngine(run.layers), dataset: options.dataset });
+  const contributor = createContributor({
+    plan,
+    engine: createEngine(run.layers),
+    dataset: run.prepare(options.dataset),
+  });
   let reservation: Reservation | undefined;
   const participant = createParticipant({
     id: joined.participant,

@@ -40,17 +40,17 @@ function attemptRng(seed: string | undefined, id: string, attempt: number): Rng 
 
 function setUp({ task, seed, participants, test }: HostSetup): Host {
   const testData = createDataset(test);
-  const { layers, plan, taskId } = planRun(task, testData);
+  const { layers, plan, prepare, taskId } = planRun(task, testData);
   const engine = createEngine(layers);
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
   for (const { id, data } of participants) {
-    const contributor = createContributor({ plan, engine, dataset: createDataset(data) });
+    const contributor = createContributor({ plan, engine, dataset: prepare(createDataset(data)) });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng }));
   }
-  return { participants: hosted, contributors, engine, test: testData };
+  return { participants: hosted, contributors, engine, test: prepare(testData) };
 }
 
 async function answer(request: HostRequest): Promise<HostAnswer> {

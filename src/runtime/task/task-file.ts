@@ -9,7 +9,7 @@ import { LineCounter, parseDocument, stringify, type Document } from 'yaml';
 import { z } from 'zod';
 
 import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
-import { modelSchema, optimizerSchema } from '../../learning/models/index.ts';
+import { featuresSchema, modelSchema, optimizerSchema } from '../../learning/models/index.ts';
 import { TaskError } from './errors.ts';
 
 const dataSchema = z.strictObject({
@@ -59,6 +59,8 @@ export const taskFileSchema = z
       error: 'must name either folder or package',
     }),
     partition: partitionSchema,
+    /** A fixed public map from an example to what the model sees. */
+    features: featuresSchema.optional(),
     model: modelSchema,
     training: roundsSchema.extend({
       optimizer: optimizerSchema,

@@ -8,13 +8,21 @@
 import { toHex } from '../../foundations/crypto/index.ts';
 import { planTask, type TaskPlan } from '../../federation/rounds/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
-import { compilePlan, computeClippedSumSensitivity, model, type Plan } from '../../learning/models/index.ts';
+import {
+  compilePlan,
+  computeClippedSumSensitivity,
+  createFeatureExtractor,
+  model,
+  type Plan,
+} from '../../learning/models/index.ts';
 import type { TaskFile } from '../task/index.ts';
 
 /** What a run derives from its task file. */
 export interface RunPlan {
   readonly task: TaskFile;
   readonly layers: Plan;
+  /** Turns examples into what the model sees: features where the task asks for them. */
+  readonly prepare: (dataset: Dataset) => Dataset;
   readonly plan: TaskPlan;
   /** Names the task in messages and masks. */
   readonly taskId: string;
@@ -25,9 +33,10 @@ export interface RunPlan {
  * @throws when the model does not fit the data's shape or no parameters satisfy the task.
  */
 export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShape'>): RunPlan {
-  const layers = compilePlan(
-    model(task.model.layers, { input: task.model.input ?? inputShape, loss: task.model.loss }),
-  );
+  const features = task.features === undefined ? undefined : createFeatureExtractor(task.features, inputShape);
+  const input = features?.outputShape ?? task.model.input ?? inputShape;
+  const layers = compilePlan(model(task.model.layers, { input, loss: task.model.loss }));
+  const prepare = (dataset: Dataset): Dataset => features?.extract(dataset) ?? dataset;
   const { optimizer: _optimizer, evaluateEvery: _evaluateEvery, ...rounds } = task.training;
   const plan = planTask(
     { name: task.task, participants: task.participants, privacy: task.privacy, rounds },
@@ -36,5 +45,5 @@ export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShap
       clippedSumSensitivity: computeClippedSumSensitivity({ clipNorm: rounds.clipNorm, plan: layers }),
     },
   );
-  return { task, layers, plan, taskId: `${task.task}@${toHex(plan.digest.subarray(0, 8))}` };
+  return { task, layers, plan, prepare, taskId: `${task.task}@${toHex(plan.digest.subarray(0, 8))}` };
 }
