@@ -54,7 +54,7 @@ export interface ScatteringKernel {
   readonly channels: number;
   /**
    * Transforms four planes.
-   * @param planes - `rows × columns` points of four lanes each: plane i at `4 · point + i`.
+   * @param planes - `rows × columns` points of eight numbers: plane i at `8 · point + i`, then four zeros.
    * @param out - receives `channels × outRows × outColumns` points of four lanes each, in the order low-pass, fine,
    * coarse, pairs (the coarse filter running fastest).
    * @param options - with `group`, every `group` consecutive output planes are brought to mean 0 and variance 1.
@@ -177,8 +177,8 @@ export function createScatteringKernel(tables: ScatteringTables): ScatteringKern
   return {
     channels,
     transformInto(planes, out, { group = 0, epsilon = 0 } = {}) {
-      if (planes.length !== count * 4) {
-        throw new RangeError(`"planes" must have ${count * 4} entries, got ${planes.length}`);
+      if (planes.length !== count * 8) {
+        throw new RangeError(`"planes" must have ${count * 8} entries, got ${planes.length}`);
       }
       if (out.length !== channels * outPoints * 4) {
         throw new RangeError(`"out" must have ${channels * outPoints * 4} entries, got ${out.length}`);
@@ -186,11 +186,7 @@ export function createScatteringKernel(tables: ScatteringTables): ScatteringKern
       if (group > 0 && channels % group !== 0) {
         throw new RangeError(`"group" must divide ${channels}, got ${group}`);
       }
-      const words = new Float32Array(memory.buffer, input, count * 8);
-      for (let i = 0; i < count; i += 1) {
-        words.set(planes.subarray(4 * i, 4 * i + 4), 8 * i);
-        words.fill(0, 8 * i + 4, 8 * i + 8);
-      }
+      new Float32Array(memory.buffer, input, count * 8).set(planes);
       smooth(input, full, 0);
       exports.transformPlane(input, full.rowPlan, full.columnPlan, scratch, 0);
       for (let pair = 0; pair < fineAt.length; pair += 2) {

@@ -108,7 +108,7 @@ export function createFeatureExtractor(config: FeaturesConfig, inputShape: reado
         `"images" must have shape [${inputShape.join(', ')}], got [${images.inputShape.join(', ')}]`,
       );
     }
-    const lanes = new Float32Array(rows.padded * columns.padded * SCATTERING_LANES);
+    const lanes = new Float32Array(rows.padded * columns.padded * 2 * SCATTERING_LANES);
     const planesOut = new Float32Array(SCATTERING_CHANNELS * points * SCATTERING_LANES);
     const features = new Float32Array(outputWidth);
     const total = images.size * (planes as number);
@@ -200,7 +200,8 @@ function createReflection(
     fillLane({ inputs, inputScale, inputOffset, inputWidth }: Dataset, index: number, out: Float32Array, lane: number) {
       const start = Math.floor(index / planes) * inputWidth + (index % planes);
       for (let i = 0; i < from.length; i += 1) {
-        out[i * SCATTERING_LANES + lane] = (inputs[start + (from[i] as number)] as number) * inputScale + inputOffset;
+        out[2 * i * SCATTERING_LANES + lane] =
+          (inputs[start + (from[i] as number)] as number) * inputScale + inputOffset;
       }
     },
   };

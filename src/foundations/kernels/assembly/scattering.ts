@@ -11,163 +11,215 @@ function scaleOf(at: usize): v128 {
   return v128.load32_splat(at);
 }
 
-/**
- * One stage of a Stockham transform: n = radix · m, over `s` interleaved transforms. Reads points of `source`
- * `sourceStride` bytes apart, writes points of `target` `targetStride` bytes apart. `re` and `im` are the byte offsets
- * of the parts within a point; swapping them makes the transform inverse. `twiddles` holds for p = 1 … m − 1 the
- * radix − 1 factors e^(−2πipk/n) as pairs.
- */
-// @ts-ignore: decorator
-@inline
-function stage2(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
-  for (let p = 0; p < m; p++) {
-    for (let q = 0; q < s; q++) {
-      const a = source + (q + s * p) * sourceStride;
-      const b = source + (q + s * (p + m)) * sourceStride;
-      const y = target + (q + s * 2 * p) * targetStride;
-      const z = y + s * targetStride;
-      const aRe = v128.load(a + re);
-      const aIm = v128.load(a + im);
-      const bRe = v128.load(b + re);
-      const bIm = v128.load(b + im);
-      v128.store(y + re, f32x4.add(aRe, bRe));
-      v128.store(y + im, f32x4.add(aIm, bIm));
-      storeTurned(z, f32x4.sub(aRe, bRe), f32x4.sub(aIm, bIm), p, twiddles + (p - 1) * 8, re, im);
-    }
-  }
-}
+// One stage of a Stockham transform: n = radix · m, over `s` interleaved transforms. It reads points of `source`
+// `sourceStride` bytes apart and writes points of `target` `targetStride` bytes apart. `re` and `im` are the byte offsets
+// of the parts within a point; swapping them makes the transform inverse. `twiddles` holds for p = 1 … m − 1 the
+// radix − 1 factors e^(−2πipk/n) as pairs; those of p = 0 are one, and left out.
 
-/** Stores a point times its twiddle factor; the factor of p = 0 is one. */
+/** Stores a point times a factor (c, d), or, `plain`, as it is. */
 // @ts-ignore: decorator
 @inline
-function storeTurned(target: usize, valueRe: v128, valueIm: v128, p: i32, twiddle: usize, re: i32, im: i32): void {
-  if (p == 0) {
+function put(target: usize, valueRe: v128, valueIm: v128, plain: bool, c: v128, d: v128, re: i32, im: i32): void {
+  if (plain) {
     v128.store(target + re, valueRe);
     v128.store(target + im, valueIm);
-    return;
+  } else {
+    v128.store(target + re, f32x4.sub(f32x4.mul(valueRe, c), f32x4.mul(valueIm, d)));
+    v128.store(target + im, f32x4.add(f32x4.mul(valueRe, d), f32x4.mul(valueIm, c)));
   }
-  const c = scaleOf(twiddle);
-  const d = scaleOf(twiddle + 4);
-  v128.store(target + re, f32x4.sub(f32x4.mul(valueRe, c), f32x4.mul(valueIm, d)));
-  v128.store(target + im, f32x4.add(f32x4.mul(valueRe, d), f32x4.mul(valueIm, c)));
 }
 
 // @ts-ignore: decorator
 @inline
-function stage3(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+function row2(a: usize, aStep: i32, leap: i32, y: usize, yStep: i32, step: i32, s: i32, plain: bool, w: usize, re: i32, im: i32): void {
+  const one = f32x4.splat(1);
+  const c1 = plain ? one : scaleOf(w);
+  const d1 = plain ? one : scaleOf(w + 4);
+  for (let q = 0; q < s; q++) {
+    const aRe = v128.load(a + re);
+    const aIm = v128.load(a + im);
+    const bRe = v128.load(a + leap + re);
+    const bIm = v128.load(a + leap + im);
+    v128.store(y + re, f32x4.add(aRe, bRe));
+    v128.store(y + im, f32x4.add(aIm, bIm));
+    put(y + step, f32x4.sub(aRe, bRe), f32x4.sub(aIm, bIm), plain, c1, d1, re, im);
+    a += aStep;
+    y += yStep;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function row3(a: usize, aStep: i32, leap: i32, y: usize, yStep: i32, step: i32, s: i32, plain: bool, w: usize, re: i32, im: i32): void {
+  const one = f32x4.splat(1);
   const half = f32x4.splat(0.5);
   const sine = f32x4.splat(<f32>0.86602540378443864676);
-  const leap = s * m * sourceStride;
-  for (let p = 0; p < m; p++) {
-    const twiddle = twiddles + (p - 1) * 16;
-    for (let q = 0; q < s; q++) {
-      const a = source + (q + s * p) * sourceStride;
-      const y = target + (q + s * 3 * p) * targetStride;
-      const step = s * targetStride;
-      const aRe = v128.load(a + re);
-      const aIm = v128.load(a + im);
-      const bRe = v128.load(a + leap + re);
-      const bIm = v128.load(a + leap + im);
-      const cRe = v128.load(a + 2 * leap + re);
-      const cIm = v128.load(a + 2 * leap + im);
-      const sumRe = f32x4.add(bRe, cRe);
-      const sumIm = f32x4.add(bIm, cIm);
-      // −i · sin(2π/3) · (b − c)
-      const crossRe = f32x4.mul(sine, f32x4.sub(bIm, cIm));
-      const crossIm = f32x4.mul(sine, f32x4.sub(cRe, bRe));
-      const midRe = f32x4.sub(aRe, f32x4.mul(half, sumRe));
-      const midIm = f32x4.sub(aIm, f32x4.mul(half, sumIm));
-      v128.store(y + re, f32x4.add(aRe, sumRe));
-      v128.store(y + im, f32x4.add(aIm, sumIm));
-      storeTurned(y + step, f32x4.add(midRe, crossRe), f32x4.add(midIm, crossIm), p, twiddle, re, im);
-      storeTurned(y + 2 * step, f32x4.sub(midRe, crossRe), f32x4.sub(midIm, crossIm), p, twiddle + 8, re, im);
-    }
+  const c1 = plain ? one : scaleOf(w);
+  const d1 = plain ? one : scaleOf(w + 4);
+  const c2 = plain ? one : scaleOf(w + 8);
+  const d2 = plain ? one : scaleOf(w + 12);
+  for (let q = 0; q < s; q++) {
+    const aRe = v128.load(a + re);
+    const aIm = v128.load(a + im);
+    const bRe = v128.load(a + leap + re);
+    const bIm = v128.load(a + leap + im);
+    const cRe = v128.load(a + 2 * leap + re);
+    const cIm = v128.load(a + 2 * leap + im);
+    const sumRe = f32x4.add(bRe, cRe);
+    const sumIm = f32x4.add(bIm, cIm);
+    // −i · sin(2π/3) · (b − c)
+    const crossRe = f32x4.mul(sine, f32x4.sub(bIm, cIm));
+    const crossIm = f32x4.mul(sine, f32x4.sub(cRe, bRe));
+    const midRe = f32x4.sub(aRe, f32x4.mul(half, sumRe));
+    const midIm = f32x4.sub(aIm, f32x4.mul(half, sumIm));
+    v128.store(y + re, f32x4.add(aRe, sumRe));
+    v128.store(y + im, f32x4.add(aIm, sumIm));
+    put(y + step, f32x4.add(midRe, crossRe), f32x4.add(midIm, crossIm), plain, c1, d1, re, im);
+    put(y + 2 * step, f32x4.sub(midRe, crossRe), f32x4.sub(midIm, crossIm), plain, c2, d2, re, im);
+    a += aStep;
+    y += yStep;
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function stage4(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
-  const leap = s * m * sourceStride;
-  for (let p = 0; p < m; p++) {
-    const twiddle = twiddles + (p - 1) * 24;
-    for (let q = 0; q < s; q++) {
-      const a = source + (q + s * p) * sourceStride;
-      const y = target + (q + s * 4 * p) * targetStride;
-      const step = s * targetStride;
-      const aRe = v128.load(a + re);
-      const aIm = v128.load(a + im);
-      const bRe = v128.load(a + leap + re);
-      const bIm = v128.load(a + leap + im);
-      const cRe = v128.load(a + 2 * leap + re);
-      const cIm = v128.load(a + 2 * leap + im);
-      const dRe = v128.load(a + 3 * leap + re);
-      const dIm = v128.load(a + 3 * leap + im);
-      const evenRe = f32x4.add(aRe, cRe);
-      const evenIm = f32x4.add(aIm, cIm);
-      const gapRe = f32x4.sub(aRe, cRe);
-      const gapIm = f32x4.sub(aIm, cIm);
-      const oddRe = f32x4.add(bRe, dRe);
-      const oddIm = f32x4.add(bIm, dIm);
-      // −i · (b − d)
-      const crossRe = f32x4.sub(bIm, dIm);
-      const crossIm = f32x4.sub(dRe, bRe);
-      v128.store(y + re, f32x4.add(evenRe, oddRe));
-      v128.store(y + im, f32x4.add(evenIm, oddIm));
-      storeTurned(y + step, f32x4.add(gapRe, crossRe), f32x4.add(gapIm, crossIm), p, twiddle, re, im);
-      storeTurned(y + 2 * step, f32x4.sub(evenRe, oddRe), f32x4.sub(evenIm, oddIm), p, twiddle + 8, re, im);
-      storeTurned(y + 3 * step, f32x4.sub(gapRe, crossRe), f32x4.sub(gapIm, crossIm), p, twiddle + 16, re, im);
-    }
+function row4(a: usize, aStep: i32, leap: i32, y: usize, yStep: i32, step: i32, s: i32, plain: bool, w: usize, re: i32, im: i32): void {
+  const one = f32x4.splat(1);
+  const c1 = plain ? one : scaleOf(w);
+  const d1 = plain ? one : scaleOf(w + 4);
+  const c2 = plain ? one : scaleOf(w + 8);
+  const d2 = plain ? one : scaleOf(w + 12);
+  const c3 = plain ? one : scaleOf(w + 16);
+  const d3 = plain ? one : scaleOf(w + 20);
+  for (let q = 0; q < s; q++) {
+    const aRe = v128.load(a + re);
+    const aIm = v128.load(a + im);
+    const bRe = v128.load(a + leap + re);
+    const bIm = v128.load(a + leap + im);
+    const cRe = v128.load(a + 2 * leap + re);
+    const cIm = v128.load(a + 2 * leap + im);
+    const dRe = v128.load(a + 3 * leap + re);
+    const dIm = v128.load(a + 3 * leap + im);
+    const evenRe = f32x4.add(aRe, cRe);
+    const evenIm = f32x4.add(aIm, cIm);
+    const gapRe = f32x4.sub(aRe, cRe);
+    const gapIm = f32x4.sub(aIm, cIm);
+    const oddRe = f32x4.add(bRe, dRe);
+    const oddIm = f32x4.add(bIm, dIm);
+    // −i · (b − d)
+    const crossRe = f32x4.sub(bIm, dIm);
+    const crossIm = f32x4.sub(dRe, bRe);
+    v128.store(y + re, f32x4.add(evenRe, oddRe));
+    v128.store(y + im, f32x4.add(evenIm, oddIm));
+    put(y + step, f32x4.add(gapRe, crossRe), f32x4.add(gapIm, crossIm), plain, c1, d1, re, im);
+    put(y + 2 * step, f32x4.sub(evenRe, oddRe), f32x4.sub(evenIm, oddIm), plain, c2, d2, re, im);
+    put(y + 3 * step, f32x4.sub(gapRe, crossRe), f32x4.sub(gapIm, crossIm), plain, c3, d3, re, im);
+    a += aStep;
+    y += yStep;
   }
 }
 
-/** Radix 5, straight from its definition: c and s are the cosines and sines of 2π/5 and 4π/5. */
-function stage5(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
-  const c1 = f32x4.splat(<f32>0.30901699437494742410);
-  const c2 = f32x4.splat(<f32>-0.80901699437494742410);
-  const s1 = f32x4.splat(<f32>0.95105651629515357212);
-  const s2 = f32x4.splat(<f32>0.58778525229247312917);
+/** c and s are the cosines and sines of 2π/5 and 4π/5. */
+// @ts-ignore: decorator
+@inline
+function row5(a: usize, aStep: i32, leap: i32, y: usize, yStep: i32, step: i32, s: i32, plain: bool, w: usize, re: i32, im: i32): void {
+  const one = f32x4.splat(1);
+  const cos1 = f32x4.splat(<f32>0.30901699437494742410);
+  const cos2 = f32x4.splat(<f32>-0.80901699437494742410);
+  const sin1 = f32x4.splat(<f32>0.95105651629515357212);
+  const sin2 = f32x4.splat(<f32>0.58778525229247312917);
+  for (let q = 0; q < s; q++) {
+    const aRe = v128.load(a + re);
+    const aIm = v128.load(a + im);
+    const bRe = v128.load(a + leap + re);
+    const bIm = v128.load(a + leap + im);
+    const cRe = v128.load(a + 2 * leap + re);
+    const cIm = v128.load(a + 2 * leap + im);
+    const dRe = v128.load(a + 3 * leap + re);
+    const dIm = v128.load(a + 3 * leap + im);
+    const eRe = v128.load(a + 4 * leap + re);
+    const eIm = v128.load(a + 4 * leap + im);
+    const outerRe = f32x4.add(bRe, eRe);
+    const outerIm = f32x4.add(bIm, eIm);
+    const innerRe = f32x4.add(cRe, dRe);
+    const innerIm = f32x4.add(cIm, dIm);
+    const farRe = f32x4.sub(bRe, eRe);
+    const farIm = f32x4.sub(bIm, eIm);
+    const nearRe = f32x4.sub(cRe, dRe);
+    const nearIm = f32x4.sub(cIm, dIm);
+    const midRe1 = f32x4.add(aRe, f32x4.add(f32x4.mul(cos1, outerRe), f32x4.mul(cos2, innerRe)));
+    const midIm1 = f32x4.add(aIm, f32x4.add(f32x4.mul(cos1, outerIm), f32x4.mul(cos2, innerIm)));
+    const midRe2 = f32x4.add(aRe, f32x4.add(f32x4.mul(cos2, outerRe), f32x4.mul(cos1, innerRe)));
+    const midIm2 = f32x4.add(aIm, f32x4.add(f32x4.mul(cos2, outerIm), f32x4.mul(cos1, innerIm)));
+    // −i · (sin1 · far + sin2 · near) and −i · (sin2 · far − sin1 · near)
+    const crossRe1 = f32x4.add(f32x4.mul(sin1, farIm), f32x4.mul(sin2, nearIm));
+    const crossIm1 = f32x4.neg(f32x4.add(f32x4.mul(sin1, farRe), f32x4.mul(sin2, nearRe)));
+    const crossRe2 = f32x4.sub(f32x4.mul(sin2, farIm), f32x4.mul(sin1, nearIm));
+    const crossIm2 = f32x4.sub(f32x4.mul(sin1, nearRe), f32x4.mul(sin2, farRe));
+    const c1 = plain ? one : scaleOf(w);
+    const d1 = plain ? one : scaleOf(w + 4);
+    const c2 = plain ? one : scaleOf(w + 8);
+    const d2 = plain ? one : scaleOf(w + 12);
+    const c3 = plain ? one : scaleOf(w + 16);
+    const d3 = plain ? one : scaleOf(w + 20);
+    const c4 = plain ? one : scaleOf(w + 24);
+    const d4 = plain ? one : scaleOf(w + 28);
+    v128.store(y + re, f32x4.add(aRe, f32x4.add(outerRe, innerRe)));
+    v128.store(y + im, f32x4.add(aIm, f32x4.add(outerIm, innerIm)));
+    put(y + step, f32x4.add(midRe1, crossRe1), f32x4.add(midIm1, crossIm1), plain, c1, d1, re, im);
+    put(y + 2 * step, f32x4.add(midRe2, crossRe2), f32x4.add(midIm2, crossIm2), plain, c2, d2, re, im);
+    put(y + 3 * step, f32x4.sub(midRe2, crossRe2), f32x4.sub(midIm2, crossIm2), plain, c3, d3, re, im);
+    put(y + 4 * step, f32x4.sub(midRe1, crossRe1), f32x4.sub(midIm1, crossIm1), plain, c4, d4, re, im);
+    a += aStep;
+    y += yStep;
+  }
+}
+
+function stage2(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
   const leap = s * m * sourceStride;
-  for (let p = 0; p < m; p++) {
-    const twiddle = twiddles + (p - 1) * 32;
-    for (let q = 0; q < s; q++) {
-      const a = source + (q + s * p) * sourceStride;
-      const y = target + (q + s * 5 * p) * targetStride;
-      const step = s * targetStride;
-      const aRe = v128.load(a + re);
-      const aIm = v128.load(a + im);
-      const bRe = v128.load(a + leap + re);
-      const bIm = v128.load(a + leap + im);
-      const cRe = v128.load(a + 2 * leap + re);
-      const cIm = v128.load(a + 2 * leap + im);
-      const dRe = v128.load(a + 3 * leap + re);
-      const dIm = v128.load(a + 3 * leap + im);
-      const eRe = v128.load(a + 4 * leap + re);
-      const eIm = v128.load(a + 4 * leap + im);
-      const outerRe = f32x4.add(bRe, eRe);
-      const outerIm = f32x4.add(bIm, eIm);
-      const innerRe = f32x4.add(cRe, dRe);
-      const innerIm = f32x4.add(cIm, dIm);
-      const farRe = f32x4.sub(bRe, eRe);
-      const farIm = f32x4.sub(bIm, eIm);
-      const nearRe = f32x4.sub(cRe, dRe);
-      const nearIm = f32x4.sub(cIm, dIm);
-      const midRe1 = f32x4.add(aRe, f32x4.add(f32x4.mul(c1, outerRe), f32x4.mul(c2, innerRe)));
-      const midIm1 = f32x4.add(aIm, f32x4.add(f32x4.mul(c1, outerIm), f32x4.mul(c2, innerIm)));
-      const midRe2 = f32x4.add(aRe, f32x4.add(f32x4.mul(c2, outerRe), f32x4.mul(c1, innerRe)));
-      const midIm2 = f32x4.add(aIm, f32x4.add(f32x4.mul(c2, outerIm), f32x4.mul(c1, innerIm)));
-      // −i · (s1 · far + s2 · near) and −i · (s2 · far − s1 · near)
-      const crossRe1 = f32x4.add(f32x4.mul(s1, farIm), f32x4.mul(s2, nearIm));
-      const crossIm1 = f32x4.neg(f32x4.add(f32x4.mul(s1, farRe), f32x4.mul(s2, nearRe)));
-      const crossRe2 = f32x4.sub(f32x4.mul(s2, farIm), f32x4.mul(s1, nearIm));
-      const crossIm2 = f32x4.sub(f32x4.mul(s1, nearRe), f32x4.mul(s2, farRe));
-      v128.store(y + re, f32x4.add(aRe, f32x4.add(outerRe, innerRe)));
-      v128.store(y + im, f32x4.add(aIm, f32x4.add(outerIm, innerIm)));
-      storeTurned(y + step, f32x4.add(midRe1, crossRe1), f32x4.add(midIm1, crossIm1), p, twiddle, re, im);
-      storeTurned(y + 2 * step, f32x4.add(midRe2, crossRe2), f32x4.add(midIm2, crossIm2), p, twiddle + 8, re, im);
-      storeTurned(y + 3 * step, f32x4.sub(midRe2, crossRe2), f32x4.sub(midIm2, crossIm2), p, twiddle + 16, re, im);
-      storeTurned(y + 4 * step, f32x4.sub(midRe1, crossRe1), f32x4.sub(midIm1, crossIm1), p, twiddle + 24, re, im);
-    }
+  const step = s * targetStride;
+  row2(source, sourceStride, leap, target, targetStride, step, s, true, 0, re, im);
+  for (let p = 1; p < m; p++) {
+    source += s * sourceStride;
+    target += 2 * step;
+    row2(source, sourceStride, leap, target, targetStride, step, s, false, twiddles, re, im);
+    twiddles += 8;
+  }
+}
+
+function stage3(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const leap = s * m * sourceStride;
+  const step = s * targetStride;
+  row3(source, sourceStride, leap, target, targetStride, step, s, true, 0, re, im);
+  for (let p = 1; p < m; p++) {
+    source += s * sourceStride;
+    target += 3 * step;
+    row3(source, sourceStride, leap, target, targetStride, step, s, false, twiddles, re, im);
+    twiddles += 16;
+  }
+}
+
+function stage4(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const leap = s * m * sourceStride;
+  const step = s * targetStride;
+  row4(source, sourceStride, leap, target, targetStride, step, s, true, 0, re, im);
+  for (let p = 1; p < m; p++) {
+    source += s * sourceStride;
+    target += 4 * step;
+    row4(source, sourceStride, leap, target, targetStride, step, s, false, twiddles, re, im);
+    twiddles += 24;
+  }
+}
+
+function stage5(source: usize, sourceStride: i32, target: usize, targetStride: i32, m: i32, s: i32, twiddles: usize, re: i32, im: i32): void {
+  const leap = s * m * sourceStride;
+  const step = s * targetStride;
+  row5(source, sourceStride, leap, target, targetStride, step, s, true, 0, re, im);
+  for (let p = 1; p < m; p++) {
+    source += s * sourceStride;
+    target += 5 * step;
+    row5(source, sourceStride, leap, target, targetStride, step, s, false, twiddles, re, im);
+    twiddles += 32;
   }
 }
 
