@@ -8,7 +8,6 @@
 import { movesViews, spreadViews, type Augmentation } from './augmentation.ts';
 import type { Block } from './blocks.ts';
 import { ACTIVATION_LIMIT, clipNormsOf, computeClipFactor, type Clipping } from './clipping.ts';
-import { ModelError } from './errors.ts';
 import { gatherInputs, gatherLabels, setCoins, type Sample } from './gather.ts';
 import type { Rows } from './layers/layer.ts';
 import type { Plan } from './plan.ts';
@@ -29,11 +28,10 @@ export interface GradientSummer {
   begin(options: SumOptions): void;
   /** Adds the blocks' clipped gradients; fills `norms`, if given, with the norm of each example's whole gradient. */
   add(sample: Sample, blocks: readonly Block[], norms?: Float64Array): void;
-  /**
-   * The sum so far, and the examples whose gradient was not finite.
-   * @throws {ModelError} when an unclipped sum is not finite; a clipped one always is.
-   */
-  end(into?: Float64Array): { sum: Float64Array; nonFinite: number };
+  /** The sum so far, whether it is finite (a clipped one always is), and the examples whose gradient was not. */
+  end(into?: Float64Array): { sum: Float64Array; nonFinite: number; finite: boolean };
+  /** Sets the sum to zero ahead of the next `begin`. */
+  clear(): void;
 }
 
 /** Walks rows forward: the steps that want one example at a time first, then the rest for all rows. */
@@ -66,6 +64,7 @@ export function createGradientSummer(
   let nonFinite = 0;
   /** Whether inputs must be looked at: small integers are finite by themselves. */
   let checksInputs = false;
+  let cleared = true;
 
   function groupOf({ index, layerIndex }: TrainedTensor): number {
     if (options.clipping.kind === 'perTensor') return index;
@@ -176,6 +175,11 @@ export function createGradientSummer(
     }
   }
 
+  function clear(): void {
+    memory.f64.fill(0, shop.sums / 8, shop.sums / 8 + plan.parameterCount);
+    cleared = true;
+  }
+
   function clearNorms(): void {
     memory.f64.fill(0, shop.norms / 8, shop.norms / 8 + clipNorms.length * capacity);
   }
@@ -236,8 +240,10 @@ export function createGradientSummer(
         throw new RangeError(`"clipNorms" must hold ${expected} numbers for this model, got ${clipNorms.length}`);
       }
       nonFinite = 0;
-      memory.f64.fill(0, shop.sums / 8, shop.sums / 8 + plan.parameterCount);
+      if (!cleared) clear();
+      cleared = false;
     },
+    clear,
     add(sample, blocks, norms) {
       state.training = true;
       try {
@@ -248,14 +254,9 @@ export function createGradientSummer(
       }
     },
     end(into = new Float64Array(plan.parameterCount)) {
-      if (!clipped && kernels.allFinite(shop.sums, plan.parameterCount) === 0) {
-        throw new ModelError(
-          'models/not-finite',
-          'the sum of gradients is not finite: clip, or lower the learning rate',
-        );
-      }
+      const finite = clipped || kernels.allFinite(shop.sums, plan.parameterCount) !== 0;
       into.set(memory.f64.subarray(shop.sums / 8, shop.sums / 8 + plan.parameterCount));
-      return { sum: into, nonFinite };
+      return { sum: into, nonFinite, finite };
     },
   };
 }

@@ -12,11 +12,12 @@ import { assertAugmentation, type Augmentation } from './augmentation.ts';
 import { sortSample, splitIntoBlocks, type Block } from './blocks.ts';
 import { createGradientSummer, walkForward } from './chunk.ts';
 import { assertClipping, gridMagic, MAX_SAMPLE, type Clipping } from './clipping.ts';
+import { ModelError } from './errors.ts';
 import { assertFits } from './fit.ts';
 import { gatherInputs, gatherLabels, type Sample } from './gather.ts';
 import type { Plan } from './plan.ts';
-import { computeLosses, scoreRows } from './scoring.ts';
-import { createWorkshop } from './sites.ts';
+import { computeLosses, EVALUATION_ROWS, scoreRows, type Score } from './scoring.ts';
+import { createWorkshop, tossesCoins } from './sites.ts';
 
 /** What a sum of gradients is taken of. */
 export interface ClippedSumRequest {
@@ -77,14 +78,26 @@ export interface Engine {
    * @throws {RangeError} for a wrong index, clip norm or length.
    */
   clippedSum(request: ClippedSumRequest): ClippedSum;
-  /** Adds up blocks of a sample that was split elsewhere; `clippedSum` is this with all blocks. */
-  sumBlocks(request: Omit<ClippedSumRequest, 'dataset' | 'indices'>, sample: BlockedSample): ClippedSum;
+  /** Adds up blocks of samples that were split elsewhere, one after the other. There is one session at a time. */
+  createSession(): GradientSession;
   /** The norm of each drawn example's gradient, in ascending order of the indices. For the data holder alone. */
   gradientNorms(request: Omit<ClippedSumRequest, 'clipNorm' | 'clipping'>): Float64Array;
+  /** Losses and right predictions of each 1024 rows: what {@link Engine.evaluate} puts together. */
+  scores(request: ForwardRequest): readonly Score[];
   /** Accuracy and mean loss over a data set or some rows of it. */
   evaluate(request: ForwardRequest): Evaluation;
   /** The outputs of the last layer (logits), `plan.outputWidth` numbers a row. */
   predict(request: ForwardRequest): Float32Array;
+}
+
+/** A sum under way. */
+export interface GradientSession {
+  begin(options: { parameters: Float32Array; clipping: Clipping; stepSeed: bigint | undefined }): void;
+  add(sample: BlockedSample): void;
+  /** The sum, and whether it is finite (an unclipped one may not be). */
+  end(into?: Float64Array): ClippedSum & { readonly finite: boolean };
+  /** Sets the memory of sums to zero ahead of the next `begin`, which then need not. */
+  clear(): void;
 }
 
 /** A sorted sample of a data set, split into blocks: what is shared out between workers. */
@@ -115,6 +128,31 @@ export function blockSample(
   return { dataset, rows, identities: rows, blocks: splitIntoBlocks(rows) };
 }
 
+/** @throws {ModelError} when a sum is not finite. */
+export function assertFiniteSum(finite: boolean): void {
+  if (finite) return;
+  throw new ModelError('models/not-finite', 'the sum of gradients is not finite: clip, or lower the learning rate');
+}
+
+/** The coins of a step. @throws {RangeError} when there are none although the step needs some. */
+export function seedOf({ steps }: Plan, augmentation: Augmentation, stepSeed: bigint | undefined): bigint {
+  if (stepSeed === undefined && tossesCoins({ steps }, augmentation)) {
+    throw new RangeError('"stepSeed" is needed: the model drops out or the views are drawn');
+  }
+  return stepSeed ?? 0n;
+}
+
+/** Puts the scores of consecutive pieces together, in their order. */
+export function evaluationOf(
+  { loss: kind }: Plan,
+  { scores, count }: { scores: readonly { loss: number; correct: number }[]; count: number },
+): Evaluation {
+  const loss = scores.reduce((total, score) => total + score.loss, 0);
+  const correct = scores.reduce((total, score) => total + score.correct, 0);
+  const scored = (kind === 'softmaxCrossEntropy' || kind === 'binaryCrossEntropy') && count > 0;
+  return { accuracy: scored ? correct / count : Number.NaN, loss: loss / count, correct, count };
+}
+
 /**
  * Creates an engine for a plan.
  * @throws {RangeError} when there are more or fewer frozen parameters than the plan has.
@@ -139,60 +177,68 @@ export function createEngine(
     for (const { layer, site } of shop.steps) layer.prepare?.(site);
   }
 
-  function seedOf(stepSeed: bigint | undefined): bigint {
-    if (stepSeed === undefined && shop.tossesCoins) {
-      throw new RangeError('"stepSeed" is needed: the model drops out or the views are drawn');
-    }
-    return stepSeed ?? 0n;
-  }
-
   /** Runs rows forward, as many at a time as fit. */
-  function look({ parameters, dataset, indices }: ForwardRequest, labels: boolean, each: (part: Part) => void): number {
+  function look({ parameters, dataset, indices }: ForwardRequest, labels: boolean, each: (part: Part) => void): void {
     assertFits(plan, dataset, { labels });
     load(parameters);
     const total = indices?.length ?? dataset.size;
-    for (let done = 0; done < total; done += shop.capacity) {
-      const rows = Uint32Array.from({ length: Math.min(shop.capacity, total - done) }, (_, i) =>
+    for (let done = 0; done < total;) {
+      // Pieces end where the pieces of a parallel engine do, so that losses add up in the same order.
+      const left = Math.min(total - done, EVALUATION_ROWS - (done % EVALUATION_ROWS));
+      const rows = Uint32Array.from({ length: Math.min(shop.capacity, left) }, (_, i) =>
         rowAt(dataset, indices, done + i),
       );
       gatherInputs(plan, shop, { dataset, rows });
       if (labels) gatherLabels(plan, shop, { dataset, rows }, 1);
       walkForward(shop, rows.length);
       each({ done, count: rows.length });
+      done += rows.length;
     }
-    return total;
   }
 
-  const engine: Engine = {
-    plan,
-    clippedSum: (request) => engine.sumBlocks(request, blockSample(plan, request)),
-    sumBlocks(request, sample) {
-      const clipping = clippingOf(request);
-      summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seedOf(request.stepSeed) });
-      load(request.parameters);
-      summer.add(sample, sample.blocks);
-      return summer.end(request.into);
+  function scorePieces(request: ForwardRequest): readonly Score[] {
+    const scores: Score[] = [];
+    look(request, true, ({ done, count }) => {
+      computeLosses(plan, shop, { count, gradient: false });
+      if (done % EVALUATION_ROWS === 0) scores.push({ loss: 0, correct: 0 });
+      scoreRows(plan, shop, { count, into: scores.at(-1) as Score });
+    });
+    return scores;
+  }
+
+  const session: GradientSession = {
+    begin({ parameters, clipping, stepSeed }) {
+      const seed = seedOf(plan, augmentation, stepSeed);
+      summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seed });
+      load(parameters);
     },
+    add: (sample) => summer.add(sample, sample.blocks),
+    end: (into) => summer.end(into),
+    clear: () => summer.clear(),
+  };
+
+  return {
+    plan,
+    clippedSum(request) {
+      const sample = blockSample(plan, request);
+      session.begin({ parameters: request.parameters, clipping: clippingOf(request), stepSeed: request.stepSeed });
+      session.add(sample);
+      const { sum, nonFinite, finite } = session.end(request.into);
+      assertFiniteSum(finite);
+      return { sum, nonFinite };
+    },
+    createSession: () => session,
     gradientNorms(request) {
       const sample = blockSample(plan, request);
-      const clipping = { kind: 'flat', clipNorm: 1 } as const;
-      summer.begin({ clipping, magic: gridMagic(clipping), stepSeed: seedOf(request.stepSeed) });
-      load(request.parameters);
+      session.begin({ ...request, clipping: { kind: 'flat', clipNorm: 1 }, stepSeed: request.stepSeed });
       const norms = new Float64Array(sample.rows.length);
       summer.add(sample, sample.blocks, norms);
       return norms;
     },
+    scores: scorePieces,
     evaluate(request) {
-      let loss = 0;
-      let correct = 0;
-      const count = look(request, true, ({ count: rows }) => {
-        computeLosses(plan, shop, { count: rows, gradient: false });
-        const score = scoreRows(plan, shop, rows);
-        loss += score.loss;
-        correct += score.correct;
-      });
-      const scored = plan.loss === 'softmaxCrossEntropy' || plan.loss === 'binaryCrossEntropy';
-      return { accuracy: scored && count > 0 ? correct / count : Number.NaN, loss: loss / count, correct, count };
+      const count = request.indices?.length ?? request.dataset.size;
+      return evaluationOf(plan, { scores: scorePieces(request), count });
     },
     predict(request) {
       const width = plan.outputWidth;
@@ -203,7 +249,6 @@ export function createEngine(
       return out;
     },
   };
-  return engine;
 }
 
 interface Part {

@@ -52,7 +52,7 @@ export {
   type SafetensorsType,
 } from './safetensors.ts';
 export { createSchedule, scheduleSchema, type Schedule, type ScheduleConfig } from './schedules.ts';
-export { createParallelEngine, type ParallelEngine } from './parallel.ts';
+export { createParallelEngine, shareDataset, type ParallelEngine } from './parallel.ts';
 export { initializeFrozenParameters, initializeParameters } from './parameters.ts';
 export { compilePlan, type Plan, type PlanStep, type PlanTensor } from './plan.ts';
 export { modelSchema, type ModelDeclaration } from './schema.ts';

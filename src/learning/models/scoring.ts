@@ -31,15 +31,21 @@ export function computeLosses(
   }
 }
 
-/** Sums the losses of the first `count` rows and counts the right predictions (0 for a regression). */
-export function scoreRows(plan: Plan, shop: Workshop, count: number): { loss: number; correct: number } {
-  let loss = 0;
-  let correct = 0;
+/** Rows whose losses are added one after the other; beyond, piece after piece. */
+export const EVALUATION_ROWS = 1024;
+
+/** A sum of losses and a count of right predictions. */
+export interface Score {
+  loss: number;
+  correct: number;
+}
+
+/** Adds the losses of the first `count` rows and counts the right predictions (none for a regression). */
+export function scoreRows(plan: Plan, shop: Workshop, { count, into }: { count: number; into: Score }): void {
   for (let row = 0; row < count; row += 1) {
-    loss += shop.memory.f64[shop.losses / 8 + row] as number;
-    if (isRight(plan, shop, row)) correct += 1;
+    into.loss += shop.memory.f64[shop.losses / 8 + row] as number;
+    if (isRight(plan, shop, row)) into.correct += 1;
   }
-  return { loss, correct };
 }
 
 /** Whether the largest output is that of the label, or every output on its target's side of one half. */

@@ -78,6 +78,11 @@ interface Value {
   gradientStride: number;
 }
 
+/** Whether training needs coins: the model drops out, or views are drawn. */
+export function tossesCoins({ steps }: Pick<Plan, 'steps'>, augmentation: Augmentation): boolean {
+  return movesViews(augmentation) || steps.some(({ declaration }) => declaration.kind === 'dropout');
+}
+
 /**
  * Lays out a plan.
  * @param augmentation - with more than one view of an example, every step is walked example by example.

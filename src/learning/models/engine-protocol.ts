@@ -1,0 +1,69 @@
+/**
+ * What a parallel engine and its workers say to each other: plain data that a structured clone carries, in a page without
+ * cross-origin isolation too. Where memory can be shared, parameters and sums go through it instead.
+ *
+ * @module
+ */
+
+import type { DatasetFields } from '../data/index.ts';
+import type { Augmentation } from './augmentation.ts';
+import type { Block } from './blocks.ts';
+import type { Clipping } from './clipping.ts';
+import type { Model } from './declaration.ts';
+
+/** Rows for a worker. */
+export interface Shard {
+  /** The rows themselves, or, of the shared data set, their numbers. */
+  readonly rows: DatasetFields | Uint32Array;
+  /** The number of each row in the participant's data set. */
+  readonly identities: Uint32Array;
+  readonly blocks: readonly Block[];
+}
+
+/** A question to a worker. */
+export type EngineRequest =
+  | {
+      readonly kind: 'open';
+      readonly model: Model;
+      readonly frozen: Float32Array;
+      readonly augmentation: Augmentation;
+      /** Memory for the parameters (float32) and for this worker's sum (float64). */
+      readonly shared: { readonly parameters: SharedArrayBuffer; readonly sum: SharedArrayBuffer } | undefined;
+    }
+  | {
+      /** A data set in shared memory, for shards that give row numbers. It replaces the one before. */
+      readonly kind: 'share';
+      readonly fields: DatasetFields;
+    }
+  | {
+      readonly kind: 'sum';
+      /** Sets how gradients are clipped and clears the sum. */
+      readonly begin: { readonly clipping: Clipping; readonly stepSeed: bigint | undefined } | undefined;
+      /** New parameters, unless they are in shared memory. */
+      readonly parameters: Float32Array | undefined;
+      readonly shard: Shard;
+      /** Whether to hand the sum back. */
+      readonly end: boolean;
+    }
+  | {
+      readonly kind: 'evaluate' | 'predict';
+      readonly parameters: Float32Array | undefined;
+      readonly fields: DatasetFields;
+    };
+
+/** A worker's answer. */
+export type EngineAnswer =
+  | { readonly kind: 'ready' }
+  | {
+      /** A data set in shared memory, for shards that give row numbers. It replaces the one before. */
+      readonly kind: 'share';
+      readonly fields: DatasetFields;
+    }
+  | {
+      readonly kind: 'sum';
+      readonly nonFinite: number;
+      readonly finite: boolean;
+      readonly sum: Float64Array | undefined;
+    }
+  | { readonly kind: 'score'; readonly loss: number; readonly correct: number }
+  | { readonly kind: 'outputs'; readonly outputs: Float32Array };
