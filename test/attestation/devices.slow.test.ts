@@ -68,7 +68,7 @@ describe.skipIf(!ready)(
       const asked = new Uint8Array(readFileSync(join(folder, 'ASKED')));
       expect(asked).toHaveLength(96);
       expect(asked.slice(0, 64)).toEqual(request.reportData);
-      expect([...asked.slice(64, 68)]).toEqual([3, 0, 0, 0]);
+      expect(asked.slice(64, 68)).toEqual(Uint8Array.of(3, 0, 0, 0));
       const verdict = await verifyEvidence(evidence, { roots: { ...vendorRoots(), ...world.roots }, at: NOW });
       expect(verdict.refusals).toEqual([]);
     });

@@ -1,0 +1,203 @@
+/** The command `sotto attest`. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { createAttestCommand } from '../../src/cli/attest.ts';
+import { computeReportData, encodeEvidence } from '../../src/trust/attestation/index.ts';
+import { samplesPresent, skipNote } from './samples.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sotto-attest-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...words: readonly string[]) {
+  const printed: string[] = [];
+  const warned: string[] = [];
+  let exitCode = 0;
+  const command = createAttestCommand({
+    print: (text) => printed.push(text),
+    warn: (text) => warned.push(text),
+    setExitCode: (code) => (exitCode = code),
+    now: () => new Date('2026-03-01T12:00:00Z'),
+  });
+  for (const one of [command, ...command.commands]) one.configureOutput({ writeErr: () => undefined }).exitOverride();
+  await command.parseAsync(words, { from: 'user' });
+  return { text: printed.join('\n'), warned, exitCode };
+}
+const verify = async (...words: readonly string[]) => {
+  const { text, exitCode } = await run('verify', '--json', ...words);
+  return {
+    exitCode,
+    ...(JSON.parse(text) as { ok: boolean; result: Record<string, unknown>; refusals: { code: string }[] }),
+  };
+};
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+const sample = (path: string): string =>
+  fileURLToPath(new URL(`../../../shared/vectors/attestation/${path}`, import.meta.url));
+const usage = expect.objectContaining({ code: 'usage/invalid' }) as Error;
+
+describe.skipIf(!samplesPresent)(`sotto attest verify${skipNote}`, () => {
+  it('verifies bare evidence of every vendor', async () => {
+    const snp = await verify(
+      sample('snp/milan-v2-report.bin'),
+      '--endorsement',
+      sample('snp/milan-v2-vcek.der'),
+      '--chain',
+      sample('snp/ask_ark_milan.pem'),
+    );
+    expect(snp).toMatchObject({ exitCode: 0, ok: true, result: { tee: 'sev-snp', debug: true, vendorChainOk: true } });
+    const withoutChain = await verify(
+      sample('snp/milan-v2-report.bin'),
+      '--endorsement',
+      sample('snp/milan-v2-vcek.der'),
+    );
+    expect(withoutChain.ok).toBe(true);
+    const tdx = await verify(
+      sample('tdx/phala-v4-quote.bin'),
+      '--collateral',
+      sample('tdx/phala-v4-collateral.json'),
+      '--at',
+      '2025-07-01T00:00:00Z',
+    );
+    expect(tdx).toMatchObject({ ok: true, result: { tee: 'tdx', tcbStatus: 'UpToDate' } });
+    expect(await verify(sample('tdx/google-v5-quote.bin'))).toMatchObject({
+      ok: true,
+      result: { tcbStatus: 'Unknown' },
+    });
+    const at = ['--at', '2024-09-07T14:37:39.545Z'];
+    expect(await verify(sample('nitro/blocky-prod.b64'), ...at)).toMatchObject({ ok: true, result: { tee: 'nitro' } });
+  });
+
+  it('ends with 1 and the reason when evidence does not hold', async () => {
+    const expired = await verify(sample('nitro/blocky-prod.b64'));
+    expect(expired).toMatchObject({ exitCode: 1, ok: false, refusals: [{ code: 'attestation/certificate-expired' }] });
+    const forged = await verify(sample('nitro/selfsigned-must-fail.b64'));
+    expect(forged).toMatchObject({ exitCode: 1, ok: false, refusals: [{ code: 'attestation/untrusted-root' }] });
+    const stray = await verify(sample('snp/gcp-x25519-report.bin'), '--endorsement', sample('snp/milan-v2-vcek.der'));
+    expect(stray.refusals).toMatchObject([{ code: 'attestation/signature-invalid' }]);
+  });
+
+  it('applies a policy from YAML', async () => {
+    const policy = file('policy.yaml', 'tees: [nitro]\nbinding: none\nmaxAgeSeconds: 3600\n');
+    const debug = await verify(
+      sample('nitro/evervault-debug.cbor'),
+      '--policy',
+      policy,
+      '--at',
+      '2022-10-12T14:00:00Z',
+    );
+    expect(debug).toMatchObject({ exitCode: 1, refusals: [{ code: 'attestation/debug-forbidden' }] });
+  });
+
+  it('checks a nonce, and a key bound with it', async () => {
+    const words = [sample('snp/gcp-x25519-report.bin'), '--endorsement', sample('snp/gcp-x25519-vcek.pem')];
+    const nonce = 'df82306ff38a9da023854af947d02a878cfab1b40a793823ff41dc51213b96aa';
+    const key = '03a8107030fabeac06b0df4ef865763918b5e2a9fa030e20025a4315dab4b2a6';
+    expect(await verify(...words, '--nonce', nonce, '--public-key', key)).toMatchObject({ exitCode: 0, ok: true });
+    expect(await verify(...words, '--nonce', key, '--public-key', nonce)).toMatchObject({
+      exitCode: 1,
+      refusals: [{ code: 'attestation/binding-mismatch' }],
+    });
+    expect(await verify(...words, '--nonce', nonce)).toMatchObject({
+      refusals: [{ code: 'attestation/nonce-mismatch' }],
+    });
+  });
+
+  it('prints for people', async () => {
+    const { text } = await run('verify', sample('nitro/evervault-debug.cbor'), '--at', '2022-10-12T14:00:00Z');
+    expect(text).toContain('verified');
+    expect(text).toContain('YES: the operator can read the memory');
+    expect(text).toContain('no policy given');
+  });
+});
+
+describe('sotto attest', () => {
+  const hex = (byte: number, length = 32) => byte.toString(16).padStart(2, '0').repeat(length);
+  const binding = ['--nonce', hex(1), '--public-key', hex(2), '--task-policy', hex(3), '--code', hex(4)];
+  const policyText = JSON.stringify({
+    tees: ['simulated'],
+    measurements: [{ measurement: hex(0xaa, 48) }],
+    codeDigests: [hex(4)],
+  });
+
+  it('makes simulated evidence and verifies it, by explicit option and with a warning each time', async () => {
+    const out = join(folder, 'evidence.json');
+    const made = await run('evidence', ...binding, '--out', out, '--insecure-simulated-attestation', hex(0xaa, 48));
+    expect(made.warned.every((warning) => warning.startsWith('SIMULATED'))).toBe(true);
+    expect(made.warned.length).toBeGreaterThan(0);
+    expect(await verify(out)).toMatchObject({ exitCode: 1, refusals: [{ code: 'attestation/untrusted-root' }] });
+    const policy = file('simulated.json', policyText);
+    const option = '--insecure-simulated-attestation';
+    const { text, warned, exitCode } = await run('verify', out, '--policy', policy, ...binding, option);
+    expect(exitCode).toBe(0);
+    expect(warned).toHaveLength(1);
+    expect(text.split('\n').every((line) => line.startsWith('[SIMULATED]'))).toBe(true);
+    expect(await verify(out, '--policy', policy, ...binding, option)).toMatchObject({
+      ok: true,
+      insecureSimulated: true,
+    });
+    const other = await verify(out, '--policy', policy, ...binding.with(1, hex(9)), option);
+    expect(other).toMatchObject({ ok: false, refusals: [{ code: 'attestation/binding-mismatch' }] });
+    await expect(run('verify', out, '--policy', policy)).rejects.toThrow('--insecure-simulated-attestation');
+  });
+
+  it('makes no evidence where there is no device', async () => {
+    await expect(run('evidence', ...binding, '--out', join(folder, 'none.json'))).rejects.toMatchObject({
+      code: 'attestation/device-failed',
+    });
+  });
+
+  it('refuses files that are no evidence, with a verdict', async () => {
+    for (const content of [
+      '',
+      'hello',
+      '{}',
+      '{"sotto":"evidence/1"}',
+      new Uint8Array([0x84, 1]),
+      new Uint8Array(1184),
+      'a.b.c',
+    ]) {
+      const words = content instanceof Uint8Array && content.length === 1184 ? ['--endorsement', file('e', 'x')] : [];
+      expect(await verify(file('bad', content), ...words)).toMatchObject({ exitCode: 1, ok: false });
+    }
+    const report = computeReportData({
+      nonce: new Uint8Array(32),
+      publicKey: new Uint8Array(32),
+      taskPolicyDigest: new Uint8Array(32),
+      codeDigest: new Uint8Array(32),
+    });
+    const envelope = encodeEvidence({ kind: 'nitro', document: report });
+    expect(await verify(file('bad', envelope))).toMatchObject({
+      ok: false,
+      refusals: [{ code: 'attestation/malformed' }],
+    });
+  });
+
+  it('calls wrong usage by its name', async () => {
+    const bad = file('bad', 'hello');
+    await expect(run('verify', join(folder, 'absent'))).rejects.toThrow(usage);
+    await expect(run('verify', bad, '--at', 'yesterday')).rejects.toThrow(usage);
+    await expect(run('verify', bad, '--nonce', 'xyz')).rejects.toThrow(usage);
+    await expect(run('verify', bad, '--policy', file('p', 'tees: []'))).rejects.toThrow(usage);
+    await expect(run('verify', bad, '--jwks', file('k', '{}'))).rejects.toThrow(usage);
+    await expect(run('verify', bad, '--reference', bad)).rejects.toThrow(usage);
+    await expect(run('verify', file('report', new Uint8Array(1184)))).rejects.toThrow('--endorsement');
+  });
+
+  it('lists the pinned roots', async () => {
+    const { text } = await run('roots');
+    expect(text.split('\n')).toHaveLength(5);
+    expect(text).toContain('641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b');
+    expect(JSON.parse((await run('roots', '--json')).text)).toHaveLength(5);
+  });
+});
