@@ -21,6 +21,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   'accounting/budget-exceeded': 30,
   'rounds/impossible-plan': 2,
   'client/policy-refused': 32,
+  'attestation/gate-closed': 32,
+  'attestation/sealing-failed': 40,
 };
 
 const BY_ROOM: Readonly<Record<string, number>> = {
@@ -30,6 +32,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   preparation: 2,
   models: 2,
   usage: 2,
+  attestation: 2,
   accounting: 31,
   mechanisms: 31,
   rounds: 40,

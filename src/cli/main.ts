@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
+import { createAttestCommand } from './attest.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
@@ -42,6 +43,7 @@ function createProgram(): Command {
     .addCommand(createPartyCommand());
   program.addCommand(createSecaggCommand());
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
+  program.addCommand(createAttestCommand());
   for (const command of createOperateCommands()) program.addCommand(command);
   return program;
 }
