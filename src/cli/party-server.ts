@@ -15,12 +15,16 @@ const MAX_MESSAGE_BYTES = 1 << 29;
 const LONG_POLL_MS = 20_000;
 /** How long a peer may take to start listening. */
 const CONNECT_MS = 30_000;
-const PATH = /^\/mpc\/v1\/([^/]+)\/(\d{1,5})\/(\d{1,5})\/(\d{1,12})$/;
+const PATH = /^\/mpc\/v1\/([^/]+)\/(\d{1,5})\/(\d{1,5})\/(\d{1,12}|end)$/;
+/** How long a party that gives up waits for the others to hear of it. */
+const FAREWELL_MS = 2000;
 
 /** Messages of one direction, by their place in the order. */
 interface Slot {
   readonly messages: Map<number, Uint8Array>;
   readonly waiting: Map<number, (message: Uint8Array | undefined) => void>;
+  /** The sender gave up. */
+  ended: boolean;
 }
 
 /** A party's server. */
@@ -53,7 +57,7 @@ export async function startPartyServer({
     const name = `${session}/${from}/${to}`;
     let slot = slots.get(name);
     if (slot === undefined) {
-      slot = { messages: new Map(), waiting: new Map() };
+      slot = { messages: new Map(), waiting: new Map(), ended: false };
       slots.set(name, slot);
     }
     return slot;
@@ -75,6 +79,7 @@ export async function startPartyServer({
       slot.messages.delete(sequence);
       return Promise.resolve(message);
     }
+    if (slot.ended) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const timer = patienceMs === undefined ? undefined : setTimeout(() => give(undefined), patienceMs);
       const give = (value: Uint8Array | undefined) => {
@@ -97,6 +102,13 @@ export async function startPartyServer({
     if (match === null) return void response.writeHead(404).end();
     const [, session, from, to, sequence] = match as unknown as [string, string, string, string, string];
     const slot = slotOf(decodeURIComponent(session), Number(from), Number(to));
+    if (sequence === 'end') {
+      // Anybody can send this, as anybody can cut a wire: it stops a session and shows nothing.
+      if (message.method !== 'POST') return void response.writeHead(405).end();
+      slot.ended = true;
+      for (const give of slot.waiting.values()) give(undefined);
+      return void response.writeHead(204).end();
+    }
     if (message.method === 'POST') {
       const body = await readBody(message);
       if (body === undefined) return void response.writeHead(413).end();
@@ -124,6 +136,7 @@ export async function startPartyServer({
     server.listen(port, host, resolve);
   });
   const agent = new Agent({ keepAlive: true });
+  const farewells = new Set<Promise<number>>();
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
 
   return {
@@ -163,19 +176,31 @@ export async function startPartyServer({
             waiting.add(reject);
             void take(slotOf(session, from, endpoint), next(received, from)).then((message) => {
               waiting.delete(reject);
-              if (message === undefined) reject(failure());
+              if (message === undefined)
+                reject(new MpcError('mpc/channel-closed', `endpoint ${from} gave up`, { details: { endpoint: from } }));
               else resolve(message);
             });
           });
         },
         close(reason = 'this party left') {
-          closed ??= reason;
+          if (closed !== undefined) return;
+          closed = reason;
           for (const reject of waiting) reject(failure());
           waiting.clear();
+          for (const [peer, base] of peers.entries()) {
+            if (peer === endpoint) continue;
+            const slot = slotOf(session, endpoint, peer);
+            slot.ended = true;
+            for (const give of slot.waiting.values()) give(undefined);
+            if (base === undefined) continue;
+            const url = `${base.replace(/\/$/, '')}${messagePath({ session, from: endpoint, to: peer, sequence: 'end' })}`;
+            farewells.add(postOnce(url, new Uint8Array(0), agent).catch(() => 0));
+          }
         },
       };
     },
     async close() {
+      await Promise.race([Promise.all(farewells), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())]);
       agent.destroy();
       await new Promise((resolve) => {
         server.close(resolve);

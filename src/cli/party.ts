@@ -130,12 +130,15 @@ async function runParty(
     // What everybody must agree on is part of the session: a party with another job has other keys.
     const { local: _, ...open } = job;
     const digest = sha256(utf8(JSON.stringify([session, endpoints.map(({ name, key }) => [name, key]), open])));
-    const channel = await sealChannel(
-      server.channel({ session, endpoint, peers }),
-      { identity, roster: endpoints.map(({ key }) => fromHex(key)), sessionId: digest },
-      rng,
-    );
-    return await runJob(channel, job, { names: endpoints.map(({ name }) => name), rng });
+    const raw = server.channel({ session, endpoint, peers });
+    try {
+      const roster = endpoints.map(({ key }) => fromHex(key));
+      const channel = await sealChannel(raw, { identity, roster, sessionId: digest }, rng);
+      return await runJob(channel, job, { names: endpoints.map(({ name }) => name), rng });
+    } catch (error) {
+      raw.close('this party gave up');
+      throw error;
+    }
   } finally {
     await server.close();
   }

@@ -6,15 +6,32 @@
  */
 
 import { hkdfSha256, utf8 } from '../../foundations/crypto/index.ts';
-import { createKeystream, multiplyAdd64Into, multiplyMatrices64Into } from '../../foundations/kernels/index.ts';
+import {
+  add128Into,
+  createKeystream,
+  multiplyAdd128Into,
+  multiplyAdd64Into,
+  multiplyMatrices128Into,
+  multiplyMatrices64Into,
+} from '../../foundations/kernels/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { PartyChannel } from './channel.ts';
 import { convolve64Into } from './convolution.ts';
 import { MpcError } from './errors.ts';
-import { componentsOf, type Correlation, type Preprocessing, type PreprocessingRequest } from './preprocessing.ts';
+import {
+  componentsOf,
+  isWide,
+  type Correlation,
+  type Preprocessing,
+  type PreprocessingRequest,
+} from './preprocessing.ts';
 
 const SEED_BYTES = 32;
 const GOODBYE = utf8('"bye"');
+/** SPDZ2k: a party's share of the key has s = 40 bits. */
+const MAC_KEY_MASK = (1n << 40n) - 1n;
+/** Where the dealer keeps the key, a name no weight can have. */
+const MAC_KEY = ' mac key';
 
 /** Expands the components of one request from a party's seed; `count` distinguishes requests. */
 function expand(seed: Uint8Array, request: PreprocessingRequest, count: number, all: boolean): BigUint64Array[] {
@@ -28,6 +45,10 @@ function expand(seed: Uint8Array, request: PreprocessingRequest, count: number, 
     stream.fill(new Uint8Array(words.buffer));
     const bits = isBit(request, index) ? 1n : mask;
     if (bits !== undefined) for (let i = 0; i < length; i += 1) words[i] = (words[i] as bigint) & bits;
+    if (request.kind === 'macKey') {
+      words[0] = (words[0] as bigint) & MAC_KEY_MASK;
+      words[1] = 0n;
+    }
     return words;
   });
 }
@@ -42,9 +63,14 @@ function isBoolean(request: PreprocessingRequest, index: number): boolean {
   return request.kind === 'conjunction' || (request.kind === 'truncation' && index === 1) || isBit(request, index);
 }
 
-function sumOf(shares: readonly BigUint64Array[][], index: number, boolean: boolean): BigUint64Array {
+function sumOf(shares: readonly BigUint64Array[][], index: number, request: PreprocessingRequest): BigUint64Array {
   const [first, ...rest] = shares.map((share) => share[index] as BigUint64Array);
   const sum = (first as BigUint64Array).slice();
+  const boolean = isBoolean(request, index);
+  if (isWide(request)) {
+    for (const words of rest) add128Into(sum, words);
+    return sum;
+  }
   for (const words of rest) {
     if (boolean) for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as bigint) ^ (words[i] as bigint);
     else for (let i = 0; i < sum.length; i += 1) sum[i] = BigInt.asUintN(64, (sum[i] as bigint) + (words[i] as bigint));
@@ -53,6 +79,13 @@ function sumOf(shares: readonly BigUint64Array[][], index: number, boolean: bool
 }
 
 const HALF = (1n << 63n) - 1n;
+
+/** The MACs of values: their products with the key. */
+function macOf(values: BigUint64Array, key: BigUint64Array): BigUint64Array {
+  const out = new BigUint64Array(values.length);
+  multiplyMatrices128Into(out, values, key, { rows: values.length / 2, inner: 1, columns: 1 });
+  return out;
+}
 
 /** Computes the determined components from the free ones. */
 function determine(
@@ -92,6 +125,26 @@ function determine(
     case 'weight':
       weights.set(request.name, at(0));
       return out;
+    case 'macKey':
+      weights.set(MAC_KEY, at(0));
+      return out;
+    case 'macMask':
+    case 'macInput':
+      out.set(1, macOf(at(0), kept(MAC_KEY)));
+      return out;
+    case 'macMatrix':
+    case 'macTriple': {
+      const key = kept(MAC_KEY);
+      const c = new BigUint64Array(request.kind === 'macTriple' ? at(0).length : 2 * request.rows * request.columns);
+      if (request.kind === 'macTriple') multiplyAdd128Into(c, at(0), at(1));
+      else multiplyMatrices128Into(c, at(0), at(1), request);
+      out
+        .set(2, macOf(at(0), key))
+        .set(3, macOf(at(1), key))
+        .set(4, c)
+        .set(5, macOf(c, key));
+      return out;
+    }
     case 'truncation': {
       const r = at(0);
       out.set(1, r);
@@ -130,15 +183,14 @@ function correct(
   weights: Map<string, BigUint64Array>,
 ): Uint8Array {
   const components = componentsOf(request);
-  const plain = components.map(({ free }, index) =>
-    free ? sumOf(shares, index, isBoolean(request, index)) : undefined,
-  );
+  const plain = components.map(({ free }, index) => (free ? sumOf(shares, index, request) : undefined));
   const determined = determine(request, plain, weights);
   const corrections = components.flatMap(({ free }, index) => {
     if (free) return [];
     const value = (determined.get(index) as BigUint64Array).slice();
-    const others = sumOf(shares.slice(0, -1), index, isBoolean(request, index));
-    if (isBoolean(request, index))
+    const others = sumOf(shares.slice(0, -1), index, request);
+    if (isWide(request)) add128Into(value, others, { subtract: true });
+    else if (isBoolean(request, index))
       for (let i = 0; i < value.length; i += 1) value[i] = (value[i] as bigint) ^ (others[i] as bigint);
     else
       for (let i = 0; i < value.length; i += 1)
@@ -186,6 +238,10 @@ export async function runDealer(channel: PartyChannel, rng: Rng): Promise<void> 
     const shares = seeds.map((seed, party) => expand(seed, request, count, party < parties - 1));
     const correction = correct(request, shares, weights);
     if (correction.length > 0) await channel.send(parties - 1, correction);
+    if (request.kind === 'macInput') {
+      const mask = sumOf(shares, 0, request);
+      await channel.send(request.owner, new Uint8Array(mask.buffer));
+    }
   }
 }
 
@@ -208,6 +264,21 @@ export async function connectDealer(
   let count = 0;
   let bytes = seed.length;
   const last = channel.endpoint === parties - 1;
+  async function receiveCorrection(request: PreprocessingRequest, own: readonly BigUint64Array[]): Promise<void> {
+    const wanted = componentsOf(request).reduce((sum, { length, free }) => sum + (free ? 0 : length * 8), 0);
+    if (wanted === 0) return;
+    const correction = await channel.receive(parties);
+    bytes += correction.length;
+    if (correction.length !== wanted)
+      throw new MpcError('mpc/malformed-message', 'the dealer sent a correction of another length');
+    let at = 0;
+    componentsOf(request).forEach(({ free }, index) => {
+      if (free) return;
+      const words = own[index] as BigUint64Array;
+      new Uint8Array(words.buffer).set(correction.subarray(at, at + words.byteLength));
+      at += words.byteLength;
+    });
+  }
   return {
     statement: `correlated randomness dealt by ${dealer}: semi-honest, colluding with no party`,
     supports: () => true,
@@ -218,21 +289,13 @@ export async function connectDealer(
       count += 1;
       bytes += message.length;
       await channel.send(parties, message);
-      if (!last) return own;
-      const wanted = componentsOf(request).reduce((sum, { length, free }) => sum + (free ? 0 : length * 8), 0);
-      if (wanted === 0) return own;
-      const correction = await channel.receive(parties);
-      bytes += correction.length;
-      if (correction.length !== wanted)
-        throw new MpcError('mpc/malformed-message', 'the dealer sent a correction of another length');
-      let at = 0;
-      componentsOf(request).forEach(({ free }, index) => {
-        if (free) return;
-        const words = own[index] as BigUint64Array;
-        new Uint8Array(words.buffer).set(correction.subarray(at, at + words.byteLength));
-        at += words.byteLength;
-      });
-      return own;
+      if (last) await receiveCorrection(request, own);
+      if (request.kind !== 'macInput' || request.owner !== channel.endpoint) return own;
+      const mask = await channel.receive(parties);
+      bytes += mask.length;
+      if (mask.length !== 16 * request.count)
+        throw new MpcError('mpc/malformed-message', 'the dealer sent a mask of another length');
+      return [...own, new BigUint64Array(mask.slice().buffer)];
     },
     finish: () => channel.send(parties, GOODBYE),
   };

@@ -25,7 +25,7 @@ export function messagePath({
   session: string;
   from: number;
   to: number;
-  sequence: number;
+  sequence: number | 'end';
 }): string {
   return `/mpc/v1/${encodeURIComponent(session)}/${from}/${to}/${sequence}`;
 }

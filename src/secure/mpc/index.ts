@@ -33,3 +33,4 @@ export {
   type SecureWeights,
 } from './inference.ts';
 export { createPollingChannel, type HttpRequest, messagePath } from './http-channel.ts';
+export { Authenticated, type AuthenticatedSession, createAuthenticatedSession, MAC_BITS } from './authenticated.ts';

@@ -39,7 +39,17 @@ export type PreprocessingRequest =
   /** a, b₁, b₂ and a∧b₁, a∧b₂ on words of `width` bits. */
   | { readonly kind: 'conjunction'; readonly count: number; readonly width: 1 | 2 | 4 | 8 | 16 | 32 }
   /** A random bit d as bit and as number, and for every lane a mask a and a·d. */
-  | { readonly kind: 'bitProduct'; readonly count: number; readonly lanes: number };
+  | { readonly kind: 'bitProduct'; readonly count: number; readonly lanes: number }
+  /** SPDZ2k: this party's share of the key of 40 bits. Authenticated values are pairs of 128-bit numbers. */
+  | { readonly kind: 'macKey' }
+  /** SPDZ2k: r and its MAC. */
+  | { readonly kind: 'macMask'; readonly count: number }
+  /** SPDZ2k: r and its MAC; the owner gets r itself as a further component, so that nobody can shift its input. */
+  | { readonly kind: 'macInput'; readonly count: number; readonly owner: number }
+  /** SPDZ2k: a, b and the product of the matrices, each with its MAC. */
+  | { readonly kind: 'macMatrix'; readonly rows: number; readonly inner: number; readonly columns: number }
+  /** SPDZ2k: a, b and a·b entry by entry, each with its MAC. */
+  | { readonly kind: 'macTriple'; readonly count: number };
 
 /** Shares of one party, in the order of the kind. */
 export type Correlation = readonly BigUint64Array[];
@@ -97,7 +107,31 @@ export function componentsOf(
         fixed(request.count),
         ...Array.from({ length: request.lanes }, () => [free(request.count), fixed(request.count)]).flat(),
       ];
+    case 'macKey':
+      return [free(2)];
+    case 'macMask':
+    case 'macInput':
+      return [free(2 * request.count), fixed(2 * request.count)];
+    case 'macMatrix':
+    case 'macTriple': {
+      const [a, b, c] = macSizes(request);
+      return [free(a), free(b), fixed(a), fixed(b), fixed(c), fixed(c)];
+    }
   }
+}
+
+/** Words of a, b and their product. */
+function macSizes(
+  request: Extract<PreprocessingRequest, { kind: 'macMatrix' | 'macTriple' }>,
+): readonly [number, number, number] {
+  if (request.kind === 'macTriple') return [2 * request.count, 2 * request.count, 2 * request.count];
+  const { rows, inner, columns } = request;
+  return [2 * rows * inner, 2 * inner * columns, 2 * rows * columns];
+}
+
+/** Whether the components are 128-bit numbers. */
+export function isWide({ kind }: PreprocessingRequest): boolean {
+  return kind === 'macKey' || kind === 'macMask' || kind === 'macInput' || kind === 'macMatrix' || kind === 'macTriple';
 }
 
 /** Height and width of a convolution's output. */

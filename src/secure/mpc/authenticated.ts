@@ -1,0 +1,390 @@
+/**
+ * Authenticated shares [CDESX18]: values modulo 2^64 are carried modulo 2^104 with a MAC under a key that nobody knows. A
+ * party that changes a share, an opening or a product is found out before anything is released, except with probability
+ * 2^(−40 + log₂ 41) < 2^−34 a session check.
+ *
+ * For opening, sums, products, matrix products and public factors; truncation and comparison are not authenticated here.
+ * The dealer stays semi-honest. With two parties the one who sees the check fail knows that it was the other; with three
+ * nobody is named.
+ *
+ * @module
+ */
+
+import { concatBytes, equalBytes, sha256 } from '../../foundations/crypto/index.ts';
+import {
+  add128Into,
+  createKeystream,
+  multiplyAdd128Into,
+  multiplyMatrices128Into,
+} from '../../foundations/kernels/index.ts';
+import { assertInteger } from '../../foundations/numerics/index.ts';
+import type { Rng } from '../../foundations/random/index.ts';
+import type { PartyChannel } from './channel.ts';
+import { MpcError } from './errors.ts';
+import type { Preprocessing } from './preprocessing.ts';
+
+/** Statistical security: the MAC key has so many bits, and values carry so many beyond 64. */
+export const MAC_BITS = 40;
+const VALUE_BYTES = (64 + MAC_BITS) / 8;
+const UPPER_MASK = (1n << BigInt(MAC_BITS)) - 1n;
+
+let read: (secret: Authenticated) => { owner: object; value: BigUint64Array; mac: BigUint64Array };
+
+/** This party's authenticated share of a secret tensor. */
+export class Authenticated {
+  readonly shape: readonly number[];
+  /** Binary digits after the point; products have the sum of their factors'. */
+  readonly fractionBits: number;
+  readonly #owner: object;
+  readonly #value: BigUint64Array;
+  readonly #mac: BigUint64Array;
+
+  constructor(
+    owner: object,
+    { value, mac }: { readonly value: BigUint64Array; readonly mac: BigUint64Array },
+    { shape, fractionBits }: { readonly shape: readonly number[]; readonly fractionBits: number },
+  ) {
+    this.shape = Object.freeze([...shape]);
+    this.fractionBits = fractionBits;
+    this.#owner = owner;
+    this.#value = value;
+    this.#mac = mac;
+  }
+
+  get size(): number {
+    return this.#value.length / 2;
+  }
+
+  /** Refuses to be written down. @throws {TypeError} always. */
+  toJSON(): never {
+    throw new TypeError('a secret has no JSON form: reveal it first');
+  }
+
+  static {
+    read = (secret) => ({ owner: secret.#owner, value: secret.#value, mac: secret.#mac });
+  }
+}
+
+/** One party's hand in a session whose shares are authenticated. */
+export interface AuthenticatedSession {
+  readonly party: number;
+  readonly trust: string;
+  share(owner: number, values: ArrayLike<number> | undefined, shape: readonly number[]): Promise<Authenticated>;
+  add(a: Authenticated, b: Authenticated): Authenticated;
+  subtract(a: Authenticated, b: Authenticated): Authenticated;
+  /** Multiplies by a public integer. */
+  scale(a: Authenticated, factor: number): Authenticated;
+  /** Adds public numbers. */
+  addPublic(a: Authenticated, values: ArrayLike<number>): Authenticated;
+  multiply(a: Authenticated, b: Authenticated): Promise<Authenticated>;
+  matmul(a: Authenticated, b: Authenticated): Promise<Authenticated>;
+  /**
+   * Checks everything opened so far, opens the secret, checks it, and only then returns it.
+   * @throws {MpcError} `mpc/cheating-detected`; `details.blamed` names the other of two parties, nobody among three.
+   */
+  reveal(secret: Authenticated): Promise<Float64Array>;
+}
+
+function reduce(words: BigUint64Array): BigUint64Array {
+  for (let i = 1; i < words.length; i += 2) words[i] = (words[i] as bigint) & UPPER_MASK;
+  return words;
+}
+
+function encode(words: BigUint64Array): Uint8Array {
+  const source = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  const out = new Uint8Array((words.length / 2) * VALUE_BYTES);
+  for (let i = 0; i < words.length / 2; i += 1) out.set(source.subarray(16 * i, 16 * i + VALUE_BYTES), i * VALUE_BYTES);
+  return out;
+}
+
+function decode(bytes: Uint8Array): BigUint64Array {
+  const count = bytes.length / VALUE_BYTES;
+  const out = new BigUint64Array(2 * count);
+  const target = new Uint8Array(out.buffer);
+  for (let i = 0; i < count; i += 1) target.set(bytes.subarray(i * VALUE_BYTES, (i + 1) * VALUE_BYTES), 16 * i);
+  return out;
+}
+
+function plus(a: BigUint64Array, b: BigUint64Array, subtract = false): BigUint64Array {
+  const out = a.slice();
+  add128Into(out, b, { subtract });
+  return out;
+}
+
+function times(values: BigUint64Array, factor: BigUint64Array): BigUint64Array {
+  const out = new BigUint64Array(values.length);
+  multiplyMatrices128Into(out, values, factor, { rows: values.length / 2, inner: 1, columns: 1 });
+  return out;
+}
+
+/** Signed integers as 128-bit numbers. */
+function wide(integers: readonly bigint[]): BigUint64Array {
+  const out = new BigUint64Array(2 * integers.length);
+  integers.forEach((value, i) => {
+    out[2 * i] = BigInt.asUintN(64, value);
+    out[2 * i + 1] = BigInt.asUintN(64, value >> 64n);
+  });
+  return out;
+}
+
+/**
+ * Opens a session with authenticated shares.
+ * Guarantee: any number of parties but one may deviate in any way: what honest parties release is right, except with
+ * probability 2^−34 a check, and they release nothing else. Deviating parties can always stop the computation.
+ */
+export async function createAuthenticatedSession(
+  {
+    channel,
+    parties,
+    preprocessing,
+    fractionBits = 16,
+    clampRange = 2 ** 15,
+  }: {
+    readonly channel: PartyChannel;
+    readonly parties: number;
+    readonly preprocessing: Preprocessing;
+    readonly fractionBits?: number;
+    readonly clampRange?: number;
+  },
+  rng: Rng,
+): Promise<AuthenticatedSession> {
+  assertInteger(parties, 'parties', { min: 2, max: 3 });
+  const party = channel.endpoint;
+  const others = Array.from({ length: parties }, (_, index) => index).filter((index) => index !== party);
+  const owner = {};
+  const [key] = (await preprocessing.request({ kind: 'macKey' })) as [BigUint64Array];
+  /** Opened values with this party's MAC shares, to be checked. */
+  let pending: { opened: BigUint64Array; mac: BigUint64Array }[] = [];
+
+  const make = (value: BigUint64Array, mac: BigUint64Array, shape: readonly number[], digits = fractionBits) =>
+    new Authenticated(owner, { value, mac }, { shape, fractionBits: digits });
+  const partsOf = (secret: Authenticated) => {
+    const parts = read(secret);
+    if (parts.owner !== owner) throw new MpcError('mpc/foreign-secret', 'this secret belongs to another session');
+    return parts;
+  };
+  const cheating = (what: string) =>
+    new MpcError('mpc/cheating-detected', `${what}: a party deviated from the protocol, nothing is released`, {
+      details: { blamed: parties === 2 ? [others[0]] : [] },
+    });
+  const sameShape = (a: Authenticated, b: Authenticated) => {
+    if (a.shape.join() !== b.shape.join() || a.fractionBits !== b.fractionBits) {
+      throw new MpcError(
+        'mpc/shape-mismatch',
+        `tensors of shape ${a.shape.join('×')} and ${b.shape.join('×')}, or of different scales, do not fit`,
+      );
+    }
+  };
+
+  async function exchange(message: Uint8Array, wanted = message.length): Promise<Uint8Array[]> {
+    await Promise.all(others.map((to) => channel.send(to, message)));
+    const out: Uint8Array[] = [];
+    for (const from of others) {
+      const received = await channel.receive(from);
+      if (received.length !== wanted) throw cheating(`party ${from} sent a message of another length`);
+      out.push(received);
+    }
+    return out;
+  }
+
+  /** Opens values that look uniform; they are checked later. */
+  async function openUniform(
+    values: readonly { value: BigUint64Array; mac: BigUint64Array }[],
+  ): Promise<BigUint64Array[]> {
+    const messages = values.map(({ value }) => encode(value));
+    const joined = concatBytes(...messages);
+    const received = await exchange(joined);
+    let at = 0;
+    return values.map(({ value, mac }, i) => {
+      const sum = value.slice();
+      const length = (messages[i] as Uint8Array).length;
+      for (const message of received) add128Into(sum, decode(message.subarray(at, at + length)));
+      at += length;
+      pending.push({ opened: reduce(sum), mac });
+      return sum;
+    });
+  }
+
+  /** Exchanges data that nobody could choose after seeing the others': commitments first. */
+  async function exchangeCommitted(data: Uint8Array): Promise<Uint8Array[]> {
+    const opening = concatBytes(rng.bytes(32), data);
+    const commitments = await exchange(sha256(Uint8Array.of(party), opening));
+    const openings = await exchange(opening);
+    openings.forEach((received, i) => {
+      if (!equalBytes(sha256(Uint8Array.of(others[i] as number), received), commitments[i] as Uint8Array)) {
+        throw cheating('a commitment was opened to something else');
+      }
+    });
+    return openings.map((received) => received.subarray(32));
+  }
+
+  /** [CDESX18] Figure 7: a random combination of all opened values must have the MAC it should. */
+  async function check(): Promise<void> {
+    if (pending.length === 0) return;
+    const batch = pending;
+    pending = [];
+    const own = rng.bytes(32);
+    const seeds = await exchangeCommitted(own);
+    const ordered = Array.from({ length: parties }, (_, index) =>
+      index === party ? own : (seeds[others.indexOf(index)] as Uint8Array),
+    );
+    const stream = createKeystream(sha256(...ordered));
+    const value = new BigUint64Array(2);
+    const mac = new BigUint64Array(2);
+    for (const { opened, mac: share } of batch) {
+      const count = opened.length / 2;
+      const factors = new BigUint64Array(opened.length);
+      const bytes = new Uint8Array(8 * count);
+      stream.fill(bytes);
+      const words = new BigUint64Array(bytes.buffer);
+      for (let i = 0; i < count; i += 1) factors[2 * i] = (words[i] as bigint) & UPPER_MASK;
+      const shape = { rows: 1, inner: count, columns: 1 };
+      multiplyMatrices128Into(value, factors, opened, shape);
+      multiplyMatrices128Into(mac, factors, share, shape);
+    }
+    const residue = reduce(plus(mac, times(value, key), true));
+    const residues = await exchangeCommitted(encode(residue));
+    const total = residue.slice();
+    for (const received of residues) add128Into(total, decode(received));
+    reduce(total);
+    if (total[0] !== 0n || total[1] !== 0n) throw cheating('the MAC of what was opened is wrong');
+  }
+
+  function addWide(
+    a: { value: BigUint64Array; mac: BigUint64Array },
+    values: BigUint64Array,
+  ): { value: BigUint64Array; mac: BigUint64Array } {
+    return { value: party === 0 ? plus(a.value, values) : a.value.slice(), mac: plus(a.mac, times(values, key)) };
+  }
+  const integersOf = (values: ArrayLike<number>, digits: number) =>
+    Array.from(values, (value, i) => {
+      if (!(Math.abs(value) <= clampRange)) {
+        throw new MpcError('mpc/overflow', `entry ${i} is not a number within ±${clampRange}`, {
+          details: { entry: i, clampRange },
+        });
+      }
+      return BigInt(Math.round(value * 2 ** fractionBits)) << BigInt(digits - fractionBits);
+    });
+
+  return {
+    party,
+    trust: `${parties} parties, all but one of whom may deviate (a cheat passes with probability below 2^-34); ${preprocessing.statement}`,
+    async share(from, values, shape) {
+      const count = shape.reduce((product, size) => product * size, 1);
+      const correlation = await preprocessing.request({ kind: 'macInput', count, owner: from });
+      const [mask, mac, whole] = correlation as [BigUint64Array, BigUint64Array, BigUint64Array?];
+      if (whole === undefined) {
+        const message = await channel.receive(from);
+        if (message.length !== count * VALUE_BYTES) throw cheating(`party ${from} sent a message of another length`);
+        const shared = addWide({ value: mask, mac }, decode(message));
+        return make(shared.value, shared.mac, shape);
+      }
+      if (values?.length !== count) {
+        throw new MpcError(
+          'mpc/shape-mismatch',
+          `a tensor of shape ${shape.join('×')} has ${count} entries, got ${values?.length ?? 'none'}`,
+        );
+      }
+      const difference = reduce(plus(wide(integersOf(values, fractionBits)), whole, true));
+      await Promise.all(others.map((to) => channel.send(to, encode(difference))));
+      const shared = addWide({ value: mask, mac }, difference);
+      return make(shared.value, shared.mac, shape);
+    },
+    add(a, b) {
+      sameShape(a, b);
+      const [x, y] = [partsOf(a), partsOf(b)];
+      return make(plus(x.value, y.value), plus(x.mac, y.mac), a.shape, a.fractionBits);
+    },
+    subtract(a, b) {
+      sameShape(a, b);
+      const [x, y] = [partsOf(a), partsOf(b)];
+      return make(plus(x.value, y.value, true), plus(x.mac, y.mac, true), a.shape, a.fractionBits);
+    },
+    scale(a, factor) {
+      assertInteger(Math.abs(factor), '|factor|');
+      const x = partsOf(a);
+      const known = wide([BigInt(factor)]);
+      return make(times(x.value, known), times(x.mac, known), a.shape, a.fractionBits);
+    },
+    addPublic(a, values) {
+      if (values.length !== a.size)
+        throw new MpcError('mpc/shape-mismatch', `${a.size} numbers are needed, got ${values.length}`);
+      const shared = addWide(partsOf(a), wide(integersOf(values, a.fractionBits)));
+      return make(shared.value, shared.mac, a.shape, a.fractionBits);
+    },
+    async multiply(a, b) {
+      if (a.shape.join() !== b.shape.join())
+        throw new MpcError('mpc/shape-mismatch', 'tensors of different shapes cannot be multiplied');
+      const [x, y] = [partsOf(a), partsOf(b)];
+      const correlation = await preprocessing.request({ kind: 'macTriple', count: a.size });
+      const [ta, tb, ma, mb, tc, mc] = correlation as [
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+      ];
+      const [e, f] = (await openUniform([
+        { value: plus(x.value, ta, true), mac: plus(x.mac, ma, true) },
+        { value: plus(y.value, tb, true), mac: plus(y.mac, mb, true) },
+      ])) as [BigUint64Array, BigUint64Array];
+      const value = tc.slice();
+      const mac = mc.slice();
+      multiplyAdd128Into(value, e, y.value);
+      multiplyAdd128Into(value, f, ta);
+      multiplyAdd128Into(mac, e, y.mac);
+      multiplyAdd128Into(mac, f, ma);
+      return make(value, mac, a.shape, a.fractionBits + b.fractionBits);
+    },
+    async matmul(a, b) {
+      const [rows = 0, inner = 0] = a.shape;
+      const [same, columns = 0] = b.shape;
+      if (a.shape.length !== 2 || b.shape.length !== 2 || inner !== same) {
+        throw new MpcError(
+          'mpc/shape-mismatch',
+          `matrices of shape ${a.shape.join('×')} and ${b.shape.join('×')} cannot be multiplied`,
+        );
+      }
+      const shape = { rows, inner, columns };
+      const [x, y] = [partsOf(a), partsOf(b)];
+      const correlation = await preprocessing.request({ kind: 'macMatrix', ...shape });
+      const [ta, tb, ma, mb, tc, mc] = correlation as [
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+        BigUint64Array,
+      ];
+      const [e, f] = (await openUniform([
+        { value: plus(x.value, ta, true), mac: plus(x.mac, ma, true) },
+        { value: plus(y.value, tb, true), mac: plus(y.mac, mb, true) },
+      ])) as [BigUint64Array, BigUint64Array];
+      const value = tc.slice();
+      const mac = mc.slice();
+      multiplyMatrices128Into(value, e, y.value, shape);
+      multiplyMatrices128Into(value, ta, f, shape);
+      multiplyMatrices128Into(mac, e, y.mac, shape);
+      multiplyMatrices128Into(mac, ma, f, shape);
+      return make(value, mac, [rows, columns], a.fractionBits + b.fractionBits);
+    },
+    async reveal(secret) {
+      await check();
+      const x = partsOf(secret);
+      // The bits above 64 depend on the computation: a random multiple of 2^64 hides them. [CDESX18] §4.2
+      const [mask, maskMac] = (await preprocessing.request({ kind: 'macMask', count: secret.size })) as [
+        BigUint64Array,
+        BigUint64Array,
+      ];
+      const shift = wide([1n << 64n]);
+      const hidden = { value: plus(x.value, times(mask, shift)), mac: plus(x.mac, times(maskMac, shift)) };
+      const [opened] = (await openUniform([hidden])) as [BigUint64Array];
+      await check();
+      return Float64Array.from(
+        { length: secret.size },
+        (_, i) => Number(BigInt.asIntN(64, opened[2 * i] as bigint)) / 2 ** secret.fractionBits,
+      );
+    },
+  };
+}
