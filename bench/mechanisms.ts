@@ -3,7 +3,6 @@
  * Run: npm run bench -- mechanisms (or node --conditions=source bench/mechanisms.ts), on an otherwise idle machine.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 
 import { createSystemRng } from '../src/foundations/random/index.ts';
 import {
@@ -16,6 +15,7 @@ import {
   type IntegerNoise,
   sampleDiscreteGaussian,
 } from '../src/privacy/mechanisms/index.ts';
+import { describeMachine } from './machine.ts';
 
 const DRAWS = 4_000_000;
 const REPETITIONS = 7;
@@ -79,7 +79,7 @@ const results = new URL('./results/', import.meta.url);
 mkdirSync(results, { recursive: true });
 writeFileSync(
   new URL('mechanisms.json', results),
-  `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model.trim(), method: 'CPU time, best of 7, one core', required, rows }, undefined, 2)}\n`,
+  `${JSON.stringify({ machine: describeMachine(), method: 'CPU time, best of 7, one core', required, rows }, undefined, 2)}\n`,
 );
 if (slow.length > 0) {
   console.error(`below ${required} draws a second: ${slow.map(({ name }) => name).join('; ')}`);

@@ -69,6 +69,9 @@ describe('frequency oracles', () => {
     }
     assertProportion(trueBits, { n: 2_000, probability: 0.5 });
     assertProportion(otherBits, { n: 2_000 * 49, probability: 1 / (Math.E + 1) });
+    // Symmetric unary encoding would lie with 1/(e^(ε/2) + 1).
+    const symmetric = { n: 2_000 * 49, probability: 1 / (Math.exp(0.5) + 1) };
+    expect(() => assertProportion(otherBits, symmetric)).toThrow(/interval/);
   });
 
   it('Hadamard response draws columns within e^ε of each other, uniform on either side', () => {

@@ -89,7 +89,7 @@ describe('the discrete Gaussian table', () => {
     const rng = createTestRng('tail');
     const counts = [0, 0, 0, 0];
     let drawn = 0;
-    while (drawn < 3_000) {
+    while (drawn < 1_500) {
       const pending = { kind: 'tail', negative: false } as const;
       const x = decideBlockDraw(cut, pending, rng);
       if (x === undefined) continue;

@@ -39,7 +39,7 @@ describe('createDiscreteLaplace', () => {
     const cut = { ...table, scale: 1n, weights: table.weights.slice(0, 4) };
     const rng = createTestRng('laplace tail');
     const counts = Array.from({ length: 8 }, () => 0);
-    for (let drawn = 0; drawn < 2_000;) {
+    for (let drawn = 0; drawn < 1_000;) {
       const x = decideBlockDraw(cut, { kind: 'tail', negative: true }, rng);
       if (x === undefined) continue;
       drawn += 1;

@@ -131,7 +131,7 @@ describe('createSkellam', () => {
 });
 
 describe('samplePoisson', () => {
-  it('has the Poisson probabilities below and above one', () => {
+  it('has the Poisson probabilities below and above one, and the test sees a mean off by a tenth', () => {
     const rng = createTestRng('poisson numbers');
     for (const mean of [0.3, 2.6]) {
       let p = Math.exp(-mean);
@@ -139,6 +139,8 @@ describe('samplePoisson', () => {
       for (let k = 1; k < 20; k += 1) pmf.push((p *= mean / k));
       const draws = Array.from({ length: 8_000 }, () => Number(samplePoisson({ mean }, rng)));
       assertFits(chiSquareOfDraws(draws, { pmf: (k) => pmf[k] ?? 0, min: 0, max: 19 }));
+      const wrong = Array.from({ length: 8_000 }, () => Number(samplePoisson({ mean: mean * 1.15 }, rng)));
+      assertRejected(chiSquareOfDraws(wrong, { pmf: (k) => pmf[k] ?? 0, min: 0, max: 19 }));
     }
   });
 });

@@ -21,7 +21,7 @@ describe('sampleExponentialWeights', () => {
     const rng = createTestRng('weighted choice');
     const count = (list: typeof items) => {
       const counts = items.map(() => 0);
-      for (let i = 0; i < 20_000; i += 1) {
+      for (let i = 0; i < 8_000; i += 1) {
         const at = sampleExponentialWeights(list, rng);
         counts[at] = (counts[at] as number) + 1;
       }

@@ -47,7 +47,7 @@ describe('the exponential mechanism', () => {
   it('chooses with exactly its weights, and the test sees the factor two left out', () => {
     const rng = createTestRng('exponential');
     const mechanism = createExponential({ epsilon: 1.5, sensitivity: 1 });
-    const n = 20_000;
+    const n = 8_000;
     const counts = countChoices(() => mechanism.select(scores, rng), { cells: 4, n });
     assertFits(chiSquareTest(counts, softmax(scores.map((s) => 0.75 * s))));
     assertRejected(chiSquareTest(counts, softmax(scores.map((s) => 1.5 * s))));
@@ -71,7 +71,7 @@ describe('the exponential mechanism', () => {
     expect(distances[0]).toEqual([0, 1, 2, 2]);
     const mechanism = createCategoricalExponential({ epsilon: 2, categories, distances });
     const rng = createTestRng('categories');
-    const counts = countChoices(() => categories.indexOf(mechanism.release('flu', rng)), { cells: 4, n: 20_000 });
+    const counts = countChoices(() => categories.indexOf(mechanism.release('flu', rng)), { cells: 4, n: 8_000 });
     assertFits(chiSquareTest(counts, softmax([0, -0.5, -1, -1])));
     expect(() => mechanism.release('measles', rng)).toThrow(RangeError);
     expect(() => computeHierarchyDistances(['a', ['a']])).toThrow(RangeError);
@@ -86,7 +86,7 @@ describe('permute-and-flip', () => {
     const rng = createTestRng('permute and flip');
     const scores = [2, 1, 0, 1.5];
     const mechanism = createPermuteAndFlip({ epsilon: 1, sensitivity: 1 });
-    const counts = countChoices(() => mechanism.select(scores, rng), { cells: 4, n: 20_000 });
+    const counts = countChoices(() => mechanism.select(scores, rng), { cells: 4, n: 8_000 });
     const law = permuteAndFlipLaw(scores.map((s) => Math.exp((s - 2) / 2)));
     assertFits(chiSquareTest(counts, law));
     assertRejected(chiSquareTest(counts, softmax(scores.map((s) => s / 2))));
@@ -147,7 +147,7 @@ describe('the sparse vector mechanism', () => {
 
   /** Whether every pattern of answers is at most e^ε times as frequent on one stream as on the other. */
   function isWithinEpsilon(answer: (values: readonly number[]) => readonly boolean[]): boolean {
-    const n = 6_000;
+    const n = 4_000;
     const patterns = (values: readonly number[]) => {
       const counts = new Map<string, number>();
       for (let i = 0; i < n; i += 1) {
