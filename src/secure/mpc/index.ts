@@ -34,3 +34,11 @@ export {
 } from './inference.ts';
 export { createPollingChannel, type HttpRequest, messagePath } from './http-channel.ts';
 export { Authenticated, type AuthenticatedSession, createAuthenticatedSession, MAC_BITS } from './authenticated.ts';
+export { type IntersectionOptions, type IntersectionResult, intersectionCardinality } from './set-intersection.ts';
+export {
+  computeHistogram,
+  computeLinearRegression,
+  computeMoments,
+  type StatisticsOptions,
+  type StatisticsResult,
+} from './statistics.ts';
