@@ -24,6 +24,7 @@ import {
   parseAttestationPolicy,
   parseKeySet,
   type PolicyContext,
+  printable,
   type ReferenceSet,
   SIMULATED_BANNER,
   type TrustContext,
@@ -280,7 +281,7 @@ function toText({ file, policy, verdict, decision }: Report): string {
   for (const warning of result?.warnings ?? []) lines.push(`! ${warning}`);
   if (policy === undefined) lines.push('! no policy given: measurements, firmware state and freshness decide nothing');
   for (const { code, message } of decision.refusals) lines.push(`refused (${code}): ${message}`);
-  return lines.map((line) => prefix + line).join('\n');
+  return lines.map((line) => prefix + printable(line)).join('\n');
 }
 
 function listRoots({ json }: { readonly json?: boolean }, io: AttestIo): void {

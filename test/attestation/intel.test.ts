@@ -99,7 +99,9 @@ describe('TDX evidence', () => {
     const needy = { tcbInfo: { tcbLevels: [level(5, 'ConfigurationNeeded')] } };
     expect(await rate({ qeIsvSvn: 3 }, needy)).toBe('OutOfDateConfigurationNeeded');
     const revoked = { qeIdentity: { tcbLevels: [isvLevel(4, 'Revoked')] } };
-    expect(await rate({}, revoked)).toBe('Revoked');
+    expect(await rate({}, revoked)).toBe('attestation/tcb-status-refused');
+    const { result } = await verify(await world.attest(), await world.collateral(revoked));
+    expect(result?.tcbStatus).toBe('Revoked');
   });
 
   it('with a versioned module is rated by the list of that module', async () => {

@@ -1,7 +1,14 @@
 /** Nitro documents with a root of our own: what has no public sample. */
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { verifyNitroDocument } from '../../src/trust/attestation/index.ts';
+import {
+  createRecord,
+  describeRecord,
+  evaluatePolicy,
+  parseAttestationPolicy,
+  printable,
+  verifyNitroDocument,
+} from '../../src/trust/attestation/index.ts';
 import { issue, NOW, rootOf } from './generate/authority.ts';
 import { createNitroWorld, type NitroWorld, PCRS } from './generate/nitro.ts';
 
@@ -115,6 +122,32 @@ describe('Nitro evidence', () => {
     ]) {
       expect(await codes(await world.attest({ extra }))).toEqual(['attestation/malformed']);
     }
+  });
+
+  it('cannot write to the reader’s terminal by the names in its certificates', async () => {
+    const hostile = 'i-0\u001B[2J\u202Egood';
+    const sly = await createNitroWorld({ leaf: { name: hostile } });
+    const { result } = await verify(await sly.attest(), { roots: sly.roots, at: NOW });
+    expect(result?.chain[0]?.commonName).toBe(hostile);
+    expect(printable(hostile)).toBe('i-0\uFFFD[2J\uFFFDgood');
+    const policy = parseAttestationPolicy({ tees: ['nitro'], binding: 'none' });
+    const verdict = await verify(await sly.attest(), { roots: sly.roots, at: NOW });
+    const digest = new Uint8Array(32);
+    const record = createRecord({
+      verdict,
+      decision: evaluatePolicy(verdict, policy, { at: NOW }),
+      policy,
+      at: NOW,
+      coordinator: hostile,
+      task: 't',
+      evidenceDigest: digest,
+      taskPolicyDigest: digest,
+      codeDigest: digest,
+      publicKey: digest,
+    });
+    const text = describeRecord(record);
+    expect(text).not.toContain('\u001B');
+    expect(text).not.toContain('\u202E');
   });
 
   it('truncated or with trailing bytes is malformed at every length', async () => {

@@ -106,7 +106,7 @@ export {
 } from './simulated/evidence.ts';
 export { decodeSnpReport, SNP_REPORT_BYTES, type SnpReport } from './snp/report.ts';
 export { type SnpCollateral, verifySnpReport } from './snp/verify.ts';
-export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64 } from './text-encodings.ts';
+export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';
 export { verifyAzureToken } from './tokens/azure.ts';
 export { type TokenOptions, verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
 export { type KeySet, parseKeySet } from './tokens/jwt.ts';

@@ -102,6 +102,14 @@ export function encodePemCertificates(certificates: readonly Uint8Array[]): stri
     .join('');
 }
 
+/**
+ * Makes text from outside fit for a terminal or a page's text: names in certificates may hold escape sequences and
+ * characters that turn the reading direction.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+}
+
 /** Reads bytes as text of single-byte characters; for ASCII formats that are checked afterwards. */
 export function latin1(bytes: Uint8Array): string {
   let text = '';

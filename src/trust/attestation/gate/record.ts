@@ -12,6 +12,7 @@ import type { AttestationDecision } from '../policy/evaluate.ts';
 import type { AttestationPolicy } from '../policy/policy.ts';
 import type { AttestationResult, ChainEntry, Check, Refusal, TeeKind, Verdict } from '../result.ts';
 import { SIMULATED_BANNER } from '../simulated/evidence.ts';
+import { printable } from '../text-encodings.ts';
 
 /** One check, as it is kept. Everything is text or number, so that it survives as JSON. */
 export interface AttestationRecord {
@@ -100,8 +101,14 @@ export interface RecordView {
   readonly rows: readonly { readonly label: string; readonly value: string; readonly tone: 'good' | 'bad' | 'plain' }[];
 }
 
-/** Lays a record out. */
+/** Lays a record out; names from outside are made printable. */
 export function viewRecord(record: AttestationRecord): RecordView {
+  const view = layOut(record);
+  const rows = view.rows.map(({ label, value, tone }) => ({ label: printable(label), value: printable(value), tone }));
+  return { ...view, title: printable(view.title), rows };
+}
+
+function layOut(record: AttestationRecord): RecordView {
   const good = record.outcome === 'accepted' && !record.insecureSimulated;
   const plain = (label: string, value: string | undefined) =>
     value === undefined || value === '' ? [] : [{ label, value, tone: 'plain' as const }];

@@ -278,6 +278,9 @@ export async function verifyIntelQuote(
     result.advisoryIds = rating.advisoryIds;
     result.tcb = { ...result.tcb, tcbEvaluationDataNumber: info.tcbEvaluationDataNumber };
     result.facts = { ...result.facts, tcbDate: rating.tcbDate.toISOString() };
+    if (rating.status === 'Revoked') {
+      throw new AttestationError('attestation/tcb-status-refused', 'Intel has revoked the TCB of this platform');
+    }
     if (rating.status === 'OutOfDate' && reachesAfterRelaunch(info, platform, { body, quotingEnclave })) {
       result.tcbStatus = 'TDRelaunchAdvised';
     }

@@ -133,8 +133,14 @@ async function verifyWith(
   use: AlgorithmIdentifier | EcdsaParams | RsaPssParams,
   { signature, data }: { readonly signature: Uint8Array; readonly data: Uint8Array },
 ): Promise<boolean> {
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  if (subtle === undefined) {
+    throw new AttestationError(
+      'attestation/unsupported',
+      'WebCrypto is missing: pages get it over HTTPS and on localhost',
+    );
+  }
   try {
-    const { subtle } = crypto;
     const key = await subtle.importKey('spki', spki as Uint8Array<ArrayBuffer>, algorithm, false, ['verify']);
     return await subtle.verify(use, key, signature as Uint8Array<ArrayBuffer>, data as Uint8Array<ArrayBuffer>);
   } catch {
