@@ -6,7 +6,7 @@
  * @module
  */
 
-import { equalBytes, verifySignature } from '../../foundations/crypto/index.ts';
+import { equalBytes, toHex, verifySignature } from '../../foundations/crypto/index.ts';
 import { assertNever } from '../../foundations/numerics/index.ts';
 import { addPackedInto, packedLength, subtractRingInto } from '../../foundations/vector/index.ts';
 import { SharingError, FIELD_25519 } from '../sharing/index.ts';
@@ -134,6 +134,7 @@ class Aggregator implements SecAggAggregator {
   readonly #admission: SecAggAdmission;
   readonly #places: ReadonlyMap<string, number>;
   #graph: Graph | undefined;
+  #knownKeys: Set<string> | undefined;
 
   constructor(state: AggregatorState, config: ResolvedConfig, admission: SecAggAdmission = { kind: 'coordinator' }) {
     this.#state = state;
@@ -271,9 +272,9 @@ class Aggregator implements SecAggAggregator {
     if (entry === undefined || id !== cohort[place]) {
       throw new SecAggError('secagg/malformed-message', 'the advertisement carries another id than its sender');
     }
-    for (const other of entries.values()) {
-      if (equalBytes(other.channelKey, entry.channelKey) || equalBytes(other.maskKey, entry.maskKey)) {
-        throw new SecAggError('secagg/bad-roster', `the keys are those of participant "${other.id}"`);
+    for (const key of [entry.channelKey, entry.maskKey]) {
+      if (this.#keysOfOthers().has(toHex(key))) {
+        throw new SecAggError('secagg/bad-roster', 'it advertises a key that another participant has');
       }
     }
     if (config.malicious) {
@@ -286,6 +287,18 @@ class Aggregator implements SecAggAggregator {
       }
     }
     entries.set(place, copyEntry(entry));
+    for (const key of [entry.channelKey, entry.maskKey]) this.#keysOfOthers().add(toHex(key));
+  }
+
+  /** Keys that were advertised so far; rebuilt from the entries after a restart. */
+  #keysOfOthers(): Set<string> {
+    if (this.#knownKeys === undefined) {
+      this.#knownKeys = new Set();
+      for (const { channelKey, maskKey } of this.#state.entries.values()) {
+        this.#knownKeys.add(toHex(channelKey)).add(toHex(maskKey));
+      }
+    }
+    return this.#knownKeys;
   }
 
   /** Closes the stage and opens the next one, or hands over what is left to do to the sum. */

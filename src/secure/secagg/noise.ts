@@ -17,6 +17,7 @@
 import { createDiscreteGaussian, createSkellam, type IntegerNoise } from '../../privacy/mechanisms/index.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { encodeRing, type Ring } from '../../foundations/vector/index.ts';
+import type { PlaceSet } from './bitmap.ts';
 import type { SecAggNoise } from './config.ts';
 import { deriveNoiseKey, deriveRemovalSeed } from './derive.ts';
 import { permutePlaces } from './graph.ts';
@@ -62,7 +63,7 @@ export function expandNoiseShare(
  * @returns as many places as there are survivors above `minSurvivors`, in an order drawn from session and set.
  */
 export function chooseOpenedNoise(
-  survivors: { readonly bitmap: Uint8Array; readonly places: ReadonlySet<number> },
+  survivors: { readonly bitmap: Uint8Array; readonly places: PlaceSet },
   {
     session,
     size,

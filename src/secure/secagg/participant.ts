@@ -12,7 +12,7 @@ import { assertNever } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { packBits } from '../../foundations/vector/index.ts';
 import { FIELD_25519 } from '../sharing/index.ts';
-import { decodeBitmap } from './bitmap.ts';
+import { decodeBitmap, readBitmap, type PlaceSet } from './bitmap.ts';
 import type { ByteReader } from './codec.ts';
 import { computeMinSurvivors, resolveConfig, type ResolvedConfig, type SecAggConfig } from './config.ts';
 import { derivePairMaskKey, deriveSelfMaskKey } from './derive.ts';
@@ -142,9 +142,10 @@ class Participant implements SecAggParticipant {
   #noiseSeed: bigint | undefined;
   /** Shares held for others (and in the complete graph for oneself), by the place of their owner. */
   readonly #held = new Map<number, HeldShares>();
-  #survivors: { bitmap: Uint8Array; places: ReadonlySet<number> } | undefined;
+  #survivors: { bitmap: Uint8Array; places: PlaceSet } | undefined;
   #contributors: ReadonlySet<string> = new Set();
   #agreementsBefore = 0;
+  #agreed = 0;
   #maskExpansions = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -172,7 +173,7 @@ class Participant implements SecAggParticipant {
 
   get costs(): SecAggParticipantCosts {
     return {
-      agreements: (this.#keyRing?.agreements ?? 0) - this.#agreementsBefore,
+      agreements: (this.#keyRing?.agreements ?? this.#agreed) - this.#agreementsBefore,
       maskExpansions: this.#maskExpansions,
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
@@ -427,15 +428,16 @@ class Participant implements SecAggParticipant {
     const config = this.#config;
     const { size, place, neighbors, members } = this.#view as RosterView;
     const bitmap = body.raw(Math.ceil(size / 8)).slice();
-    const alive = decodeBitmap(bitmap, size);
-    const lost = decodeBitmap(body.raw(Math.ceil(size / 8)), size);
+    const alive = readBitmap(bitmap, size);
+    const lostBitmap = body.raw(bitmap.length);
+    const lost = readBitmap(lostBitmap, size);
     body.end();
-    for (const member of alive) {
-      if (!lost.has(member)) continue;
+    const both = bitmap.findIndex((byte, i) => (byte & (lostBitmap[i] as number)) !== 0);
+    if (both !== -1) {
       throw new SecAggError(
         'secagg/peer-alive-and-dead',
-        `the unmask request names place ${member} alive and dead at once: both shares would reveal its input`,
-        { details: { place: member } },
+        'the unmask request names a peer alive and dead at once: both shares would reveal its input',
+        { details: { nearPlace: 8 * both } },
       );
     }
     if (!alive.has(place)) throw inconsistent('leaves out my own contribution');
@@ -475,7 +477,7 @@ class Participant implements SecAggParticipant {
   /** Counts the holders of this participant's secrets that vouch for the very same survivor set. */
   #readSignatures(body: ByteReader): void {
     const { session, place, members } = this.#view as RosterView;
-    const { bitmap, places } = this.#survivors as { bitmap: Uint8Array; places: ReadonlySet<number> };
+    const { bitmap, places } = this.#survivors as { bitmap: Uint8Array; places: PlaceSet };
     const message = survivorsMessage(session, bitmap);
     const vouching = new Set<number>(this.#held.has(place) ? [place] : []);
     for (let left = body.u32(); left > 0; left -= 1) {
@@ -499,7 +501,7 @@ class Participant implements SecAggParticipant {
   #unmask(): Uint8Array {
     const config = this.#config;
     const { session, size } = this.#view as RosterView;
-    const survivors = this.#survivors as { bitmap: Uint8Array; places: ReadonlySet<number> };
+    const survivors = this.#survivors as { bitmap: Uint8Array; places: PlaceSet };
     const owners = [...this.#held.keys()].toSorted((a, b) => a - b);
     const out = openMessage('unmask', config, owners.length * 64);
     for (const owner of owners) {
@@ -533,6 +535,13 @@ class Participant implements SecAggParticipant {
     this.#recoverySecret = 0n;
     this.#noiseSeed = undefined;
     this.#reveal?.fill(0);
+    this.#view = undefined;
+    this.#survivors = undefined;
+    this.#announced = undefined;
+    if (this.#keyRing !== undefined && this.#setup === undefined) {
+      this.#agreed = this.#keyRing.agreements;
+      this.#keyRing = undefined;
+    }
   }
 }
 
