@@ -26,14 +26,12 @@ interface Row {
 
 function measure(command: 'run' | 'train'): Row {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-bench-'));
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      ...['--import', join(root, 'bench/peak-memory.ts'), 'src/cli/main.ts', command, 'examples/digits/task.yaml'],
-      ...['--quiet', '--json', '--out', join(folder, 'run')],
-    ],
-    { cwd: root, encoding: 'utf8' },
-  );
+  const preload = ['--import', join(root, 'bench/peak-memory.ts')];
+  const commandLine = preload.concat('src/cli/main.ts', command, 'examples/digits/task.yaml', '--quiet', '--json');
+  const { stdout, stderr } = spawnSync(process.execPath, commandLine.concat('--out', join(folder, 'run')), {
+    cwd: root,
+    encoding: 'utf8',
+  });
   rmSync(folder, { recursive: true, force: true });
   const summary = JSON.parse(stdout) as { accuracy: number; epsilon: number; secondsTotal: number };
   const peakMiB = Number(/peak memory (\d+) MiB/.exec(stderr)?.[1] ?? Number.NaN);

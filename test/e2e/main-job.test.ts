@@ -62,12 +62,10 @@ describe('sotto run', () => {
   });
 
   it('with a seed gives the same model to the bit, whatever the number of workers, and says that it is void', async () => {
+    const seeded = ['--rounds', '2', '--participants', '5', '--seed', 'a', '--json'];
     const digest = async (name: string, workers: string): Promise<string> => {
       const out = join(base, name);
-      const { stdout, stderr } = await runSotto(
-        ...['run', task, '--rounds', '2', '--participants', '5', '--seed', 'a', '--json'],
-        ...['--workers', workers, '--out', out],
-      );
+      const { stdout, stderr } = await runSotto('run', task, ...seeded, '--workers', workers, '--out', out);
       expect(stderr).toMatch(/WITHOUT ANY PRIVACY GUARANTEE/);
       const summary = JSON.parse(stdout) as { model: { sha256: string }; seeded: boolean };
       expect(summary.seeded).toBe(true);
@@ -133,7 +131,15 @@ describe('sotto run', () => {
     const file = join(base, 'dropouts.yaml');
     writeFileSync(file, text);
     const { code, stdout, stderr } = await runSotto(
-      ...['run', file, '--rounds', '2', '--participants', '6', '--json', '--out', out],
+      'run',
+      file,
+      '--rounds',
+      '2',
+      '--participants',
+      '6',
+      '--json',
+      '--out',
+      out,
     );
     expect(code).toBe(0);
     const summary = JSON.parse(stdout) as { abortedAttempts: number; attempts: number; rounds: number };

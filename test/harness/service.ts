@@ -104,7 +104,7 @@ export async function startService({
     database: opened,
     objects,
     reports,
-    fetch: (input, init) => Promise.resolve(app.request(input as string | URL as string, init)),
+    fetch: (input, init) => Promise.resolve(app.request(input as string, init)),
     async close() {
       await service.close();
       if (database === undefined) await opened.close();

@@ -70,7 +70,7 @@ export function createMailboxes(): Mailboxes {
       });
     },
     wakeAll() {
-      for (const who of [...waiting.keys()]) wake(who);
+      for (const who of Array.from(waiting.keys())) wake(who);
     },
   };
 }

@@ -70,7 +70,7 @@ describe('a served task', () => {
         ? {}
         : {
             fetch: (input, init) => {
-              if (String(input).endsWith('/messages') && (sent += 1) > answers) return new Promise(() => {});
+              if ((input as URL).pathname.endsWith('/messages') && (sent += 1) > answers) return new Promise(() => {});
               return test.fetch(input, init);
             },
           },

@@ -11,6 +11,6 @@ if (postgresUrl === undefined) {
 } else
   describeDatabase('PostgreSQL', async () => {
     const { url, drop } = await createTestDatabase();
-    const { db, close } = await openDatabase({ kind: 'server', url });
-    return { db, close: () => close().then(drop) };
+    const opened = await openDatabase({ kind: 'server', url });
+    return { db: opened.db, close: () => opened.close().then(drop) };
   });
