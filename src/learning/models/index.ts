@@ -56,3 +56,13 @@ export { createParallelEngine, shareDataset, type ParallelEngine } from './paral
 export { initializeFrozenParameters, initializeParameters } from './parameters.ts';
 export { compilePlan, type Plan, type PlanStep, type PlanTensor } from './plan.ts';
 export { modelSchema, type ModelDeclaration } from './schema.ts';
+export { decodeModelFile, encodeModelFile, type ModelParameters } from './model-file.ts';
+export { exportOnnx, type OnnxExport } from './onnx-export.ts';
+export {
+  createOnnxFeatureExtractor,
+  type OnnxFeatureExtractor,
+  type OnnxFeaturesOptions,
+  type OnnxRuntime,
+  type OnnxSession,
+} from './onnx-features.ts';
+export { importOnnx, type ImportedModel } from './onnx-import.ts';

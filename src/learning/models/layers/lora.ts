@@ -51,8 +51,20 @@ function partsOf({ declaration, parameters, workspace }: Site<LoraDeclaration>):
   return { rank, scale: alpha / rank, a, b, aForward, aBackward, bForward, bBackward, panels, hidden, delta };
 }
 
-/** The dense layer's own view of the site: it reads the first parameters and work areas, which are the same. */
-const base = (site: Site<LoraDeclaration>): Site<DenseDeclaration> => site as unknown as Site<DenseDeclaration>;
+const bases = new WeakMap<Site<LoraDeclaration>, Site<DenseDeclaration>>();
+
+/**
+ * The dense layer's own view of the site: its first work areas are the same, and its parameters are all but the adapter's,
+ * which it would take for a bias where there is none.
+ */
+function base(site: Site<LoraDeclaration>): Site<DenseDeclaration> {
+  const known = bases.get(site);
+  if (known !== undefined) return known;
+  const parameters = { value: site.parameters.slice(0, -2) };
+  const view = Object.create(site, { parameters }) as unknown as Site<DenseDeclaration>;
+  bases.set(site, view);
+  return view;
+}
 
 /** s δ Bᵀ, the gradient by x A. */
 function adapterDelta(site: Site<LoraDeclaration>, { from, count }: Rows): number {
