@@ -20,11 +20,9 @@ function plainDense(width: number, out: number, parameters: Float32Array): Plain
     gradient,
     forward(x) {
       input = x as Float32Array<ArrayBuffer>;
-      const y = new Float32Array(out);
-      for (let j = 0; j < out; j += 1) {
-        let sum = parameters[width * out + j]!;
-        for (let i = 0; i < width; i += 1) sum += x[i]! * parameters[i * out + j]!;
-        y[j] = sum;
+      const y = parameters.slice(width * out);
+      for (let i = 0; i < width; i += 1) {
+        for (let j = 0; j < out; j += 1) y[j]! += x[i]! * parameters[i * out + j]!;
       }
       return y;
     },
