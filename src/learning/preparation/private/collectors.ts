@@ -68,6 +68,11 @@ function createBins({ lower, upper }: Range): Bins {
   };
 }
 
+/** A grid of about a thousand steps: sums of many rows hide its rounding, and their noise is quickly accounted for. */
+function gridOf({ lower, upper }: Range): number {
+  return 2 ** Math.ceil(Math.log2((upper - lower) / 2 ** 10));
+}
+
 /**
  * Gives the keys of a count back, as often as they were counted.
  * @yields every key, repeated.
@@ -81,8 +86,9 @@ export function createMomentsCollector(fields: { name: string; epsilon: number }
   const { name, epsilon, lower, upper } = fields;
   const bins = createBins(fields);
   const noise = { kind: 'laplace', epsilon: epsilon / 2 } as const;
-  const mean = createMean({ lower, upper, noise });
-  const variance = createVariance({ lower, upper, noise });
+  const granularity = gridOf(fields);
+  const mean = createMean({ lower, upper, noise, granularity });
+  const variance = createVariance({ lower, upper, noise, granularity });
   return {
     name,
     event: composed([mean.event(), variance.event()]),
@@ -191,7 +197,8 @@ export function createStatisticCollector(
     case 'mean':
     case 'variance': {
       const bins = createBins(range);
-      const mechanism = spec.kind === 'mean' ? createMean({ ...range, noise }) : createVariance({ ...range, noise });
+      const bounds = { ...range, noise, granularity: gridOf(range) };
+      const mechanism = spec.kind === 'mean' ? createMean(bounds) : createVariance(bounds);
       return {
         name,
         event: mechanism.event(),

@@ -39,7 +39,9 @@ export function createNumberNoise({
   assertPositive(epsilon, 'epsilon');
   if (!(Number.isFinite(min) && Number.isFinite(max) && min < max)) throw new RangeError('"min" must be below "max"');
   const middle = (min + max) / 2;
-  const mechanism = createLaplace({ l1Sensitivity: (max - min) / 2, epsilon: epsilon / 2 });
+  // Four thousand steps over the range: finer than the noise, and coarse enough to be accounted for quickly.
+  const granularity = 2 ** Math.ceil(Math.log2((max - min) / 2 ** 12));
+  const mechanism = createLaplace({ l1Sensitivity: (max - min) / 2, epsilon: epsilon / 2, granularity });
   return {
     event: () => mechanism.event(),
     release(cell, rng) {

@@ -62,12 +62,11 @@ export function createSyntheticPlan({
   const third = rhoOf({ epsilon, delta }) / 3;
   const choices = width - 1;
   // A vector of d marginals changes in d cells by one: L2 sensitivity √d, of the pairs √(d − 1).
-  const single = createNoise(
-    third,
-    width,
-    attributes.reduce((sum, { size }) => sum + size, 0),
-  );
-  const pairNoise = createNoise(third, choices, 1);
+  const sizes = attributes.map(({ size }) => size);
+  const single = createNoise(third, { cells: width, dimension: sum(sizes) });
+  // Whichever pairs are chosen, they have at most this many cells.
+  const pairCells = sum(sizes.flatMap((size, i) => sizes.slice(i + 1).map((other) => size * other)));
+  const pairNoise = createNoise(third, { cells: choices, dimension: pairCells });
   // The exponential mechanism of ε is ε²/8-zCDP.
   const chooser = createExponential({ epsilon: Math.sqrt((8 * third) / choices), sensitivity: 1 });
   const ones = attributes.map(({ size }) => new Int32Array(size));
@@ -88,7 +87,7 @@ export function createSyntheticPlan({
     },
     fit(rng) {
       const noisy = ones.map((counts) => single.add(counts, rng));
-      const total = noisy.reduce((sum, counts) => sum + counts.reduce((a, b) => a + b, 0), 0) / width;
+      const total = sum(noisy.map((counts) => sum([...counts]))) / width;
       const marginals = noisy.map(normalize);
       const edges = chooseTree(pairs, { marginals, total, width, chooser, rng });
       const joints = edges.map(({ first, second, counts }) => ({
@@ -108,23 +107,22 @@ function increment(counts: Int32Array, at: number): void {
   counts[at] = (counts[at] as number) + 1;
 }
 
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /** Gaussian noise on a vector of integers in which one row changes `cells` entries by one. */
 function createNoise(
   rho: number,
-  cells: number,
-  dimension: number,
+  { cells, dimension }: { cells: number; dimension: number },
 ): { event: DpEvent; add(counts: Int32Array, rng: Rng): Float64Array } {
-  const noiseMultiplier = Math.sqrt(1 / (2 * rho));
-  // Stated per entry: each draw has σ = multiplier · √cells, independent over all entries.
-  const mechanism = createDiscreteGaussianMechanism({ l2Sensitivity: Math.sqrt(cells), noiseMultiplier });
-  const whole = createDiscreteGaussianMechanism({
-    l2Sensitivity: Math.sqrt(cells),
-    noiseMultiplier,
-    dimension: Math.max(1, dimension),
-  });
+  const fields = { l2Sensitivity: Math.sqrt(cells), noiseMultiplier: Math.sqrt(1 / (2 * rho)) };
+  // Charged as one vector, drawn entry by entry: the noise of an entry is the same.
+  const entry = createDiscreteGaussianMechanism(fields);
+  const whole = createDiscreteGaussianMechanism({ ...fields, dimension });
   return {
     event: whole.event(),
-    add: (counts, rng) => Float64Array.from(counts, (count) => mechanism.release(count, rng)),
+    add: (counts, rng) => Float64Array.from(counts, (count) => entry.release(count, rng)),
   };
 }
 

@@ -201,7 +201,7 @@ async function reserve(
     relation: recipe.privacy.relation ?? (noised ? 'replace-one' : 'add-or-remove-one'),
     privacyUnit: 'example',
     dataset,
-    accountant: 'pld',
+    accountant: 'rdp',
     clock,
   });
   const reservation = await ledger.reserve({ event, purpose: `prepare ${recipe.recipe}` });
