@@ -92,3 +92,4 @@ export {
   type SignedCiphertext,
   type SignerRoster,
 } from './aggregation.ts';
+export { type BfvProducts, createBfvProducts } from './seal/products.ts';

@@ -42,3 +42,4 @@ export {
   type StatisticsOptions,
   type StatisticsResult,
 } from './statistics.ts';
+export { createBfvPreprocessing } from './bfv-triples.ts';

@@ -35,6 +35,18 @@ export interface SealParameterChoice {
 
 const TARGET_FAILURE_LOG2 = -40;
 
+/** Rings for sums, cheapest first. */
+const SUM_RINGS: readonly (readonly [degree: number, modulusBits: readonly number[]])[] = [
+  [4096, [60]],
+  [8192, [60, 60, 60]],
+];
+
+/** Bits that carry data: SEAL keeps the last of several primes for switching keys. */
+function dataBits(modulusBits: readonly number[]): number {
+  const carrying = modulusBits.length === 1 ? modulusBits : modulusBits.slice(0, -1);
+  return carrying.reduce((sum, bits) => sum + bits, 0);
+}
+
 /** Deviations that a sub-Gaussian stays within except with probability 2^−40 over all entries, both sides. */
 function deviations(entries: number): number {
   return Math.sqrt(2 * Math.LN2 * (-TARGET_FAILURE_LOG2 + 1 + Math.log2(entries)));
@@ -49,12 +61,8 @@ function deviations(entries: number): number {
  */
 export function chooseCkksSum({ clampRange, fractionBits, addends, entries }: SumNeeds): SealParameterChoice {
   const rangeBits = Math.ceil(Math.log2(clampRange * addends + 1)) + 1;
-  for (const [degree, modulusBits] of [
-    [4096, [60]],
-    [4096, [60, 49]],
-    [8192, [60, 60]],
-  ] as const) {
-    const total = modulusBits.reduce((sum, bits) => sum + bits, 0);
+  for (const [degree, modulusBits] of SUM_RINGS) {
+    const total = dataBits(modulusBits);
     // One bit for the sign, one for the noise; beyond 2^52 doubles carry no more anyway.
     const scaleBits = Math.min(52, total - rangeBits - 2);
     const stddev = Math.sqrt(addends * ERROR_VARIANCE * (2 * degree + 1) * (degree / 2));
@@ -79,12 +87,8 @@ export function chooseBfvSum({ clampRange, fractionBits, addends, entries }: Sum
   const largest = (Math.floor(clampRange * 2 ** fractionBits) + 1) * addends;
   // A prime of b bits is at least 2^(b−1); 2^(b−1) > 2 · largest. Batching needs primes ≡ 1 mod 2N: 20 bits at least.
   const plainBits = Math.max(20, Math.ceil(Math.log2(2 * largest + 1)) + 1);
-  for (const [degree, modulusBits] of [
-    [4096, [60]],
-    [4096, [60, 49]],
-    [8192, [60, 60]],
-  ] as const) {
-    const total = modulusBits.reduce((sum, bits) => sum + bits, 0) - modulusBits.length;
+  for (const [degree, modulusBits] of SUM_RINGS) {
+    const total = dataBits(modulusBits) - modulusBits.length;
     const noise = deviations(entries * 2) * Math.sqrt(addends * ERROR_VARIANCE * (2 * degree + 1)) + addends;
     if (plainBits <= 60 && total - plainBits - 1 > Math.log2(noise)) {
       return { degree, modulusBits, scaleBits: 0, plainBits, failureLog2: TARGET_FAILURE_LOG2 };

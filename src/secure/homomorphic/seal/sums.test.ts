@@ -126,6 +126,26 @@ describe('parameters', () => {
   });
 });
 
+describe('wider parameters', () => {
+  it.each(['bfv', 'ckks'] as const)('carry the sums they promise: %s', async (scheme) => {
+    const wide =
+      scheme === 'bfv'
+        ? { clampRange: 1000, fractionBits: 36, addends: 4 }
+        : { clampRange: 100, fractionBits: 30, addends: 4 };
+    const context = (scheme === 'bfv' ? await createBfv(wide) : await createCkks(wide)) as BfvContext;
+    const { publicKey, secretKey } = await context.createKeys();
+    const values = Float64Array.from(
+      { length: 20 },
+      (_, i) => (i % 2 === 0 ? 1 : -1) * (wide.clampRange - i / 2 ** 10),
+    );
+    const vector = await context.encrypt(values, publicKey);
+    const sum = context.add(vector, vector, vector, vector);
+    expect(context.description).toContain('60+60+60');
+    expect(await context.decrypt(sum, secretKey)).toEqual(values.map((value) => 4 * value));
+    context.close();
+  });
+});
+
 describe('the optional library', () => {
   it('says how to install it when it is absent or of an unknown shape', async () => {
     await expect(loadSealFrom(() => Promise.reject(new Error('Cannot find package')))).rejects.toMatchObject({
