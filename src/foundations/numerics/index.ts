@@ -1,3 +1,4 @@
+export { clopperPearsonUpper, logBinomialProbability, logBinomialUpperTail, type Trials } from './binomial.ts';
 export { type Enclosure, encloseExpNeg, encloseNegLog } from './enclosure.ts';
 export {
   assertInteger,

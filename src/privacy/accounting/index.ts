@@ -67,8 +67,63 @@ export {
   ledgerConflict,
   type LedgerStore,
 } from './ledger/store.ts';
-export { createPldAccountant, type PldAccountantOptions, type PldTolerance } from './pld/pld-accountant.ts';
+export {
+  createPldAccountant,
+  type PldAccountant,
+  type PldAccountantOptions,
+  type PldTolerance,
+} from './pld/pld-accountant.ts';
 export { createRdpAccountant, type RdpAccountant, type RdpAccountantOptions } from './rdp/rdp-accountant.ts';
 export { DEFAULT_ORDERS, INTEGER_ORDERS } from './rdp/orders.ts';
 export { parseRelation, RELATIONS, sensitivityFactor } from './relation.ts';
 export { computeConditionalRoundingNorm, computeLatticeL1Norm, computeRoundedSumSensitivity } from './rounding.ts';
+export {
+  computeRenyiAllowance,
+  createPrivacyFilter,
+  type FilterOptions,
+  type PrivacyFilter,
+} from './adaptive/filter.ts';
+export { createPrivacyOdometer, type PrivacyOdometer } from './adaptive/odometer.ts';
+export { calibrateAnalyticGaussian, computeGaussianDelta, computeGaussianEpsilon } from './analytic-gaussian.ts';
+export {
+  type AuditOptions,
+  computeOneRunEpsilon,
+  computeOneRunGaussianEpsilon,
+  computeOneRunPValue,
+  type OneRunOutcome,
+} from './audit/one-run.ts';
+export {
+  type CanaryScores,
+  computeAttackAccuracy,
+  computeAttackAuroc,
+  computeScoresEpsilon,
+  computeTprAtFpr,
+  estimateEpsilonFromCounts,
+} from './audit/scores.ts';
+export {
+  calibrateDistributedNoise,
+  type DistributedNoiseParameters,
+  type DistributedNoiseQuestion,
+} from './calibrate-distributed.ts';
+export { type Concentration, createZcdpAccountant, type ZcdpAccountant } from './concentrated/zcdp-accountant.ts';
+export {
+  computeCyclicEpsilon,
+  computeFixedOrderGap,
+  computeShuffledEpsilonLowerBound,
+  type Epoch,
+  type FixedOrderGap,
+} from './fixed-order.ts';
+export { createGdpAccountant, type GdpAccountant } from './gaussian-dp/gdp-accountant.ts';
+export {
+  computeShuffleClosedForm,
+  computeShuffleDelta,
+  computeShuffleEpsilon,
+  type ShuffledReports,
+} from './pld/shuffle.ts';
+export { type SolvedEpsilon } from './pld/solve.ts';
+export { computeGeneralSampledRdp, computeSymmetricSampledRdp, type RdpAtInteger } from './rdp/amplification.ts';
+export { computeLaplaceRdp } from './rdp/closed-forms.ts';
+export { computeClassicEpsilon, convertToDelta, convertToEpsilon, type ConvertedBound } from './rdp/conversion.ts';
+export { computeTau } from './rdp/distributed-noise.ts';
+export { computeSampledGaussianRdp, type SampledGaussian } from './rdp/sampled-gaussian.ts';
+export { computePrivacyCurve, computeTradeOff, type PrivacyPoint, type TradeOffPoint } from './trade-off.ts';

@@ -50,11 +50,12 @@ export function splitAtomInto(
 
 function addPiece(piece: Piece, { origin, step, cut }: Grid & { readonly cut: number }, builder: PmfBuilder): void {
   const { from, to } = cutPiece(piece, cut);
-  // What lies below the cut is moved up to the grid point above it; what lies above it to the next one, or to infinity.
+  // What lies below the cut is moved up to the grid point above it. What lies above it is moved to the largest loss, or to
+  // infinity where that is far: a far point would count for more in the tilted transform than the rest together.
   const low = lossAt(piece, from);
   if (from > piece.from) builder.add(Math.ceil((low - origin) / step), piece.pBelow(from));
   if (to < piece.to) {
-    if (piece.lossTo === Infinity) builder.addInfinite(piece.pAbove(to));
+    if (piece.lossTo > lossAt(piece, to) + 1) builder.addInfinite(piece.pAbove(to));
     else builder.add(Math.ceil((piece.lossTo - origin) / step), piece.pAbove(to));
   }
   const shrink = 1 / -Math.expm1(-step);

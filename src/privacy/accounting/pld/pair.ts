@@ -42,6 +42,8 @@ export interface DominatingPair {
   readonly lattice?: { readonly origin: number; readonly spacing: number };
   /** A way of its own onto a grid, for pairs with too many atoms to list. */
   readonly discretise?: (grid: Discretization, side: 'upper' | 'lower') => LossPmf;
+  /** Such a pair's hockey stick at an epsilon. */
+  readonly hockeyStick?: (epsilon: number) => number;
   /** The largest loss of such a pair. */
   readonly reach?: number;
 }

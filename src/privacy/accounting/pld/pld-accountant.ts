@@ -11,7 +11,7 @@ import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { encodeEvent } from '../events/json.ts';
 import { expandBandedMatrixFactorization } from '../events/expand.ts';
 import { findLossModel, type LossModel } from './loss-model.ts';
-import { type Charge, solveDelta, solveEpsilon } from './solve.ts';
+import { type Charge, solveDelta, type SolvedEpsilon, solveEpsilon } from './solve.ts';
 
 /** How exact an answer has to be: the width of the interval for epsilon, and for delta relative to it. */
 export interface PldTolerance {
@@ -23,6 +23,15 @@ export interface PldTolerance {
 export interface PldAccountantOptions {
   readonly relation: NeighboringRelation;
   readonly tolerance?: PldTolerance;
+  /** A grid's width to use as it is: then only upper bounds on epsilon are computed. For repeated questions that differ little. */
+  readonly step?: number | undefined;
+}
+
+/** An accountant that also says how fine a grid an answer took. */
+export interface PldAccountant extends Accountant {
+  clone(): PldAccountant;
+  /** Bounds epsilon at a delta; `step` is the grid's width, undefined where a closed form was enough. */
+  solve(delta: number): SolvedEpsilon;
 }
 
 /** One event of the composition and how often it was applied. */
@@ -43,17 +52,18 @@ const DELTA_TOLERANCE = 1e-3;
  * **Guarantee**: `epsilon` and `delta` are upper bounds for adaptive composition, rounding errors of the transform
  * included; the `…Interval` forms add a lower bound on what the same events can cost, 0 where an event is only dominated.
  */
-export function createPldAccountant({ relation, tolerance = {} }: PldAccountantOptions): Accountant {
-  return build({ relation, tolerance, models: new Map() }, new Map(), false);
+export function createPldAccountant({ relation, tolerance = {}, step }: PldAccountantOptions): PldAccountant {
+  return build({ relation, tolerance, step, models: new Map() }, new Map(), false);
 }
 
 interface Shared {
   readonly relation: NeighboringRelation;
   readonly tolerance: PldTolerance;
+  readonly step: number | undefined;
   readonly models: Map<string, LossModel>;
 }
 
-function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivate: boolean): Accountant {
+function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivate: boolean): PldAccountant {
   const { relation, tolerance } = shared;
   let entries = new Map(start);
   let nonPrivate = startNonPrivate;
@@ -109,7 +119,7 @@ function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivat
   const charges = (): Charge[] =>
     [...entries].map(([key, entry]) => ({ model: modelOf(key, entry), count: entry.count }));
 
-  const accountant: Accountant = {
+  const accountant: PldAccountant = {
     name: 'pld',
     relation,
     approximate: false,
@@ -129,10 +139,14 @@ function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivat
       add(into, event, count);
       ({ entries, nonPrivate } = into);
     },
-    epsilonInterval(delta) {
+    solve(delta) {
       assertProbability(delta, 'delta');
       if (nonPrivate && delta < 1) return { lower: Infinity, upper: Infinity };
-      return solveEpsilon(charges(), delta, tolerance.epsilon ?? EPSILON_TOLERANCE);
+      return solveEpsilon(charges(), delta, { tolerance: tolerance.epsilon ?? EPSILON_TOLERANCE, step: shared.step });
+    },
+    epsilonInterval(delta) {
+      const { lower, upper } = accountant.solve(delta);
+      return { lower, upper };
     },
     deltaInterval(epsilon): Interval {
       assertNonNegative(epsilon, 'epsilon');

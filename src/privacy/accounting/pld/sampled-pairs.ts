@@ -4,7 +4,7 @@
  * @module
  */
 
-import { log1mExp, logBinomial, logSumExp } from '../../../foundations/numerics/index.ts';
+import { logBinomialUpperTail } from '../../../foundations/numerics/index.ts';
 import { createGaussianPair, createReplacedGaussianPair } from './continuous-pairs.ts';
 import { type DominatingPair, joinPairs, type Piece, samplePair, scalePair, swapPair } from './pair.ts';
 
@@ -47,29 +47,8 @@ export function createWithoutReplacementPair(sigma: number, fraction: number): D
   return { pieces: [lower, upper], atoms: [{ p: 1 - held, q: 1 - held }] };
 }
 
-/** log P(Binomial(n, p) > k), summed from the larger end. */
-function logBinomialTail(n: number, p: number, k: number): number {
-  if (k >= n) return -Infinity;
-  if (k < 0) return 0;
-  const logP = Math.log(p);
-  const log1mP = Math.log1p(-p);
-  const term = (i: number): number => logBinomial(n, i) + i * logP + (n - i) * log1mP;
-  const logs: number[] = [];
-  const upper = k + 1 > n * p;
-  let best = -Infinity;
-  // Terms fall monotonically away from the mean.
-  for (let i = upper ? k + 1 : k; i >= 0 && i <= n; i += upper ? 1 : -1) {
-    const log = term(i);
-    logs.push(log);
-    best = Math.max(best, log);
-    if (log < best - 50) break;
-  }
-  const sum = Math.min(0, logSumExp(logs));
-  return upper ? sum : log1mExp(sum);
-}
-
 /**
- * A Gaussian on a Poisson sample truncated to `truncatedBatchSize`: [GMRS25] (arXiv 2508.15089). Given that the others
+ * A Gaussian on a Poisson sample truncated to `truncatedBatchSize`: [Gan25] (arXiv 2508.15089). Given that the others
  * fill the batch, the record displaces another one with probability `conditional`, which is at most a replacement; else the
  * step is a plain sampled one. Whether truncation happens is taken to be public, which can only cost.
  */
@@ -87,10 +66,10 @@ export function createTruncatedPair(
   },
   plain: DominatingPair,
 ): DominatingPair {
-  const logTruncated = q === 1 ? (n - 1 >= size ? 0 : -Infinity) : logBinomialTail(n - 1, q, size - 1);
+  const logTruncated = logBinomialUpperTail(size, { trials: n - 1, probability: q });
   if (logTruncated === -Infinity) return plain;
   const truncated = Math.exp(logTruncated);
-  const logOver = q === 1 ? (n > size ? 0 : -Infinity) : logBinomialTail(n, q, size);
+  const logOver = logBinomialUpperTail(size + 1, { trials: n, probability: q });
   const conditional = Math.min(1, (Math.exp(logOver - logTruncated) * size) / n);
   const displaced = createReplacedGaussianPair(noiseMultiplier / 2, conditional);
   return joinPairs([scalePair(displaced, truncated), scalePair(plain, -Math.expm1(logTruncated))]);

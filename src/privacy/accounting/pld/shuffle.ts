@@ -20,47 +20,60 @@ export interface ShuffledReports {
   readonly epsilon0: number;
 }
 
-/** Terms below this share of the largest are left out of a row, and counted against us. */
-const ROW_REACH = 40;
+/** Terms below e^−REACH of the largest are left out of a row, and rows below that of the largest row: counted against us. */
+const REACH = 40;
 
 /**
- * Calls `visit` with p, q (masses under both) of every outcome, rows C at a time; outcomes left out add up to at most the
- * mass returned, under either law.
+ * Calls `visit` with p, q (masses under both) of every outcome, row by row in C. Returns a bound on the mass, under either
+ * law, of the outcomes left out.
  */
 function visitOutcomes({ reports, epsilon0 }: ShuffledReports, visit: (p: number, q: number) => void): number {
   const n = reports - 1;
-  const logRate = -epsilon0;
-  const log1mRate = epsilon0 === 0 ? -Infinity : Math.log(-Math.expm1(-epsilon0));
-  const own = 1 / (1 + Math.exp(-epsilon0));
+  const rate = Math.exp(-epsilon0);
+  const own = 1 / (1 + rate);
   const other = 1 - own;
-  const rowLog = (c: number): number => logBinomial(n, c) + c * logRate + (n - c === 0 ? 0 : (n - c) * log1mRate);
-  const mode = Math.min(n, Math.floor((n + 1) * Math.exp(-epsilon0)));
-  const peak = rowLog(mode);
   let covered = 0;
-  const row = (c: number): number => {
-    const logMass = rowLog(c);
-    const log = logMass - c * Math.LN2;
-    let last = 0;
-    // Outcome a: A = a − 1 with the report on this side, A = a with it on the other.
-    const centre = Math.floor((c + 1) / 2);
-    const highest = logBinomial(c, Math.floor(c / 2));
-    for (const direction of [1, -1]) {
-      for (let a = direction === 1 ? centre : centre - 1; a >= 0 && a <= c + 1; a += direction) {
-        const here = a <= c ? Math.exp(log + logBinomial(c, a)) : 0;
-        const before = a >= 1 ? Math.exp(log + logBinomial(c, a - 1)) : 0;
-        const p = own * before + other * here;
-        const q = other * before + own * here;
-        visit(p, q);
-        last += p;
-        if (Math.max(logBinomial(c, a), logBinomial(c, a - 1)) < highest - ROW_REACH) break;
-      }
+  /** Visits the outcomes of one row, given the row's mass and the largest binomial weight in it. */
+  const visitRow = (c: number, mass: number): void => {
+    const centre = Math.floor(c / 2);
+    const peak = mass * Math.exp(logBinomial(c, centre) - c * Math.LN2);
+    const least = peak * Math.exp(-REACH);
+    // Outcome a: A = a − 1 with the report on this side, A = a with it on the other; `here` is the weight of A = a.
+    let here = peak;
+    for (let a = centre + 1; a <= c + 1; a += 1) {
+      const before = here;
+      here = a > c ? 0 : (here * (c - a + 1)) / a;
+      const p = own * before + other * here;
+      visit(p, other * before + own * here);
+      covered += p;
+      if (before < least) break;
     }
-    covered += last;
-    return logMass;
+    here = peak;
+    for (let a = centre; a >= 0; a -= 1) {
+      const before = a === 0 ? 0 : (here * a) / (c - a + 1);
+      const p = own * before + other * here;
+      visit(p, other * before + own * here);
+      covered += p;
+      if (here < least) break;
+      here = before;
+    }
   };
-  for (let c = mode; c <= n && row(c) > peak - ROW_REACH; c += 1);
-  for (let c = mode - 1; c >= 0 && row(c) > peak - ROW_REACH; c -= 1);
-  return Math.max(0, 1 - covered) + 1e-15;
+  const mode = Math.min(n, Math.floor((n + 1) * rate));
+  const odds = rate === 1 ? Infinity : rate / -Math.expm1(-epsilon0);
+  const top =
+    rate === 1 ? 1 : Math.exp(logBinomial(n, mode) - mode * epsilon0 + (n - mode) * Math.log(-Math.expm1(-epsilon0)));
+  const least = top * Math.exp(-REACH);
+  for (let c = mode, mass = top; c <= n && mass >= least; c += 1) {
+    visitRow(c, mass);
+    mass *= ((n - c) / (c + 1)) * odds;
+  }
+  for (let c = mode, mass = top; c > 0;) {
+    mass *= c / (n - c + 1) / odds;
+    c -= 1;
+    if (!(mass >= least)) break;
+    visitRow(c, mass);
+  }
+  return Math.max(0, 1 - covered) + 1e-13;
 }
 
 /** Computes delta at an epsilon: the hockey stick of the pair, an upper bound for shuffling. */
@@ -122,5 +135,11 @@ export function createShufflePair(shuffled: ShuffledReports): DominatingPair {
     if (side === 'upper') builder.addInfinite(missing);
     return builder.build();
   };
-  return { pieces: [], atoms: [], discretise, reach: shuffled.epsilon0 };
+  return {
+    pieces: [],
+    atoms: [],
+    discretise,
+    hockeyStick: (epsilon) => computeShuffleDelta(shuffled, epsilon),
+    reach: shuffled.epsilon0,
+  };
 }

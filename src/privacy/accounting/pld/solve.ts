@@ -12,6 +12,7 @@ import { createGaussianPair } from './continuous-pairs.ts';
 import type { LossModel } from './loss-model.ts';
 import { mergeCells } from './merge-cells.ts';
 import { findTiltForDelta, findTiltForEpsilon, type Part } from './moments.ts';
+import { boundSingleDelta, boundSingleEpsilon } from './single-draw.ts';
 import { type Discretization, type DominatingPair, lossAt } from './pair.ts';
 import { cutPiece } from './cut.ts';
 
@@ -36,6 +37,10 @@ interface Composition {
   readonly slack: number;
   readonly pureEpsilon: number;
   readonly draws: number;
+  /** The directions of the one application there is, when there is only one. */
+  readonly single: readonly DominatingPair[] | undefined;
+  /** Whether everything in it is attained. */
+  readonly tight: boolean;
 }
 
 function gather(charges: readonly Charge[]): Composition {
@@ -48,6 +53,7 @@ function gather(charges: readonly Charge[]): Composition {
       count,
       tight: model.tight,
     }));
+  const draws = paired.reduce((sum, { count }) => sum + count, 0);
   const oneWay = paired.every(({ model }) => model.directions?.[0] === model.directions?.[1]);
   return {
     directions: oneWay ? [pairsOf(0)] : [pairsOf(0), pairsOf(1)],
@@ -55,21 +61,36 @@ function gather(charges: readonly Charge[]): Composition {
     tightMu: Math.sqrt(square(true)),
     slack: charges.reduce((sum, { model, count }) => sum + count * model.slack, 0),
     pureEpsilon: charges.reduce((sum, { model, count }) => sum + count * model.pureEpsilon, 0),
-    draws: paired.reduce((sum, { count }) => sum + count, 1),
+    draws: draws + 1,
+    single: draws === 1 && square(false) === 0 ? paired[0]?.model.directions : undefined,
+    tight: charges.every(({ model }) => model.tight),
   };
 }
 
 /** A small outward step for closed forms: a few rounding errors. */
 const OUTWARD = 1e-13;
 
-/** Bounds epsilon at a delta; the interval is at most `tolerance` wide (that share of epsilon, when epsilon < 1). */
-export function solveEpsilon(charges: readonly Charge[], delta: number, tolerance: number): Interval {
+/** An interval and the grid's width it was found on (undefined: no grid was needed). */
+export interface SolvedEpsilon extends Interval {
+  readonly step?: number;
+}
+
+/**
+ * Bounds epsilon at a delta; the interval is at most `tolerance` wide (that share of epsilon, when epsilon < 1). With a
+ * `step` given only the upper bound is computed, on that grid.
+ */
+export function solveEpsilon(
+  charges: readonly Charge[],
+  delta: number,
+  { tolerance, step }: { readonly tolerance: number; readonly step?: number | undefined },
+): SolvedEpsilon {
   const whole = gather(charges);
   if (delta >= 1) return { lower: 0, upper: 0 };
   const cap = whole.pureEpsilon;
   // The factor e^{±slack} of lattice stand-ins: see lattice-gaussian.ts.
   const charged = delta * Math.exp(-whole.slack);
-  const finish = ({ lower, upper }: Interval): Interval => ({
+  const finish = ({ lower, upper, ...rest }: SolvedEpsilon): SolvedEpsilon => ({
+    ...rest,
     lower: Math.min(lower, cap),
     upper: Math.min(cap, upper === 0 ? 0 : upper + 2 * whole.slack),
   });
@@ -81,22 +102,21 @@ export function solveEpsilon(charges: readonly Charge[], delta: number, toleranc
       upper: computeGaussianEpsilon(whole.mu, charged) * (1 + OUTWARD),
     });
   }
-  const interval = refine(whole, {
+  if (whole.single !== undefined) {
+    const { lower, upper } = boundSingleEpsilon(whole.single, charged, cap);
+    return finish({ lower: whole.tight ? lower : 0, upper });
+  }
+  const question: Question = {
     cut: (delta * Math.min(1e-3, tolerance * 0.1)) / whole.draws,
     goal: ({ upper }) => tolerance * Math.min(1, Math.max(upper, 1e-12)),
     bound: (parts, side) => {
       const target = side === 'upper' ? charged : delta;
-      return Math.max(
-        0,
-        boundEpsilon(
-          composeLosses(parts, (coarse) => findTiltForDelta(coarse, target)),
-          target,
-          side,
-        ),
-      );
+      const tilt = (coarse: Parameters<typeof findTiltForDelta>[0]): number => findTiltForDelta(coarse, target);
+      return Math.max(0, boundEpsilon(composeLosses(parts, tilt), target, side));
     },
-  });
-  return finish(interval);
+  };
+  if (step !== undefined) return finish({ lower: 0, upper: boundAbove(whole, { ...question, step }), step });
+  return finish(refine(whole, question));
 }
 
 /** Bounds delta at an epsilon; the interval is at most `tolerance` times delta wide. */
@@ -112,6 +132,10 @@ export function solveDelta(charges: readonly Charge[], epsilon: number, toleranc
       lower: computeGaussianDelta(whole.tightMu, epsilon) * (1 - 10 * OUTWARD),
       upper: computeGaussianDelta(whole.mu, charged) * (1 + 10 * OUTWARD),
     });
+  }
+  if (whole.single !== undefined) {
+    const { lower, upper } = boundSingleDelta(whole.single, charged);
+    return finish({ lower: whole.tight ? lower : 0, upper });
   }
   const bound = (parts: readonly Part[], side: Side): number => {
     const at = side === 'upper' ? charged : epsilon;
@@ -152,13 +176,15 @@ const MOST_ROUNDS = 12;
 /** Grid points on the widest single loss to begin with. */
 const FIRST_CELLS = 1500;
 
-function refine(whole: Composition, { cut, goal, bound }: Question): Interval {
+function refine(whole: Composition, { cut, goal, bound }: Question): SolvedEpsilon {
   let step = chooseFirstStep(whole, cut);
+  let used = alignStep(whole, step);
   let best: Interval = { lower: 0, upper: Infinity };
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     let found: Interval;
     try {
       found = boundBoth(whole, { step: alignStep(whole, step), cut, bound, best });
+      used = alignStep(whole, step);
     } catch (error) {
       if (!(error instanceof GridTooFine)) throw error;
       if (best.upper < Infinity) break;
@@ -172,9 +198,9 @@ function refine(whole: Composition, { cut, goal, bound }: Question): Interval {
     // The width falls with the square of the step; without a usable width take a plain factor.
     const usable = best.lower > 0 && best.upper < Infinity;
     const ratio = usable ? Math.sqrt(wanted / width) * 0.85 : 0;
-    step = alignStep(whole, step) * Math.min(0.7, Math.max(ratio, 1 / 24));
+    step = used * Math.min(0.7, Math.max(ratio, 1 / 24));
   }
-  return tightInterval(whole, best, { step: alignStep(whole, step), cut, bound });
+  return { ...tightInterval(whole, best, { step: used, cut, bound }), step: used };
 }
 
 /**
@@ -186,8 +212,7 @@ function tightInterval(
   { lower, upper }: Interval,
   question: { readonly step: number; readonly cut: number } & Pick<Question, 'bound'>,
 ): Interval {
-  const entries = whole.directions.flat();
-  if (entries.every(({ tight }) => tight) && whole.tightMu === whole.mu) return { lower, upper };
+  if (whole.tight) return { lower, upper };
   const known = whole.directions.map((pairs) =>
     boundBelow(
       { mu: whole.tightMu },
@@ -246,6 +271,18 @@ function boundBoth(
     if (high > lower) lower = Math.max(lower, boundBelow(whole, pairs, { step, cut, bound }));
   }
   return { lower, upper };
+}
+
+/** Bounds all directions from above. */
+function boundAbove(
+  whole: Composition,
+  { step, cut, bound }: { readonly step: number; readonly cut: number } & Pick<Question, 'bound'>,
+): number {
+  const above = whole.directions.map((pairs) => {
+    const parts = pairs.map(({ pair, count }) => ({ pmf: connectDots(pair, { step, cut }), count }));
+    return bound([...parts, ...gaussianPart(whole.mu, { step, cut }, connectDots)], 'upper');
+  });
+  return Math.max(...above);
 }
 
 /** Bounds one direction from below; 0 when nothing is in it. */

@@ -53,3 +53,20 @@ export function convertToDelta(
   }
   return best;
 }
+
+/**
+ * Returns epsilon by the conversion in use before 2020, rdp + log(1/delta)/(α − 1) ([Mir17] proposition 3): larger, and
+ * wanted only to compare with figures of that time.
+ */
+export function computeClassicEpsilon(
+  { orders, rdp }: { readonly orders: ArrayLike<number>; readonly rdp: ArrayLike<number> },
+  delta: number,
+): ConvertedBound {
+  let best: ConvertedBound = { value: Infinity, order: 0 };
+  for (let i = 0; i < orders.length; i += 1) {
+    const alpha = orders[i] as number;
+    const value = (rdp[i] as number) - Math.log(delta) / (alpha - 1);
+    if (value < best.value) best = { value, order: alpha };
+  }
+  return best;
+}

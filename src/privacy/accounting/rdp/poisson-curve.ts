@@ -21,7 +21,7 @@ import {
 } from './distributed-noise.ts';
 import { createCurve, type CurveRequest, type EventCurve } from './curve.ts';
 import { findEffectiveNoiseMultiplier } from './gaussian-composition.ts';
-import { computeSampledGaussianRdp } from './sampled-gaussian.ts';
+import { computeReplacedGaussianRdp, computeSampledGaussianRdp } from './sampled-gaussian.ts';
 
 /** How the curve of an inner event is found. */
 type ComputeCurve = (event: DpEvent, request: CurveRequest) => EventCurve;
@@ -67,14 +67,13 @@ export function computePoissonCurve(
 ): EventCurve {
   const { samplingRate, event: inner } = event;
   const noiseMultiplier = findEffectiveNoiseMultiplier(inner);
-  if (relation === 'replace-one') {
-    throw unknownRelation(event, relation, 'ask the pld accountant, or account for add-or-remove-one');
+  if (relation === 'replace-one' && noiseMultiplier === undefined) {
+    throw unknownRelation(event, relation, 'only sampled Gaussian sums are known there; ask the pld accountant');
   }
   if (samplingRate === 0) return createCurve(orders, () => 0, 0);
   if (noiseMultiplier !== undefined) {
-    const rdp = Float64Array.from(orders, (order) =>
-      computeSampledGaussianRdp({ samplingRate, noiseMultiplier }, order),
-    );
+    const compute = relation === 'replace-one' ? computeReplacedGaussianRdp : computeSampledGaussianRdp;
+    const rdp = Float64Array.from(orders, (order) => compute({ samplingRate, noiseMultiplier }, order));
     return { rdp, pureEpsilon: Infinity, failure: 0 };
   }
   const { atInteger, pure } = findInnerCurve(event, compute);

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { logBinomial, logExpm1, log1pExp } from '../../../foundations/numerics/index.ts';
+import { log1pExp, logAddExp, logBinomial, logExpm1 } from '../../../foundations/numerics/index.ts';
 
 /** The parameters of one step. */
 export interface SampledGaussian {
@@ -130,4 +130,39 @@ function logExcessByQuadrature(q: number, sigma: number, alpha: number): number 
     },
     { sigma, centres: [0, 1, 2, alpha, clamp] },
   );
+}
+
+/**
+ * Computes the Rényi divergence of one Poisson-sampled step under replace-one, at any order > 1: between
+ * P = (1−q)·N(0, σ²) + q·N(1, σ²) and Q = (1−q)·N(0, σ²) + q·N(−1, σ²), the pair that dominates ([LSSS24] section 5; both
+ * directions are mirror images). The moment minus one is the mean under Q of the generator at P/Q − 1.
+ */
+export function computeReplacedGaussianRdp(
+  { samplingRate: q, noiseMultiplier: sigma }: SampledGaussian,
+  order: number,
+): number {
+  if (q === 0) return 0;
+  if (sigma === 0 || order === Infinity) return Infinity;
+  const rate = 1 / (2 * sigma * sigma);
+  if (q === 1) return 4 * order * rate;
+  const logNorm = -LOG_SQRT_TWO_PI - Math.log(sigma);
+  const logQ = Math.log(q);
+  const log1mQ = Math.log1p(-q);
+  const turn = (log1mQ - logQ) / (2 * rate) + 0.5;
+  const logExcess = integrateBumps(
+    (z) => {
+      // Both densities over the central one: 1 − q + q·e^{(±2z − 1)/2σ²}.
+      const up = logQ + (2 * z - 1) * rate;
+      const down = logQ + (-2 * z - 1) * rate;
+      const logP = logAddExp(log1mQ, up);
+      const logR = logAddExp(log1mQ, down);
+      const base = -z * z * rate + logNorm + logR;
+      const exponent = order * (logP - logR);
+      if (exponent > 600) return base + exponent;
+      const difference = Math.exp(up - logR) - Math.exp(down - logR);
+      return base + logGenerator(Math.max(difference, -1 + 1e-16), order);
+    },
+    { sigma, centres: [-2, -1, 0, 1, 2, order, Math.min(turn, order + 2), Math.max(-turn, -3)] },
+  );
+  return log1pExp(logExcess) / (order - 1);
 }
