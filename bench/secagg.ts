@@ -7,10 +7,10 @@
  *     npm run bench:secagg -- --n 100 --degree 22 --entries 1000000 --dropped 10
  *
  * `--degree 0` is the complete graph. `--adversary malicious` signs everything; `--setup task` measures a further round of
- * a task; `--workers 2` expands the coordinator's masks in workers and reports wall time for it; `--record` writes
- * bench/results/secagg.json.
+ * a task; `--workers 2` expands the coordinator's masks in workers and reports wall time for it; `--case LABEL` runs one
+ * recorded case; `--record` writes the rows it measured to bench/results/secagg.json and leaves the others there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
@@ -85,6 +85,7 @@ const { values: options } = parseArgs({
     adversary: { type: 'string' },
     setup: { type: 'string' },
     workers: { type: 'string' },
+    case: { type: 'string' },
     json: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
   },
@@ -348,8 +349,11 @@ function caseFromOptions(): Case | undefined {
 }
 
 const chosen = caseFromOptions();
+const recorded = RECORDED.filter(({ label }) => options.case === undefined || label === options.case);
+if (recorded.length === 0)
+  throw new RangeError(`--case must be one of: ${RECORDED.map(({ label }) => label).join('; ')}`);
 const rows: Row[] = [];
-for (const row of chosen === undefined ? RECORDED : [chosen]) {
+for (const row of chosen === undefined ? recorded : [chosen]) {
   const result = await measure(row);
   rows.push(result);
   if (!options.json) {
@@ -368,7 +372,11 @@ const report = JSON.stringify({ machine, rows }, undefined, 2);
 if (options.json) console.log(report);
 if (options.record) {
   const folder = new URL('results/', import.meta.url);
+  const file = new URL('secagg.json', folder);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('secagg.json', folder), `${report}\n`);
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { rows: Row[] }).rows : [];
+  const known = new Map([...before, ...rows].map((row) => [row.label, row]));
+  const merged = RECORDED.flatMap(({ label }) => known.get(label) ?? []);
+  writeFileSync(file, `${JSON.stringify({ machine, rows: merged }, undefined, 2)}\n`);
 }
 if (rows.some(({ exact }) => !exact)) process.exitCode = 1;
