@@ -7,20 +7,24 @@
 
 import { z } from 'zod';
 
-import { toHex } from '../foundations/crypto/index.ts';
+import { createAgreementKey, sha256, toHex, utf8 } from '../foundations/crypto/index.ts';
 import { createSeededRng, type Rng } from '../foundations/random/index.ts';
+import { createRing, decodeRing, encodeRing } from '../foundations/vector/index.ts';
 import { readFileOf } from '../runtime/storage/index.ts';
 import {
   connectDealer,
+  createAggregationServer,
   type Contribution,
   countTraffic,
   createMpcSession,
   joinSecureSum,
+  joinServerSums,
   loadSecureModel,
   type PartyChannel,
   runDealer,
   type SecureLayer,
   type SecureSumOptions,
+  splitForServers,
 } from '../secure/mpc/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { inputsOf, planOf, readModel, readRunTask, readTestData, secureLayersOf } from './secure-layers.ts';
@@ -80,20 +84,45 @@ const predictSchema = z.strictObject({
     .default({}),
 });
 
+const aggregateSchema = z.strictObject({
+  kind: z.literal('aggregate'),
+  /** The first endpoints are the servers, the others contribute. */
+  servers: z.int().min(2),
+  /** Fewest contributors of a sum. */
+  threshold: z.int().min(2),
+  taskId: z.string().min(1),
+  round: z.int().nonnegative(),
+  entries: count,
+  bitWidth: z.int().min(2).max(32),
+  local: z
+    .strictObject({
+      /** JSON array of integers: a contributor's, noise included. */
+      input: z.string().optional(),
+    })
+    .default({}),
+});
+
 /** A job as a configuration declares it. */
-export const jobSchema = z.discriminatedUnion('kind', [sumSchema, predictSchema]);
+export const jobSchema = z.discriminatedUnion('kind', [sumSchema, predictSchema, aggregateSchema]);
 export type PartyJob = z.infer<typeof jobSchema>;
 
 /** What a party reports; numbers and openings meant for it. */
 export type PartyReport = Readonly<Record<string, unknown>>;
 
-/** Runs a job to its end. */
+/** Runs a job to its end. The parties of an aggregation are servers and contributors; all must be there. */
 export function runJob(
   channel: PartyChannel,
   job: PartyJob,
   about: { readonly names: readonly string[]; readonly rng: Rng },
 ): Promise<PartyReport> {
-  return job.kind === 'sum' ? runSum(channel, job, about.rng) : runPredict(channel, job, about);
+  switch (job.kind) {
+    case 'sum':
+      return runSum(channel, job, about.rng);
+    case 'predict':
+      return runPredict(channel, job, about);
+    case 'aggregate':
+      return runAggregate(channel, job, about);
+  }
 }
 
 /** Entries in ±1 that follow from a seed: odd multiples of 2^−32, so that none lies halfway between two grid points. */
@@ -241,4 +270,59 @@ function readSecrets(
     inputs = inputsOf(dataset, { from: 0, count: images });
   }
   return { weights, inputs };
+}
+
+/** One server or contributor of a sum by several servers. The first server reports the sum. */
+async function runAggregate(
+  channel: PartyChannel,
+  job: Extract<PartyJob, { kind: 'aggregate' }>,
+  { names, rng }: { readonly names: readonly string[]; readonly rng: Rng },
+): Promise<PartyReport> {
+  const { servers, threshold, taskId, entries, bitWidth, local } = job;
+  const { endpoint, endpoints } = channel;
+  const ring = createRing({ bitWidth });
+  const { local: _, ...open } = job;
+  const round = { taskId, round: job.round, attempt: 0, configDigest: sha256(utf8(JSON.stringify(open))) };
+  const serverIndices = Array.from({ length: servers }, (__, i) => i);
+  const contributors = Array.from({ length: Math.max(0, endpoints - servers) }, (__, i) => servers + i);
+  if (endpoint >= servers) {
+    if (local.input === undefined)
+      throw new UsageError('a contributor needs job.local.input: a JSON array of integers');
+    const values = z
+      .array(z.int())
+      .length(entries)
+      .parse(JSON.parse(new TextDecoder().decode(readFileOf(local.input, 'input'))));
+    const limit = 2 ** (bitWidth - 1);
+    if (values.some((value) => value < -limit || value >= limit))
+      throw new UsageError(`${local.input} holds a number beyond ${bitWidth} bits`);
+    const serverKeys: Uint8Array[] = [];
+    for (const server of serverIndices) serverKeys.push(await channel.receive(server));
+    const messages = splitForServers(
+      encodeRing(Int32Array.from(values), ring),
+      { ring, serverKeys, from: names[endpoint] as string, round },
+      rng,
+    );
+    await Promise.all(messages.map((message, server) => channel.send(server, message)));
+    return { job: 'aggregate', role: 'contributor', bytesSent: messages.reduce((sum, { length }) => sum + length, 0) };
+  }
+  const privateKey = rng.bytes(32);
+  const server = createAggregationServer({ ring, entries, server: endpoint, servers, threshold, privateKey, round });
+  const { publicKey } = createAgreementKey(privateKey);
+  await Promise.all(contributors.map((to) => channel.send(to, publicKey)));
+  for (const from of contributors) server.receive(names[from] as string, await channel.receive(from));
+  const own = server.sum(server.contributors);
+  if (endpoint > 0) {
+    await channel.send(0, own);
+    return { job: 'aggregate', role: 'server', contributors: server.contributors.length };
+  }
+  const sums = [own];
+  for (const other of serverIndices.slice(1)) sums.push(await channel.receive(other));
+  const sum = decodeRing(joinServerSums(sums, { ring, entries, servers }), ring);
+  return {
+    job: 'aggregate',
+    role: 'server',
+    contributors: server.contributors.length,
+    sum: [...sum],
+    trust: 'semi-honest servers; at least one outside any collusion',
+  };
 }

@@ -1,3 +1,7 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
 import { createSigningKey } from '../foundations/crypto/index.ts';
@@ -70,6 +74,31 @@ describe('parties over HTTP', () => {
     );
     expect(reports.map(({ exact }) => exact)).toEqual([true, true, true]);
     expect(reports[0]).toMatchObject({ bytes: { shares: 32, opening: 2 * (2000 + 32) }, rounds: 2 });
+  });
+
+  it('aggregate by two servers, in processes of their own', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sotto-party-'));
+    const open = {
+      kind: 'aggregate',
+      servers: 2,
+      threshold: 2,
+      taskId: 'test',
+      round: 1,
+      entries: 3,
+      bitWidth: 20,
+    } as const;
+    const contributors = [
+      [1, -2, 3],
+      [10, 20, -30],
+    ].map((values, i) => {
+      const input = join(folder, `${i}.json`);
+      writeFileSync(input, JSON.stringify(values));
+      return { name: `hospital ${i}`, job: { ...open, local: { input } } };
+    });
+    const servers = ['north', 'south'].map((name) => ({ name, job: { ...open, local: {} } }));
+    const [first, second] = await runPartyProcesses('aggregate', [...servers, ...contributors]);
+    expect(first).toMatchObject({ contributors: 2, sum: [11, 18, -27] });
+    expect(second).toEqual({ job: 'aggregate', role: 'server', contributors: 2 });
   });
 
   it('end with a clear word when they were told different jobs', async () => {

@@ -10,6 +10,7 @@
 
 import { assertInteger } from '../../../foundations/numerics/index.ts';
 import { HomomorphicError } from '../errors.ts';
+import { layOutNext, type LayerLayout, placeWeights } from './layers.ts';
 import { loadSeal, type SealCipherText, type SealLibrary, using } from './library.ts';
 import { chooseCkksCompute } from './parameters.ts';
 import { createSealRing, type SealKeyBytes, type SealRing, type SealVector } from './ring.ts';
@@ -63,6 +64,20 @@ export interface RotatingContext {
   rotate(vector: SealVector<'ckks'>, steps: number, keys: EvaluationKeys): SealVector<'ckks'>;
   /** Dot product with plain weights, in every slot; needs rotations by powers of two. */
   dotPlain(vector: SealVector<'ckks'>, weights: ArrayLike<number>, keys: EvaluationKeys): SealVector<'ckks'>;
+  /** Encrypts a vector repeated over all slots, as `matrixVector` needs it for matrices of this shape. */
+  encryptRepeated(
+    values: ArrayLike<number>,
+    shape: { readonly rows: number },
+    publicKey: SealKeyBytes<'ckks'>,
+  ): SealVector<'ckks'>;
+  /** The rotations that `matrixVector` takes. */
+  matrixSteps(shape: { readonly rows: number; readonly columns: number }): readonly number[];
+  /** A plain matrix, row-major, times a repeated vector: the product repeats over the slots, row r in slot r. */
+  matrixVector(
+    vector: SealVector<'ckks'>,
+    matrix: { readonly rows: number; readonly columns: number; readonly weights: ArrayLike<number> },
+    keys: EvaluationKeys,
+  ): SealVector<'ckks'>;
   /** c₀ + c₁ x + … in every slot, degree at most 3. */
   polynomial(vector: SealVector<'ckks'>, coefficients: readonly number[], keys: EvaluationKeys): SealVector<'ckks'>;
   close(): void;
@@ -301,6 +316,30 @@ export async function createCkksCompute(options: CkksComputeOptions): Promise<Ro
         });
       });
     },
+    encryptRepeated(values, { rows }, publicKey) {
+      const { period } = matrixLayout(rows, values.length, slots);
+      const repeated = Float64Array.from({ length: slots }, (_, slot) => values[slot % period] ?? 0);
+      return encryptSlots(machine, repeated, publicKey);
+    },
+    matrixSteps({ rows, columns }) {
+      const { diagonals, sums } = matrixLayout(rows, columns, slots);
+      return [...Array.from({ length: diagonals - 1 }, (_, k) => k + 1), ...sums];
+    },
+    matrixVector(vector, { rows, columns, weights }, keys) {
+      assertTogether(vector, keys.keyId);
+      if (weights.length !== rows * columns)
+        throw new RangeError(`"weights" must be ${rows * columns} numbers, got ${weights.length}`);
+      const layout = matrixLayout(rows, columns, slots);
+      const layer = { inputs: columns, outputs: rows, weights, bias: new Float64Array(rows) };
+      return map(vector, (cipher) =>
+        multiplyByDiagonals(
+          machine,
+          cipher,
+          { diagonals: placeWeights(layer, layout, slots), sums: layout.sums },
+          keys,
+        ),
+      );
+    },
     polynomial(vector, coefficients, keys) {
       assertTogether(vector, keys.keyId);
       const degree = coefficients.length - 1;
@@ -320,4 +359,45 @@ export async function createCkksCompute(options: CkksComputeOptions): Promise<Ro
     },
     close: () => ring.close(),
   };
+}
+
+function matrixLayout(rows: number, columns: number, slots: number): LayerLayout {
+  const period = 2 ** Math.ceil(Math.log2(Math.max(rows, columns, 1)));
+  if (period > slots)
+    throw new HomomorphicError(
+      'homomorphic/no-parameters',
+      `a matrix of ${rows}×${columns} does not fit ${slots} slots`,
+    );
+  return layOutNext({ outputs: rows }, period);
+}
+
+/**
+ * Replaces a ciphertext by Σ diagonal_k ⊙ rotation_k, then rotates and sums.
+ * @throws {HomomorphicError} `homomorphic/unsupported` when every factor is zero.
+ */
+export function multiplyByDiagonals(
+  machine: CkksMachine,
+  cipher: SealCipherText,
+  { diagonals, sums }: { readonly diagonals: readonly Float64Array[]; readonly sums: readonly number[] },
+  keys: EvaluationKeys,
+): void {
+  const { evaluator, seal } = machine.ring;
+  using([cipher.clone(), seal.CipherText()], (input, rotated) => {
+    let begun = false;
+    diagonals.forEach((factors, k) => {
+      // A product with zeros only would be a transparent ciphertext, which SEAL refuses.
+      if (factors.every((factor) => factor === 0)) return;
+      const term = begun ? rotated : cipher;
+      if (k === 0) evaluator.cipherModSwitchTo(input, input.parmsId, term);
+      else machine.rotateInto(term, input, k, keys);
+      machine.multiplyPlain(term, factors);
+      if (begun) evaluator.add(cipher, term, cipher);
+      begun = true;
+    });
+    if (!begun) throw new HomomorphicError('homomorphic/unsupported', 'a matrix of zeros cannot be multiplied with');
+    for (const step of sums) {
+      machine.rotateInto(rotated, cipher, step, keys);
+      evaluator.add(cipher, rotated, cipher);
+    }
+  });
 }

@@ -130,6 +130,19 @@ describe('CKKS for computing', () => {
     const deep = context.polynomial(ex, [0, 0, 0, 1], evaluation);
     expect(() => context.multiplyPlain(deep, y)).toThrow(/levels and all are used/);
     expect(() => context.add(ex, deep)).toThrow(expect.objectContaining({ code: 'homomorphic/mixed-contexts' }));
+    const shape = { rows: 5, columns: 7 };
+    const weights = layer(7, 5).weights;
+    const vector = [1, -1, 0.5, 2, 0, 3, -0.25];
+    const matrixKeys = context.createEvaluationKeys(keys, context.matrixSteps(shape));
+    const product = context.matrixVector(
+      context.encryptRepeated(vector, shape, keys.publicKey),
+      { ...shape, weights },
+      matrixKeys,
+    );
+    const expected = Array.from({ length: 5 }, (_, r) =>
+      vector.reduce((sum, v, c) => sum + v * (weights[r * 7 + c] as number), 0),
+    );
+    expect(difference(context.decrypt(product, keys.secretKey).slice(0, 5), expected)).toBeLessThan(1e-3);
     context.close();
   });
 });

@@ -15,6 +15,7 @@ import {
   decryptSlots,
   encryptSlots,
   type EvaluationKeys,
+  multiplyByDiagonals,
 } from './compute.ts';
 import {
   type DenseWeights,
@@ -89,7 +90,7 @@ export async function createEncryptedInference({
     ...(library && { library }),
   });
   const { ring } = machine;
-  const { slots, seal, evaluator, choice } = ring;
+  const { slots, choice } = ring;
   const first = layOutFirst({ inputs, outputs: hidden?.units ?? outputs }, slots);
   const second = hidden && layOutNext({ outputs }, first.rows);
   if (second !== undefined && outputs > first.rows) {
@@ -113,28 +114,10 @@ export async function createEncryptedInference({
     }
     const diagonals = placeWeights(layer, layout, slots);
     const bias = placeBias(layer.bias, layout, slots);
-    const empty = diagonals.map((factors) => factors.every((factor) => factor === 0));
-    return (cipher: SealCipherText, keys: EvaluationKeys) =>
-      using([cipher.clone(), seal.CipherText()], (input, rotated) => {
-        let begun = false;
-        diagonals.forEach((factors, k) => {
-          // A product with zeros only would be a transparent ciphertext, which SEAL refuses.
-          if (empty[k]) return;
-          const term = begun ? rotated : cipher;
-          if (k === 0) evaluator.cipherModSwitchTo(input, input.parmsId, term);
-          else machine.rotateInto(term, input, k, keys);
-          machine.multiplyPlain(term, factors);
-          if (begun) evaluator.add(cipher, term, cipher);
-          begun = true;
-        });
-        if (!begun)
-          throw new HomomorphicError('homomorphic/unsupported', 'a layer without any weight cannot be evaluated');
-        for (const step of layout.sums) {
-          machine.rotateInto(rotated, cipher, step, keys);
-          evaluator.add(cipher, rotated, cipher);
-        }
-        machine.addPlain(cipher, bias);
-      });
+    return (cipher: SealCipherText, keys: EvaluationKeys) => {
+      multiplyByDiagonals(machine, cipher, { diagonals, sums: layout.sums }, keys);
+      machine.addPlain(cipher, bias);
+    };
   }
 
   return {
