@@ -12,8 +12,8 @@ type NodeCrypto = NonNullable<ReturnType<typeof globalThis.process.getBuiltinMod
 const PKCS8 = { x25519: '302e020100300506032b656e04220420', ed25519: '302e020100300506032b657004220420' };
 const SPKI = { x25519: '302a300506032b656e032100', ed25519: '302a300506032b6570032100' };
 const TAG_BYTES = 16;
-/** Imported public keys that are kept; a cohort's neighbourhoods fit. */
-const MAX_PUBLIC_KEYS = 4096;
+/** Imported public keys that are kept: both keys of every member of a cohort of ten thousand, when one process plays all. */
+const MAX_PUBLIC_KEYS = 32_768;
 
 /** Creates the provider on the given `node:crypto` module. */
 export function createNodeProvider(node: NodeCrypto): CryptoProvider {
