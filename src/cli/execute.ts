@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runTask, type RunMode } from '../runtime/simulation/index.ts';
+import { runTask } from '../runtime/simulation/index.ts';
 import type { RunFolder } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { createProgress, formatSeconds } from './progress.ts';
@@ -14,14 +14,12 @@ import { formatSummary } from './summary-text.ts';
 /** Runs a task and prints its summary. */
 export async function execute({
   task,
-  mode,
   taskFolder,
   folder,
   options,
   workers = workersOf(options),
 }: {
   task: TaskFile;
-  mode: RunMode;
   taskFolder: string;
   folder: () => RunFolder;
   options: RunOptions;
@@ -36,6 +34,7 @@ export async function execute({
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  const { mode } = task.simulation;
   const path = options.out ?? options.resume ?? '';
   const epsilon = task.privacy.trust === 'off' ? undefined : task.privacy.epsilon;
   if (task.privacy.trust === 'off') progress.note('NOT PRIVATE: this task has trust: off. IT PROTECTS NOBODY.');
@@ -45,7 +44,6 @@ export async function execute({
   try {
     const summary = await runTask({
       task,
-      mode,
       taskFolder,
       folder,
       workers,
@@ -68,11 +66,10 @@ export async function execute({
     progress.end();
     if (options.json === true) process.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
     else process.stdout.write(`${formatSummary(summary, { folder: path })}\n`);
+    if (summary.ended === 'budget-spent') process.exitCode = 30;
     if (summary.ended === 'stopped') {
       process.exitCode = 130;
-      if (mode === 'federated') {
-        console.error(`stopped after ${formatSeconds(summary.secondsTotal)}; go on with: sotto run --resume ${path}`);
-      }
+      console.error(`stopped after ${formatSeconds(summary.secondsTotal)}; go on with: sotto run --resume ${path}`);
     }
   } finally {
     progress.end();

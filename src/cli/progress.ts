@@ -38,6 +38,7 @@ export function createProgress({
   let lastPlain = start;
   let firstRound: { atMs: number; round: number } | undefined;
   let accuracy: number | undefined;
+  const refusalsShown = new Set<string>();
 
   function show(text: string): void {
     const width = Math.max(20, (stream.columns ?? 100) - 1);
@@ -62,6 +63,10 @@ export function createProgress({
       const done = report.outcome === 'committed' ? report.round : report.round - 1;
       if (report.outcome === 'aborted')
         note(`round ${report.round} aborted, its charge is kept: ${report.reason ?? ''}`);
+      for (const [refusal, count] of Object.entries(report.refusals ?? {})) {
+        if (!refusalsShown.has(refusal)) note(`refused (${count} times in round ${report.round}): ${refusal}`);
+        refusalsShown.add(refusal);
+      }
       const now = performance.now();
       firstRound ??= { atMs: now, round: done };
       const perRound = (now - firstRound.atMs) / Math.max(1, done - firstRound.round);

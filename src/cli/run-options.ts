@@ -65,7 +65,10 @@ export function readTask(path: string, options: RunOptions): TaskFile {
       overrides['privacy.aggregation.threshold'] = scaled;
     }
   }
-  return parseTaskFile(text, { path, overrides });
+  const task = parseTaskFile(text, { path, overrides });
+  // A resumed run starts elsewhere: the folder must mean the same from everywhere.
+  const { folder } = task.data;
+  return folder === undefined ? task : { ...task, data: { ...task.data, folder: resolve(dirname(path), folder) } };
 }
 
 /** The worker threads to use. */

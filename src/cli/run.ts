@@ -36,7 +36,7 @@ async function run(taskPath: string | undefined, options: RunOptions): Promise<v
     try {
       const path = folder.file('task.resolved.yaml');
       const task = parseTaskFile(new TextDecoder().decode(folder.read('task.resolved.yaml')), { path });
-      await execute({ task, mode: 'federated', taskFolder: process.cwd(), folder: () => folder, options });
+      await execute({ task, taskFolder: process.cwd(), folder: () => folder, options });
     } finally {
       folder.close();
     }
@@ -48,7 +48,7 @@ async function run(taskPath: string | undefined, options: RunOptions): Promise<v
   const path = runFolderOf(options, task);
   await execute({
     task,
-    mode: 'federated',
+
     taskFolder: folderOfTask(taskPath),
     folder: () => createRunFolder(path),
     options: { ...options, out: path },

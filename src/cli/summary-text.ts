@@ -19,6 +19,7 @@ export function formatSummary(summary: RunSummary, { folder }: { folder: string 
     [
       'rounds',
       `${summary.rounds} in ${summary.attempts} attempts, ${summary.abortedAttempts} aborted` +
+        (summary.interruptedAttempts > 0 ? `, ${summary.interruptedAttempts} interrupted` : '') +
         (summary.mode === 'federated'
           ? `; ${summary.dropouts} dropouts, ${formatBytes(summary.bytesPerParticipantRound)} a participant and round`
           : ''),
@@ -76,9 +77,9 @@ function honestButCurious(summary: RunSummary): string {
 }
 
 function sawLine(summary: RunSummary): string {
-  return summary.aggregation === 'secagg'
-    ? 'who took part and when, masked vectors, and of each round one noised sum'
-    : 'every contribution in the clear';
+  if (summary.aggregation !== 'secagg') return 'every contribution in the clear';
+  const sum = summary.trust === 'nobody' ? 'one noised sum' : 'one EXACT sum';
+  return `who took part and when, masked vectors, and of each round ${sum}`;
 }
 
 function timeLine({ secondsTotal, cpuSeconds }: RunSummary): string {

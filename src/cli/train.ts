@@ -32,7 +32,6 @@ async function train(taskPath: string, options: RunOptions): Promise<void> {
   const path = runFolderOf(options, task);
   await execute({
     task: centralTask(task),
-    mode: 'single-party',
     taskFolder: folderOfTask(taskPath),
     folder: () => createRunFolder(path),
     options: { ...options, out: path },
@@ -44,12 +43,13 @@ async function train(taskPath: string, options: RunOptions): Promise<void> {
 function centralTask(task: TaskFile): TaskFile {
   const { privacy } = task;
   const aggregation = { kind: 'clear' as const, stageTimeoutMs: privacy.aggregation.stageTimeoutMs };
-  if (privacy.trust === 'off') return { ...task, privacy: { trust: 'off', aggregation } };
+  const simulation = { ...task.simulation, dropoutRate: 0, mode: 'single-party' as const };
+  if (privacy.trust === 'off') return { ...task, privacy: { trust: 'off', aggregation }, simulation };
   const { privacyUnit, epsilon, delta, relation, accountant } = privacy;
   return {
     ...task,
     training: { ...task.training, spareRounds: 0 },
     privacy: { privacyUnit, trust: 'coordinator', aggregation, epsilon, delta, relation, accountant },
-    simulation: { ...task.simulation, dropoutRate: 0 },
+    simulation,
   };
 }

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { runSotto, startSotto } from './sotto.ts';
 
 const task = 'examples/digits/task.yaml';
@@ -112,24 +113,33 @@ describe('sotto run', () => {
       },
     });
     await finished;
-    const charged = readLines(join(out, 'ledger.jsonl')).filter((record) => JSON.stringify(record).includes('reserve'));
+    const before = readFileSync(join(out, 'ledger.jsonl'), 'utf8');
+    const attemptsOf = (text: string): (number | null)[] =>
+      verifyLedger(
+        text
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => new TextEncoder().encode(line)),
+      ).charges.map(({ attempt }) => attempt);
     const resumed = await runSotto('run', '--resume', out, '--json');
     expect([resumed.code, resumed.stderr.includes('defect')]).toEqual([0, false]);
-    const after = readLines(join(out, 'ledger.jsonl')).filter((record) => JSON.stringify(record).includes('reserve'));
-    expect(charged.length).toBeGreaterThan(0);
-    const { rounds, epsilon } = JSON.parse(resumed.stdout) as { rounds: number; epsilon: number };
-    expect(rounds).toBe(12);
-    expect(after.length).toBeGreaterThanOrEqual(12);
-    expect(epsilon).toBeLessThanOrEqual(3);
+    const after = readFileSync(join(out, 'ledger.jsonl'), 'utf8');
+    expect(after.startsWith(before.slice(0, before.lastIndexOf('\n') + 1))).toBe(true);
+    const charged = attemptsOf(after);
+    expect(charged).toEqual(Array.from({ length: charged.length }, (_, i) => i + 1));
+    const summary = JSON.parse(resumed.stdout) as Record<
+      'rounds' | 'epsilon' | 'attempts' | 'interruptedAttempts',
+      number
+    >;
+    expect(summary).toMatchObject({ rounds: 12, attempts: charged.length });
+    expect(summary.epsilon).toBeLessThanOrEqual(3);
+    expect(attemptsOf(before).length).toBeGreaterThan(0);
   });
 
-  it('goes on when too many drop out, and keeps the charge of the aborted attempt', async () => {
+  it('goes on when too many drop out, keeps the charge of every aborted attempt, and ends when the budget is spent', async () => {
     const out = join(base, 'dropouts');
-    const text = readFileSync(task, 'utf8')
-      .replace('dropoutRate: 0.05', 'dropoutRate: 0.35')
-      .replace('spareRounds: 3', 'spareRounds: 40');
     const file = join(base, 'dropouts.yaml');
-    writeFileSync(file, text);
+    writeFileSync(file, readFileSync(task, 'utf8').replace('dropoutRate: 0.05', 'dropoutRate: 1'));
     const { code, stdout, stderr } = await runSotto(
       'run',
       file,
@@ -141,14 +151,14 @@ describe('sotto run', () => {
       '--out',
       out,
     );
-    expect(code).toBe(0);
-    const summary = JSON.parse(stdout) as { abortedAttempts: number; attempts: number; rounds: number };
+    expect(code).toBe(30);
+    expect(stderr).toMatch(/aborted, its charge is kept/);
+    expect(JSON.parse(stdout)).toMatchObject({ ended: 'budget-spent', rounds: 0, attempts: 5, abortedAttempts: 5 });
     const metrics = readLines(join(out, 'metrics.jsonl'));
-    expect(metrics.filter(({ outcome }) => outcome === 'aborted')).toHaveLength(summary.abortedAttempts);
-    if (summary.abortedAttempts > 0) expect(stderr).toMatch(/aborted, its charge is kept/);
+    expect(metrics.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 5 }, () => 'aborted'));
     const spent = metrics.map(({ epsilon }) => epsilon as number);
-    expect(spent).toEqual(spent.toSorted((a, b) => a - b));
-    expect(new Set(spent).size).toBe(spent.length);
+    for (const [i, epsilon] of spent.entries()) expect(epsilon).toBeGreaterThan(spent[i - 1] ?? 0);
+    expect(spent.at(-1)).toBeLessThanOrEqual(3);
   });
 });
 
@@ -171,6 +181,10 @@ describe('bad input', () => {
     await refused(['run', join(base, 'absent.yaml')], /does not exist/);
     await refused(['run', task, '--rounds', 'many'], /--rounds must be a number/);
     await refused(['train', task, '--epsilon', '-1'], /privacy\.epsilon must be > 0/);
+    await refused(['run', task, '--epsilon', '0.00001'], /no noise fits privacy\.epsilon/);
+    const five = join(base, 'five.yaml');
+    writeFileSync(five, readFileSync(task, 'utf8').replace('out: 10', 'out: 5'));
+    await refused(['run', five], /label of example \d+ must be an integer in \[0, 4\]/);
   });
 
   it('in the data is one clear line', async () => {

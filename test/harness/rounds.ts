@@ -31,7 +31,7 @@ export function planFor(participants: number, threshold: number): TaskPlan {
         privacyUnit: 'example',
         trust: 'nobody',
         aggregation: { kind: 'secagg', threshold, shareRatio: 1, stageTimeoutMs: 1000 },
-        maxCorrupt: 0,
+        maxCorrupt: 1,
         epsilon: 3,
         delta: 1e-5,
         relation: 'add-or-remove-one',

@@ -48,7 +48,7 @@ privacy:
   privacyUnit: example
   trust: nobody
   aggregation: { kind: secagg, threshold: ${threshold}, stageTimeoutMs: ${stageTimeoutMs} }
-  maxCorrupt: 0
+  maxCorrupt: 1
   epsilon: 8
   delta: 1.0e-5
 service: { startThreshold: ${participants}, roundWindowMs: 0 }

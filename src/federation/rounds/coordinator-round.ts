@@ -68,6 +68,8 @@ export function createCoordinatorRound({
   const address = { taskId, round, attempt };
   const aggregator: Aggregator = createAggregator({ plan, address, cohort });
   let done = false;
+  /** Who has answered the stage that is open. */
+  let answered = new Set<string>();
 
   /** Closes the stage and tells everybody concerned. */
   function advance(): RoundEffect[] {
@@ -79,6 +81,7 @@ export function createCoordinatorRound({
     }
     switch (step.kind) {
       case 'messages': {
+        answered = new Set();
         const sends = [...step.messages].map(([to, payload]): RoundEffect => {
           return { kind: 'send', to, bytes: encodeMessage({ kind: 'aggregation', ...address, payload }) };
         });
@@ -102,7 +105,7 @@ export function createCoordinatorRound({
       details: { ...cause.details, round, attempt, code: cause.code },
       retryable: true,
     });
-    return [...close('aborted'), { kind: 'aborted', error, dropouts: aggregator.pending.length }];
+    return [...close('aborted'), { kind: 'aborted', error, dropouts: cohort.length - answered.size }];
   }
 
   function close(outcome: 'committed' | 'aborted'): RoundEffect[] {
@@ -145,6 +148,7 @@ export function createCoordinatorRound({
           });
         }
         aggregator.receive(from, message.payload);
+        answered.add(from);
       } catch (error) {
         if (!(error instanceof SottoError)) throw error;
         return [{ kind: 'refused', from, code: error.code }];

@@ -65,7 +65,7 @@ describe('a plan', () => {
   it('provides noise for the honest survivors of the worst round: threshold − maxCorrupt, at least one', () => {
     for (const [threshold, maxCorrupt, honest] of [
       [15, 1, 14],
-      [15, 0, 15],
+      [16, 1, 15],
       [20, 19, 1],
     ] as const) {
       const { noise } = planTask(task({ threshold, maxCorrupt }), facts);

@@ -97,6 +97,20 @@ export interface ModelFacts {
  * @throws {@link RoundsError} `rounds/impossible-plan` when no parameters satisfy the task.
  */
 export function planTask(task: RoundsTask, facts: ModelFacts): TaskPlan {
+  try {
+    return derivePlan(task, facts);
+  } catch (cause) {
+    // A number that no sampler, ring or accountant takes: the task asks for what cannot be given.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new RoundsError(
+      'rounds/impossible-plan',
+      `no noise fits privacy.epsilon and privacy.delta with training.samplingRate and training.rounds: ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+function derivePlan(task: RoundsTask, facts: ModelFacts): TaskPlan {
   assertInteger(facts.dimension, 'dimension', { min: 1 });
   assertPositive(facts.clippedSumSensitivity, 'clippedSumSensitivity');
   const { privacy, rounds } = task;
@@ -168,8 +182,7 @@ function planNoise(
       return undefined;
     case 'nobody':
     case 'coordinator': {
-      const honestShares =
-        privacy.trust === 'nobody' ? Math.max(1, privacy.aggregation.threshold - privacy.maxCorrupt) : 1;
+      const honestShares = privacy.trust === 'nobody' ? privacy.aggregation.threshold - privacy.maxCorrupt : 1;
       const mechanismAt = (noiseMultiplier: number): DistributedDiscreteGaussian =>
         createDistributedDiscreteGaussian({ l2Sensitivity, noiseMultiplier, honestShares, dimension });
       const sampler = createPoissonSampler({ samplingRate: rounds.samplingRate });

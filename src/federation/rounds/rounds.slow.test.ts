@@ -4,6 +4,6 @@ import { checkDropoutPatterns } from '../../../test/harness/rounds.ts';
 
 describe('a round', () => {
   it('gives exactly the sum of the contributions for every way in which five participants can drop out', () => {
-    expect(checkDropoutPatterns(['a', 'c', 'e', 'g', 'z'], 3)).toBeGreaterThan(100);
+    expect(checkDropoutPatterns(['a', 'c', 'e', 'g', 'z'], 4)).toBeGreaterThan(20);
   });
 });

@@ -14,7 +14,7 @@ import { createCoordinatorRound, createParticipantRounds, type ParticipantRounds
 
 describe('a round', () => {
   it('gives exactly the sum of the contributions for every way in which three participants can drop out', () => {
-    expect(checkDropoutPatterns(['a', 'c', 'z'], 2)).toBeGreaterThan(10);
+    expect(checkDropoutPatterns(['a', 'c', 'z'], 3)).toBeGreaterThan(0);
   });
 
   it('aborts typed when too few are left, naming the stage, and the next attempt has new keys', () => {

@@ -48,7 +48,7 @@ const distributedSchema = z.strictObject({
     error: 'must be { kind: secagg, … }: with trust nobody a share of the noise protects nothing in the clear',
   }),
   /** Participants that may pool what they know with the coordinator; their noise shares count as nothing. */
-  maxCorrupt: z.int().nonnegative('must be ≥ 0').default(1),
+  maxCorrupt: z.int().min(1, 'must be ≥ 1: every participant knows its own share of the noise').default(1),
   ...budget,
 });
 

@@ -28,12 +28,13 @@ export function assertFits(plan: Plan, dataset: Dataset, { labels = true }: { la
   const key = `${labels ? JSON.stringify(plan.loss) : ''}/${plan.outputWidth}/${tokens?.vocabulary}/${tokens?.padding}`;
   const seen = known.get(dataset) ?? new Set();
   if (seen.has(key)) return;
-  if (labels) assertLabels(plan, dataset);
+  if (labels) assertLabelsFit(plan, dataset);
   if (tokens !== undefined) assertTokens(dataset, tokens);
   known.set(dataset, seen.add(key));
 }
 
-function assertLabels({ loss, outputWidth }: Plan, { labels, labelWidth }: Dataset): void {
+/** Checks the labels alone. @throws {ModelError} when they are not what the model predicts. */
+export function assertLabelsFit({ loss, outputWidth }: Plan, { labels, labelWidth }: Dataset): void {
   const wanted = loss === 'softmaxCrossEntropy' ? 1 : outputWidth;
   if (labelWidth !== wanted) {
     throw new ModelError(

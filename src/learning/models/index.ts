@@ -66,3 +66,4 @@ export {
   type OnnxSession,
 } from './onnx-features.ts';
 export { importOnnx, type ImportedModel } from './onnx-import.ts';
+export { assertFits, assertLabelsFit } from './fit.ts';

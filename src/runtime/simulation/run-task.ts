@@ -13,14 +13,18 @@ import { createSeededRng, createSystemRng, type Rng } from '../../foundations/ra
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
 import { createLedgerFile, loadTaskData, type RunFolder } from '../storage/index.ts';
-import { formatTaskFile, type TaskFile } from '../task/index.ts';
+import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
 import { createModelState, planRun, type RunPlan } from '../training/index.ts';
+import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
 import { startHosts } from './hosts.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
 
 /** Who holds the data. */
-export type RunMode = 'federated' | 'single-party';
+export type RunMode = TaskFile['simulation']['mode'];
+
+/** Shards of a single party's data, whatever the number of workers: the plan must not depend on the machine. */
+const SINGLE_PARTY_SHARDS = 4;
 
 /** What the caller is told on the way. */
 export interface RunEvents {
@@ -39,7 +43,6 @@ export interface RunEvents {
  */
 export async function runTask({
   task,
-  mode,
   taskFolder,
   folder: openFolder,
   workers,
@@ -47,7 +50,6 @@ export async function runTask({
   events = {},
 }: {
   task: TaskFile;
-  mode: RunMode;
   taskFolder: string;
   folder: () => RunFolder;
   workers: number;
@@ -59,76 +61,87 @@ export async function runTask({
   const train = loadTaskData(task.data, { part: 'train', baseFolder: taskFolder });
   const test = loadTaskData(task.data, { part: 'test', baseFolder: taskFolder });
   events.onStep?.('planning');
-  const resolved: TaskFile = mode === 'single-party' ? { ...task, participants: workers } : task;
+  const { mode } = task.simulation;
+  const resolved: TaskFile = mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;
   const run = planRun(resolved, train);
+  assertDataFits(run, { train, test });
+  const parts = partition(resolved, mode, train);
   const folder = openFolder();
-  const { seed } = task.simulation;
-  const root = seed === undefined ? undefined : createSeededRng(`simulation/${seed}`);
-  const rng = (label: string): Rng => (root === undefined ? createSystemRng() : root.fork(label));
-  const ids = Array.from({ length: resolved.participants }, (_, i) => `participant-${i + 1}`);
-  const { privacy } = task;
-  if (!folder.has('task.resolved.yaml')) folder.write('task.resolved.yaml', formatTaskFile(task));
-  const ledger =
-    privacy.trust === 'off'
-      ? undefined
-      : await createLedger({
-          store: createLedgerFile(folder.file('ledger.jsonl')),
-          budget: { epsilon: privacy.epsilon, delta: privacy.delta },
-          relation: privacy.relation,
-          privacyUnit: privacy.privacyUnit,
-          dataset: task.task,
-          accountant: privacy.accountant,
-          clock: () => (seed === undefined ? new Date() : new Date(0)),
-        });
-  const earlier = folder.readLines('metrics.jsonl') as unknown as AttemptReport[];
-  const state = createModelState({
-    plan: run.plan,
-    layers: run.layers,
-    optimizer: task.training.optimizer,
-    checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
-    attempts: await attemptsOf(ledger),
-  });
-  events.onPlan?.(run);
-  events.onStep?.('starting participants');
-  const hosts = await startHosts({
-    task: resolved,
-    seed,
-    ids,
-    parts: partition(resolved, mode, train),
-    train,
-    test,
-    workers,
-  });
   try {
-    const outcome = await simulateTask({
-      run,
-      ids,
-      state,
-      hosts,
-      ledger,
-      folder,
-      faults: (attempt) => rng(`faults/${attempt}`),
-      coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
-      signal,
-      onAttempt: (report) => events.onAttempt?.(report, run),
-    });
-    const model = state.export({ task: task.task, rounds: String(state.round) });
-    folder.write('model.safetensors', model);
-    const summary = summarize({
-      run,
-      mode,
-      outcome,
-      earlier,
-      epsilon: ledger?.spent().epsilon ?? 0,
-      seconds: (performance.now() - start) / 1000,
-      hostSeconds: hosts.seconds(),
-      modelDigest: createHash('sha256').update(model).digest('hex'),
-    });
-    folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
-    return summary;
+    return await runIn(folder);
   } finally {
-    await hosts.close();
     folder.close();
+  }
+
+  async function runIn(folder: RunFolder): Promise<RunSummary> {
+    const { seed } = task.simulation;
+    const root = seed === undefined ? undefined : createSeededRng(`simulation/${seed}`);
+    const rng = (label: string): Rng => (root === undefined ? createSystemRng() : root.fork(label));
+    const ids = Array.from({ length: resolved.participants }, (_, i) => `participant-${i + 1}`);
+    const { privacy } = task;
+    if (!folder.has('task.resolved.yaml')) folder.write('task.resolved.yaml', formatTaskFile(task));
+    const ledger =
+      privacy.trust === 'off'
+        ? undefined
+        : await createLedger({
+            store: createLedgerFile(folder.file('ledger.jsonl')),
+            budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+            relation: privacy.relation,
+            privacyUnit: privacy.privacyUnit,
+            dataset: task.task,
+            accountant: privacy.accountant,
+            clock: () => (seed === undefined ? new Date() : new Date(0)),
+          });
+    const earlier = folder.readLines('metrics.jsonl') as unknown as AttemptReport[];
+    const state = createModelState({
+      plan: run.plan,
+      layers: run.layers,
+      optimizer: task.training.optimizer,
+      checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
+      attempts: await attemptsOf(ledger),
+    });
+    events.onPlan?.(run);
+    events.onStep?.('starting participants');
+    const hosts = await startHosts({
+      task: resolved,
+      seed,
+      ids,
+      parts,
+      train,
+      test,
+      workers,
+    });
+    try {
+      const outcome = await simulateTask({
+        run,
+        ids,
+        state,
+        hosts,
+        ledger,
+        folder,
+        faults: (attempt) => rng(`faults/${attempt}`),
+        coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
+        signal,
+        onAttempt: (report) => events.onAttempt?.(report, run),
+      });
+      const model = state.export({ task: task.task, rounds: String(state.round) });
+      folder.write('model.safetensors', model);
+      const summary = summarize({
+        run,
+        mode,
+        outcome,
+        earlier,
+        attempts: state.attempts,
+        epsilon: ledger?.spent().epsilon ?? 0,
+        seconds: (performance.now() - start) / 1000,
+        hostSeconds: hosts.seconds(),
+        modelDigest: createHash('sha256').update(model).digest('hex'),
+      });
+      folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
+      return summary;
+    } finally {
+      await hosts.close();
+    }
   }
 }
 
@@ -136,6 +149,21 @@ export async function runTask({
 async function attemptsOf(ledger: Ledger | undefined): Promise<number> {
   const report = await ledger?.verify();
   return Math.max(0, ...(report?.charges.map(({ attempt }) => attempt ?? 0) ?? []));
+}
+
+/** Checks both parts of the data against each other and the model, before anything is made or charged. */
+function assertDataFits({ layers, prepare }: RunPlan, { train, test }: { train: Dataset; test: Dataset }): void {
+  if (train.inputShape.join() !== test.inputShape.join()) {
+    throw new TaskError(
+      'task/data',
+      `training examples have shape ${train.inputShape.join(' × ')}, test examples ${test.inputShape.join(' × ')}`,
+    );
+  }
+  for (const dataset of [train, test]) {
+    if (dataset.size === 0) throw new TaskError('task/data', 'the data has no examples');
+    assertFits(layers, prepare(dataset.subset([0])), { labels: false });
+    assertLabelsFit(layers, dataset);
+  }
 }
 
 function partition(task: TaskFile, mode: RunMode, train: Dataset): readonly Uint32Array[] {

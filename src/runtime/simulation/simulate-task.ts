@@ -36,6 +36,8 @@ export interface AttemptReport {
   readonly bytesPerParticipant: number;
   readonly virtualMs: number;
   readonly seconds: number;
+  /** What was refused by participants or of their messages, with counts; absent when nothing was. */
+  readonly refusals?: Readonly<Record<string, number>>;
 }
 
 /** How a simulated task ended. */
@@ -117,6 +119,7 @@ export async function simulateTask({
       dropouts: outcome.dropouts,
       bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / ids.length),
       virtualMs: Math.round(outcome.virtualMs),
+      ...(outcome.refusals.length === 0 ? {} : { refusals: countOf(outcome.refusals) }),
     };
     if (outcome.result === undefined) {
       totals.aborted += 1;
@@ -183,4 +186,10 @@ export async function simulateTask({
     folder.appendLine('metrics.jsonl', { ...line });
     onAttempt(line);
   }
+}
+
+function countOf(texts: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const text of texts) counts[text] = (counts[text] ?? 0) + 1;
+  return counts;
 }

@@ -28,6 +28,8 @@ export interface RunSummary {
   readonly rounds: number;
   readonly attempts: number;
   readonly abortedAttempts: number;
+  /** Charged, and cut short by an interruption. */
+  readonly interruptedAttempts: number;
   readonly participants: number;
   /** Over the whole task. */
   readonly dropouts: number;
@@ -51,6 +53,7 @@ export function summarize({
   mode,
   outcome,
   earlier,
+  attempts,
   epsilon,
   seconds,
   hostSeconds,
@@ -60,6 +63,8 @@ export function summarize({
   mode: RunMode;
   outcome: TaskOutcome;
   earlier: readonly AttemptReport[];
+  /** Every attempt that was charged, those cut short by an interruption among them. */
+  attempts: number;
   epsilon: number;
   seconds: number;
   hostSeconds: HostSeconds;
@@ -67,7 +72,7 @@ export function summarize({
 }): RunSummary {
   const { privacy } = task;
   const isPrivate = privacy.trust !== 'off';
-  const attempts = earlier.length + outcome.attempts;
+  const reported = earlier.length + outcome.attempts;
   const bytes =
     earlier.reduce((sum, { bytesPerParticipant }) => sum + bytesPerParticipant, 0) +
     outcome.bytesPerParticipantRound * outcome.attempts;
@@ -87,13 +92,14 @@ export function summarize({
     rounds: outcome.rounds,
     attempts,
     abortedAttempts: earlier.filter(({ outcome: how }) => how === 'aborted').length + outcome.abortedAttempts,
+    interruptedAttempts: attempts - reported,
     participants: mode === 'single-party' ? 1 : task.participants,
     dropouts: earlier.reduce((sum, { dropouts }) => sum + dropouts, 0) + outcome.dropouts,
     noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
     maxCorrupt: plan.aggregation.kind === 'secagg' ? plan.aggregation.maxCorrupt : null,
     adversary: adversaryOf(privacy.trust, plan.aggregation.kind),
     seeded: task.simulation.seed !== undefined,
-    secondsTotal: round(seconds),
+    secondsTotal: round(seconds + earlier.reduce((sum, line) => sum + line.seconds, 0)),
     cpuSeconds: {
       setup: round(hostSeconds.setup),
       gradients: round(hostSeconds.gradients),
@@ -102,7 +108,7 @@ export function summarize({
       coordinator: round(outcome.coordinatorSeconds),
       evaluation: round(hostSeconds.evaluation),
     },
-    bytesPerParticipantRound: attempts === 0 ? 0 : Math.round(bytes / attempts),
+    bytesPerParticipantRound: reported === 0 ? 0 : Math.round(bytes / reported),
     model: { parameters: plan.dimension, sha256: modelDigest },
   };
 }

@@ -39,6 +39,13 @@ describe('a run folder', () => {
     folder.appendLine('metrics.jsonl', { attempt: 1 });
     appendFileSync(folder.file('metrics.jsonl'), '{"attem');
     expect(folder.readLines('metrics.jsonl')).toEqual([{ attempt: 1 }]);
+    folder.close();
+    writeFileSync(folder.file('task.resolved.yaml'), 'task: x\n');
+    const copy = folder.file('more.jsonl');
+    writeFileSync(copy, '{"a":1}\n{"a"');
+    const again = openRunFolder(folder.path);
+    again.appendLine('more.jsonl', { a: 2 });
+    expect(again.readLines('more.jsonl')).toEqual([{ a: 1 }, { a: 2 }]);
   });
 });
 

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StorageError } from './errors.ts';
@@ -68,6 +68,19 @@ export function openRunFolder(path: string): RunFolder {
   return hold(path);
 }
 
+/** Files whose end has been looked at by this process. */
+const whole = new Set<string>();
+
+/** Drops a last line that a crash cut, once, so that the next line does not continue it. */
+function dropCutLine(path: string): void {
+  if (whole.has(path)) return;
+  whole.add(path);
+  if (!existsSync(path)) return;
+  const bytes = readFileSync(path);
+  const end = bytes.lastIndexOf(10) + 1;
+  if (end < bytes.length) truncateSync(path, end);
+}
+
 function hold(path: string): RunFolder {
   const release = takeLock(join(path, LOCK), path);
   const file = (name: string): string => join(path, name);
@@ -77,11 +90,20 @@ function hold(path: string): RunFolder {
     has: (name) => existsSync(file(name)),
     read: (name) => readFileOf(file(name), 'run folder'),
     write: (name, content, options) => writeFileAtomic(file(name), content, options),
-    appendLine: (name, line) => appendFileSync(file(name), `${JSON.stringify(line)}\n`),
+    appendLine(name, line) {
+      dropCutLine(file(name));
+      appendFileSync(file(name), `${JSON.stringify(line)}\n`);
+    },
     readLines(name) {
       if (!existsSync(file(name))) return [];
       const complete = readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
-      return complete.map((line) => JSON.parse(line) as Record<string, unknown>);
+      return complete.map((line, i) => {
+        try {
+          return JSON.parse(line) as Record<string, unknown>;
+        } catch (cause) {
+          throw new StorageError('storage/unreadable', `${file(name)}:${i + 1} is not JSON`, { cause });
+        }
+      });
     },
     close: release,
   };

@@ -10,6 +10,8 @@ import { SottoError } from '../../foundations/numerics/index.ts';
 export type TaskErrorCode =
   /** The task file is not as it must be; `details.problems` lists what. */
   | 'task/file'
+  /** The data does not fit the task. */
+  | 'task/data'
   /** A checkpoint belongs to another task. */
   | 'task/checkpoint';
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LineCounter, parseDocument, stringify, type Document } from 'yaml';
+import { isMap, LineCounter, parseDocument, stringify, type Document } from 'yaml';
 import { z } from 'zod';
 
 import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
@@ -38,6 +38,8 @@ const simulationSchema = z.strictObject({
   latencyMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).default([20, 200]),
   /** Makes the simulation reproducible to the bit and VOIDS EVERY GUARANTEE. */
   seed: z.string().min(1).optional(),
+  /** A federation, or one party with all of the data. */
+  mode: z.enum(['federated', 'single-party']).default('federated'),
 });
 
 /** How a coordinator serves the task; a simulation has everybody there at once. */
@@ -122,8 +124,25 @@ export function parseTaskFile(
       })),
     );
   }
-  for (const [key, value] of Object.entries(overrides)) document.setIn(key.split('.'), value);
-  const parsed = taskFileSchema.safeParse(document.toJS());
+  for (const [key, value] of Object.entries(overrides)) {
+    const parent = key.split('.').slice(0, -1);
+    const holder = parent.length === 0 ? document.contents : document.getIn(parent, true);
+    if (holder !== undefined && !isMap(holder)) {
+      const rule = 'must be a mapping of keys to values';
+      refuse(path, [
+        { line: lineOf(parent, document, lines), key: parent.join('.'), rule, next: `give it keys, or leave it out` },
+      ]);
+    }
+    document.setIn(key.split('.'), value);
+  }
+  let plain: unknown;
+  try {
+    plain = document.toJS();
+  } catch (error) {
+    const rule = `is not YAML: ${error instanceof Error ? error.message : String(error)}`;
+    refuse(path, [{ line: 1, key: '', rule, next: 'mend the syntax' }]);
+  }
+  const parsed = taskFileSchema.safeParse(plain);
   if (parsed.success) return parsed.data;
   return refuse(
     path,
@@ -185,6 +204,7 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
 }
 
 function describe(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
   return typeof value === 'object' ? 'a mapping or list' : JSON.stringify(value);
 }
 
@@ -229,6 +249,7 @@ function knownKeys(path: Path): string[] {
 
 function suggest(unknown: string, known: readonly string[]): string {
   const close = known.map((key) => ({ key, away: editDistance(unknown, key) })).toSorted((a, b) => a.away - b.away)[0];
+  if (close?.away === 0) return 'remove it: it is not used with the other choices made here';
   if (close !== undefined && close.away <= Math.max(2, unknown.length / 3)) return `did you mean ${close.key}?`;
   return known.length === 0 ? 'remove it' : `remove it, or use one of ${known.join(', ')}`;
 }

@@ -57,7 +57,13 @@ export function createContributor({
     contribute(parameters, rng) {
       const start = performance.now();
       const indices = sampler.sample(dataset.size, rng.fork('sample'));
-      const clipped = engine.clippedSum({ parameters, dataset, indices, clipNorm: plan.clipNorm });
+      const clipped = engine.clippedSum({
+        parameters,
+        dataset,
+        indices,
+        clipNorm: plan.clipNorm,
+        stepSeed: rng.fork('step').uint64(),
+      });
       nonFinite += clipped.nonFinite;
       const contribution = new Int32Array(plan.dimension);
       quantizeInto(clipped.sum, plan, contribution);

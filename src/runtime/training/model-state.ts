@@ -5,6 +5,7 @@
  * @module
  */
 
+import { toHex } from '../../foundations/crypto/index.ts';
 import type { TaskPlan } from '../../federation/rounds/index.ts';
 import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
 import {
@@ -62,6 +63,12 @@ export function createModelState({
   let attempts = knownAttempts;
   if (checkpoint !== undefined) {
     const { tensors, metadata } = decodeSafetensors(checkpoint);
+    if (metadata.plan !== toHex(plan.digest)) {
+      throw new TaskError(
+        'task/checkpoint',
+        'the checkpoint belongs to another plan: the task, the data or the version changed',
+      );
+    }
     const stored = tensors.get('parameters');
     if (stored?.shape[0] !== plan.dimension) {
       throw new TaskError('task/checkpoint', 'the checkpoint does not fit the task: its parameters differ');
@@ -102,7 +109,12 @@ export function createModelState({
       for (const [name, values] of Object.entries(slots)) {
         tensors.set(`${SLOT}${name}`, { shape: [values.length], data: values.slice() });
       }
-      return encodeSafetensors(tensors, { round: `${round}`, attempts: `${attempts}`, steps: `${steps}` });
+      return encodeSafetensors(tensors, {
+        round: `${round}`,
+        attempts: `${attempts}`,
+        steps: `${steps}`,
+        plan: toHex(plan.digest),
+      });
     },
     export(metadata) {
       const tensors = new Map<string, SafetensorsTensor>();
