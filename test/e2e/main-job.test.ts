@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { runSotto, startSotto } from './sotto.ts';
 
-const task = 'examples/digits/task.yaml';
+const task = 'examples/digits/mlp.yaml';
 let base: string;
 beforeAll(() => {
   base = mkdtempSync(join(tmpdir(), 'sotto-e2e-'));
@@ -173,7 +173,7 @@ describe('bad input', () => {
 
   it('in the task file ends with code 2, naming file, line, key, rule and next step', async () => {
     const file = join(base, 'bad.yaml');
-    writeFileSync(file, readFileSync(task, 'utf8').replace('clipNorm: 0.1', 'clipnorm: 0.1'));
+    writeFileSync(file, readFileSync(task, 'utf8').replace('clipNorm: 1', 'clipnorm: 1'));
     await refused(
       ['run', file],
       /bad\.yaml:\d+: training\.clipnorm is not a known key\. Next: did you mean clipNorm\?/,

@@ -249,7 +249,7 @@ function knownKeys(path: Path): string[] {
 
 function suggest(unknown: string, known: readonly string[]): string {
   const close = known.map((key) => ({ key, away: editDistance(unknown, key) })).toSorted((a, b) => a.away - b.away)[0];
-  if (close?.away === 0) return 'remove it: it is not used with the other choices made here';
+  if (close?.key === unknown) return 'remove it: it is not used with the other choices made here';
   if (close !== undefined && close.away <= Math.max(2, unknown.length / 3)) return `did you mean ${close.key}?`;
   return known.length === 0 ? 'remove it' : `remove it, or use one of ${known.join(', ')}`;
 }
