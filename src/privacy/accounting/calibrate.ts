@@ -197,8 +197,8 @@ function roundToSafety(
       throw new AccountingError('accounting/no-convergence', `no rounding of ${value} meets the target`);
     }
   }
-  // One cell back is worth a try; after a failure it was tried.
-  while (!failed && digits > 5 && safe(cells - sign)) cells -= sign;
+  // A cell back is worth a try; after a failure it was tried.
+  while (!failed && safe(cells - sign)) cells -= sign;
   return onGrid(cells);
 }
 

@@ -148,6 +148,33 @@ describe('ledger', () => {
     expect(ledger.affordable(count, { purpose: 'evaluation' })).toBe(0);
   });
 
+  it('is a privacy filter when its account has an order: adaptive charges are decided at that order alone', async () => {
+    const quiet = poissonSampled({ samplingRate: 0.02, event: gaussian({ noiseMultiplier: 2 }) });
+    const order = 12;
+    const ledger = await createLedger(options(createMemoryLedgerStore(), { order }));
+    const planned = await createLedger(options(createMemoryLedgerStore()));
+    const affordable = ledger.affordable(quiet);
+    const at = createRdpAccountant({ relation: 'add-or-remove-one', orders: [order] });
+    at.compose(quiet, affordable);
+    expect(at.epsilon(1e-5)).toBeLessThanOrEqual(1.5);
+    at.compose(quiet);
+    expect(at.epsilon(1e-5)).toBeGreaterThan(1.5);
+    expect(affordable).toBeLessThanOrEqual(planned.affordable(quiet));
+    await ledger.reserve({ event: laplace({ noiseMultiplier: 10 }), purpose: 'statistics' });
+    expect(ledger.affordable(quiet)).toBeLessThan(affordable);
+  });
+
+  it('counts by distributions when asked to, and admits more', async () => {
+    const tight = await createLedger(options(createMemoryLedgerStore(), { accountant: 'pld' }));
+    const loose = await createLedger(options(createMemoryLedgerStore()));
+    const quiet = poissonSampled({ samplingRate: 0.02, event: gaussian({ noiseMultiplier: 2 }) });
+    const event = selfComposed(quiet, 50);
+    await tight.reserve({ event, purpose: 'training' });
+    await loose.reserve({ event, purpose: 'training' });
+    expect(tight.spent().epsilon).toBeLessThan(loose.spent().epsilon);
+    expect((await tight.verify()).accounts[0]!.spent).toEqual(tight.spent());
+  });
+
   it('keeps one budget for each data set, time block and privacy unit, and charges all or none', async () => {
     const store = createMemoryLedgerStore();
     const ledger = await createLedger(options(store, { timeBlock: '2026-01' }));

@@ -5,6 +5,10 @@
  * when no data was touched, and only to the session that reserved it. Whatever a crash leaves open stays charged, so a
  * crash may overcharge and never undercharge. Everything is recomputed from the records alone.
  *
+ * **Guarantee**: what was charged to an account is within its budget, under its relation. The composition theorems behind
+ * the default accounts want the events planned beforehand; where later events are chosen from earlier outputs, open the
+ * account with an `order`, which makes it a privacy filter.
+ *
  * @module
  */
 
@@ -90,6 +94,8 @@ export interface AccountTermsInput {
   readonly dataset: string;
   readonly timeBlock?: string | null;
   readonly quotas?: Readonly<Record<string, number>> | null;
+  /** For adaptive analyses: the order of the filter ({@link AccountTerms.order}). */
+  readonly order?: number | null;
 }
 
 /** How a ledger is created. */
@@ -102,10 +108,10 @@ export interface LedgerOptions extends AccountTermsInput {
 const CONFLICT_RETRIES = 16;
 
 function completeTerms(input: AccountTermsInput): AccountTerms {
-  const { budget, relation, privacyUnit, dataset, timeBlock = null, quotas = null } = input;
+  const { budget, relation, privacyUnit, dataset, timeBlock = null, quotas = null, order = null } = input;
   const { epsilon, delta } = budget;
   return parseAccountTerms(
-    { dataset, timeBlock, privacyUnit, relation, budget: { epsilon, delta }, quotas },
+    { dataset, timeBlock, privacyUnit, relation, budget: { epsilon, delta }, quotas, order },
     (why) => new RangeError(`ledger terms: ${why}`),
   );
 }

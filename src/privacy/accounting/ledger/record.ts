@@ -28,6 +28,12 @@ export interface AccountTerms {
   readonly budget: Budget;
   /** Epsilon allowed for each purpose, at the budget's delta; null: any purpose, up to the budget. */
   readonly quotas: Readonly<Record<string, number>> | null;
+  /**
+   * The one Rényi order at which charges are admitted, for analyses whose later events depend on earlier outputs: the
+   * account is then a privacy filter. Null: the best order or the distributions of everything charged, which is tighter and
+   * holds when what is charged was planned beforehand (stopping early is fine).
+   */
+  readonly order: number | null;
 }
 
 /** What a record says, before it is chained. */

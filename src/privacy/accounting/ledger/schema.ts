@@ -18,6 +18,7 @@ const accountTerms = z.strictObject({
   relation: z.enum(['add-or-remove-one', 'replace-one', 'zero-out']),
   budget,
   quotas: z.record(z.string(), z.number().nonnegative()).nullable(),
+  order: z.number().gt(1).nullable(),
 });
 
 const chained = { index: z.int().nonnegative(), time: z.string(), previous: z.string(), hash: z.string() };

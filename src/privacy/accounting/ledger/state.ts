@@ -9,6 +9,7 @@ import { createAccountant } from '../create-accountant.ts';
 import { AccountingError } from '../errors.ts';
 import type { DpEvent } from '../events/event.ts';
 import { encodeEvent, eventFromJson } from '../events/json.ts';
+import { createRdpAccountant } from '../rdp/rdp-accountant.ts';
 import {
   type AccountTerms,
   type Budget,
@@ -140,6 +141,7 @@ export function computeSpent(
 
 /** Creates the accountant, with nothing composed, that an account is counted by. */
 export function createAccountAccountant(state: LedgerState, terms: AccountTerms): Accountant {
+  if (terms.order !== null) return createRdpAccountant({ relation: terms.relation, orders: [terms.order] });
   return createAccountant({ accountant: state.accountant, relation: terms.relation });
 }
 

@@ -62,7 +62,7 @@ function addPiece(piece: Piece, { origin, step, cut }: Grid & { readonly cut: nu
   let a = from;
   for (let j = Math.floor((low - origin) / step); a < to; j += 1) {
     const loss = origin + j * step;
-    const b = Math.max(a, Math.min(to, piece.zAt(loss + step)));
+    const b = loss + step >= piece.lossTo ? to : Math.max(a, Math.min(to, piece.zAt(loss + step)));
     if (b > a) {
       const sum = { p: 0, tilted: 0 };
       integrateTilted(piece, { from: a, to: b, factor: Math.exp(loss) }, sum);

@@ -48,6 +48,11 @@ export function createNormalMixturePiece(
     return outermost.p === 0 ? -Infinity : Math.log(outermost.p / outermost.q);
   };
   const flat = components.length === 1;
+  // Flat arrays: this is the innermost loop of every discretisation.
+  const count = components.length;
+  const centreOf = Float64Array.from(centres);
+  const weightP = Float64Array.from(components, ({ p }) => p);
+  const weightQ = Float64Array.from(components, ({ q }) => q);
   const piece: Piece = {
     from: -Infinity,
     to: Infinity,
@@ -57,12 +62,11 @@ export function createNormalMixturePiece(
     densities(z, out) {
       let p = 0;
       let q = 0;
-      for (let i = 0; i < components.length; i += 1) {
-        const component = components[i] as Component;
-        const x = z - component.centre;
+      for (let i = 0; i < count; i += 1) {
+        const x = z - (centreOf[i] as number);
         const density = scale * Math.exp(-x * x * rate);
-        p += component.p * density;
-        q += component.q * density;
+        p += (weightP[i] as number) * density;
+        q += (weightQ[i] as number) * density;
       }
       out[0] = p;
       out[1] = q;
@@ -278,7 +282,8 @@ function createSlowPiece(
     lossTo: loss(to),
     panel,
     densities,
-    zAt: (value) => bisectRising(loss, value, { low: from, high: to }),
+    zAt: (value) =>
+      value <= loss(from) ? from : value >= loss(to) ? to : bisectRising(loss, value, { low: from, high: to }),
     pBelow: (z) => (z >= to ? 1 : outside(z)),
     pAbove: (z) => (z <= from ? 1 : outside(z)),
     qBelow: (z) => (z >= to ? 1 : outside(z)),

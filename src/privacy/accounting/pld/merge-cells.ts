@@ -128,7 +128,7 @@ function layCells(
   for (; a < to; j += 1) {
     const loss = origin + j * step;
     const factor = Math.exp(loss);
-    const middle = Math.min(to, piece.zAt(loss));
+    const middle = loss >= piece.lossTo ? to : Math.min(to, piece.zAt(loss));
     if (middle <= a) continue;
     const sum: TiltedIntegral = { p: 0, tilted: 0 };
     integrateTilted(piece, { from: a, to: middle, factor }, sum);

@@ -79,9 +79,12 @@ const REACH = 13;
 const ACCURACY = 42;
 
 /**
- * Sums exp(logIntegrand) over a grid of step h = 2π²σ² / (ACCURACY + π²σ²/2) around the given centres, times h.
- * The mixtures' logarithms branch at Im z = πσ²; in that strip a Gaussian of deviation σ grows by at most exp(π²σ²/2),
- * so the trapezoidal error is at most exp(π²σ²/2 − 2π·πσ²/h) of the integral ([TW14] theorem 5.1).
+ * Sums exp(logIntegrand) over a grid of step h around the given centres, times h.
+ *
+ * In a strip |Im z| ≤ y a Gaussian of deviation σ grows by at most exp(y²/2σ²), so the trapezoidal error is at most
+ * exp(y²/2σ² − 2πy/h) of the integral ([TW14] theorem 5.1). The mixtures' logarithms branch at Im z = πσ². For h ≥ 2 the
+ * best y = 2πσ²/h lies below that and the error is exp(−2π²σ²/h²): h = σ/1.5 will do. Else y = πσ², and
+ * h = 2π²σ²/(ACCURACY + π²σ²/2).
  * @returns the logarithm of the integral.
  */
 export function integrateBumps(
@@ -89,7 +92,8 @@ export function integrateBumps(
   { sigma, centres }: { readonly sigma: number; readonly centres: readonly number[] },
 ): number {
   const strip = Math.PI * Math.PI * sigma * sigma;
-  const step = Math.min((2 * strip) / (ACCURACY + strip / 2), sigma / 1.5);
+  const wide = sigma / 1.5;
+  const step = wide >= 2 ? wide : Math.min((2 * strip) / (ACCURACY + strip / 2), wide);
   const cells = [...centres]
     .sort((a, b) => a - b)
     .map(
