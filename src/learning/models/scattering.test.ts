@@ -6,6 +6,7 @@ import { createDataset, type Dataset } from '../data/index.ts';
 import { createPrivateNormalization } from './private-normalization.ts';
 import { computePadding, createWavelet } from './scattering-filters.ts';
 import { createFeatureExtractor } from './scattering.ts';
+import { drawStrokes } from './strokes.ts';
 
 interface Vector {
   readonly name: string;
@@ -265,7 +266,7 @@ describe('createPrivateNormalization', () => {
     // With one example and a clip norm that everything exceeds, the mean is that of a unit vector plus the noise.
     const one = images.subset([0]);
     let squares = 0;
-    const runs = 30;
+    const runs = 8;
     for (let run = 0; run < runs; run += 1) {
       const { mean } = createPrivateNormalization({ ...options, noiseMultiplier: 1e-6 }).compute(
         one,
@@ -279,9 +280,40 @@ describe('createPrivateNormalization', () => {
     }
     const draws = runs * 64;
     const variance = squares / draws;
-    // χ² of 1920 draws: six standard errors are 6 · √(2/1920) = 19 %.
+    // χ² of 512 draws: six standard errors are 6 · √(2/512) = 38 %.
     expect(Math.abs(variance / 16 - 1)).toBeLessThan(6 * Math.sqrt(2 / draws));
     // The stddev in place of the variance would be seen.
     expect(Math.abs(4 / 16 - 1)).toBeGreaterThan(6 * Math.sqrt(2 / draws));
+  });
+});
+
+describe('the template of strokes', () => {
+  const shape = [28, 28, 1];
+
+  it('is the same every time, looks like writing, and is what is subtracted', () => {
+    const strokes = drawStrokes({ height: 28, width: 28, planes: 1 });
+    expect(strokes.inputs).toEqual(drawStrokes({ height: 28, width: 28, planes: 1 }).inputs);
+    const ink = (strokes.inputs as Float32Array).reduce((a, b) => a + b) / strokes.inputs.length;
+    expect(ink).toBeGreaterThan(0.05);
+    expect(ink).toBeLessThan(0.25);
+    const plain = createFeatureExtractor({ kind: 'scattering', crop: 1 }, shape);
+    const centered = createFeatureExtractor({ kind: 'scattering', crop: 1, center: 'strokes' }, shape);
+    const images = randomImages(3, shape);
+    const mean = new Float64Array(2025);
+    const features = plain.compute(strokes);
+    for (const [i, value] of features.entries()) mean[i % 2025] = (mean[i % 2025] as number) + value / strokes.size;
+    const expected = plain.compute(images).map((value, i) => value - (mean[i % 2025] as number));
+    expect(largestError(centered.compute(images), expected)).toBeLessThan(1e-5);
+  });
+
+  it('brings a digit nearer to zero', () => {
+    const digits = imagesOf(vectors[0]?.pixels ?? [], shape);
+    const norm = (center: 'none' | 'strokes') =>
+      Math.hypot(...createFeatureExtractor({ kind: 'scattering', center }, shape).compute(digits));
+    expect(norm('strokes')).toBeLessThan(0.9 * norm('none'));
+  });
+
+  it('needs features of one scale', () => {
+    expect(() => createFeatureExtractor({ ...raw, center: 'strokes' }, shape)).toThrow('"center: strokes" needs');
   });
 });

@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { createScatteringKernel, SCATTERING_LANES } from '../../foundations/kernels/index.ts';
 import { assertInteger } from '../../foundations/numerics/index.ts';
 import { createDataset, type Dataset } from '../data/index.ts';
+import { drawStrokes } from './strokes.ts';
 import { computePadding, createScatteringTables, SCATTERING_CHANNELS } from './scattering-filters.ts';
 
 /** Smallest side of an image: below, fewer than four samples of a side would be kept. */
@@ -34,6 +35,11 @@ export const featuresSchema = z.strictObject({
       z.strictObject({ kind: z.literal('none') }),
     ])
     .prefault({ kind: 'group' }),
+  /**
+   * What is subtracted from group-normalised features: nothing, or the mean over drawn strokes, a public template of
+   * writing (`strokes.ts`), which leaves more of a clipped gradient to what tells one example from another.
+   */
+  center: z.enum(['none', 'strokes']).default('none'),
   /** Samples left out at each border of the grid: a public choice for images whose border is empty. */
   crop: z.int().nonnegative().default(0),
   bits: z.union([z.literal(8), z.literal(16)]).default(8),
@@ -53,7 +59,8 @@ export interface FeatureExtractor {
 }
 
 /** The public range that features are kept in; what lies outside is clamped. */
-function rangeOf(normalization: z.output<typeof featuresSchema>['normalization']): { low: number; high: number } {
+function rangeOf({ normalization, center }: z.output<typeof featuresSchema>): { low: number; high: number } {
+  if (center === 'strokes') return { low: -4, high: 7 };
   switch (normalization.kind) {
     case 'none':
       return { low: 0, high: 1 };
@@ -71,7 +78,8 @@ function rangeOf(normalization: z.output<typeof featuresSchema>['normalization']
  * @throws {RangeError} when a setting or the shape does not fit.
  */
 export function createFeatureExtractor(config: FeaturesConfig, inputShape: readonly number[]): FeatureExtractor {
-  const { normalization, crop, bits } = featuresSchema.parse(config);
+  const settings = featuresSchema.parse(config);
+  const { normalization, center, crop, bits } = settings;
   const [height, width, planes] = inputShape;
   if (height === undefined || width === undefined || planes === undefined || inputShape.length !== 3) {
     throw new RangeError(`"inputShape" must be [height, width, channels], got [${inputShape.join(', ')}]`);
@@ -95,6 +103,10 @@ export function createFeatureExtractor(config: FeaturesConfig, inputShape: reado
       }
     }
   }
+  if (center === 'strokes' && normalization.kind !== 'group') {
+    throw new RangeError('"center: strokes" needs "normalization: group": the template is one of normalised features');
+  }
+  const template = center === 'strokes' ? computeTemplate(settings, inputShape as [number, number, number]) : undefined;
   const kernel = createScatteringKernel(createScatteringTables(rows, columns));
   const points = rows.kept * columns.kept;
   const outputShape = [kept.rows, kept.columns, channels] as const;
@@ -134,7 +146,8 @@ export function createFeatureExtractor(config: FeaturesConfig, inputShape: reado
       for (let r = 0; r < kept.rows; r += 1) {
         for (let c = 0; c < kept.columns; c += 1) {
           const at = (channel * points + (r + crop) * columns.kept + c + crop) * SCATTERING_LANES + lane;
-          features[(r * kept.columns + c) * channels + to] = ((planesOut[at] as number) - mean) * factor;
+          const place = (r * kept.columns + c) * channels + to;
+          features[place] = ((planesOut[at] as number) - mean) * factor - (template?.[place] ?? 0);
         }
       }
     }
@@ -148,7 +161,7 @@ export function createFeatureExtractor(config: FeaturesConfig, inputShape: reado
       return out;
     },
     extract(images) {
-      const { low, high } = rangeOf(normalization);
+      const { low, high } = rangeOf(settings);
       const levels = 2 ** bits - 1;
       const inputScale = (high - low) / levels;
       const size = images.size * outputWidth;
@@ -172,6 +185,20 @@ export function createFeatureExtractor(config: FeaturesConfig, inputShape: reado
       });
     },
   };
+}
+
+/** The mean features of the drawn strokes, by the same settings without a centre. */
+function computeTemplate(
+  settings: z.output<typeof featuresSchema>,
+  [height, width, planes]: readonly [number, number, number],
+): Float32Array {
+  const images = drawStrokes({ height, width, planes });
+  const features = createFeatureExtractor({ ...settings, center: 'none' }, [height, width, planes]).compute(images);
+  const mean = new Float64Array(features.length / images.size);
+  for (let i = 0; i < features.length; i += 1) {
+    mean[i % mean.length] = (mean[i % mean.length] as number) + (features[i] as number) / images.size;
+  }
+  return Float32Array.from(mean);
 }
 
 interface Sides {
