@@ -8,7 +8,7 @@ import { computeExports } from '../scripts/exports.ts';
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   exports: unknown;
   files: readonly string[];
-  allowScripts: unknown;
+  allowScripts: Record<string, boolean>;
 };
 const lock = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');
 
@@ -19,7 +19,7 @@ describe('the package', () => {
 
   it('ships neither sources nor tests, and allows one install script', () => {
     expect(manifest.files).toEqual(['bin', 'dist', 'LICENSE', 'README.md']);
-    expect(manifest.allowScripts).toEqual({ node: true });
+    expect(Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name])).toEqual(['node']);
   });
 
   it('names no registry in its lock file', () => {
