@@ -415,9 +415,8 @@ export function createTaskService({
     receive: (participant, bytes) =>
       enqueue(async () => {
         if (open === undefined) {
-          throw new CoordinatorError('coordinator/wrong-state', 'no round is open; wait for an offer', {
-            retryable: true,
-          });
+          // Not to be sent again: after a restart the round may have been finished from the journal, with this message.
+          throw new CoordinatorError('coordinator/wrong-state', 'no round is open; wait for an offer');
         }
         const { machine, record } = open;
         const { stage } = machine;
