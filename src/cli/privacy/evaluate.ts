@@ -1,0 +1,151 @@
+/**
+ * `sotto privacy evaluate`: many questions in one file, for machines. A row that cannot be answered carries the code of
+ * its error; the others are answered.
+ *
+ * @module
+ */
+
+import {
+  calibrateNoiseMultiplier,
+  createPldAccountant,
+  createRdpAccountant,
+  type DpEvent,
+  eventFromJson,
+  INTEGER_ORDERS,
+  parseRelation,
+} from '../../privacy/accounting/index.ts';
+import { SottoError } from '../../foundations/numerics/index.ts';
+import { UsageError } from '../exit-codes.ts';
+
+/** One question's answer. */
+export interface EvaluatedQuery {
+  readonly id: string | number | null;
+  readonly value: number | null;
+  readonly lower?: number;
+  readonly upper?: number;
+  readonly accountant: string | null;
+  readonly seconds: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+interface Query {
+  readonly id?: unknown;
+  readonly event?: unknown;
+  readonly event_family?: unknown;
+  readonly relation?: unknown;
+  readonly query?: unknown;
+  readonly delta?: unknown;
+  readonly epsilon?: unknown;
+  readonly accountant?: unknown;
+  readonly orders?: unknown;
+}
+
+interface Answer {
+  readonly value: number;
+  readonly lower?: number;
+  readonly upper?: number;
+}
+
+/** Answers every query of a parsed file. @throws {UsageError} when the file is no array. */
+export function evaluateQueries(queries: unknown): readonly EvaluatedQuery[] {
+  if (!Array.isArray(queries)) throw new UsageError('the file must hold an array of queries');
+  return queries.map((query: unknown) => evaluateQuery(query));
+}
+
+function evaluateQuery(input: unknown): EvaluatedQuery {
+  const query = (typeof input === 'object' && input !== null ? input : {}) as Query;
+  const id = typeof query.id === 'string' || typeof query.id === 'number' ? query.id : null;
+  const accountant = typeof query.accountant === 'string' ? query.accountant : null;
+  const start = process.hrtime.bigint();
+  const seconds = (): number => Number(process.hrtime.bigint() - start) / 1e9;
+  try {
+    const answer = answerQuery(query);
+    return { id, ...answer, accountant, seconds: seconds() };
+  } catch (error) {
+    return { id, value: null, accountant, seconds: seconds(), error: describe(error) };
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof SottoError) return { code: error.code, message: error.message };
+  if (error instanceof RangeError || error instanceof TypeError)
+    return { code: 'usage/invalid', message: error.message };
+  throw error;
+}
+
+function field(query: Query, name: 'delta' | 'epsilon'): number {
+  const value = query[name];
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new UsageError(`"${name}" must be a number ≥ 0, got ${JSON.stringify(value)}`);
+}
+
+function answerQuery(query: Query): Answer {
+  const { accountant, orders = 'default' } = query;
+  if (accountant !== 'rdp' && accountant !== 'pld') {
+    throw new UsageError(`"accountant" must be "rdp" or "pld", got ${JSON.stringify(accountant)}`);
+  }
+  if (orders !== 'default' && orders !== 'integer') {
+    throw new UsageError(`"orders" must be "default" or "integer", got ${JSON.stringify(orders)}`);
+  }
+  const relation = parseRelation(query.relation ?? 'add-or-remove-one');
+  if (query.query === 'calibrate') {
+    const family = query.event_family ?? query.event;
+    const target = { epsilon: field(query, 'epsilon'), delta: field(query, 'delta'), relation, accountant } as const;
+    return { value: calibrateNoiseMultiplier({ ...target, event: (value) => eventFromJson(fillHole(family, value)) }) };
+  }
+  const event = eventFromJson(query.event);
+  switch (query.query) {
+    case 'epsilon_for_delta':
+      return accountant === 'rdp'
+        ? { value: createRdp(event, relation, orders).epsilon(field(query, 'delta')) }
+        : toAnswer(createPld(event, relation).epsilonInterval(field(query, 'delta')));
+    case 'delta_for_epsilon':
+      return accountant === 'rdp'
+        ? { value: createRdp(event, relation, orders).delta(field(query, 'epsilon')) }
+        : toAnswer(createPld(event, relation).deltaInterval(field(query, 'epsilon')));
+    default:
+      throw new UsageError(
+        `"query" must be "epsilon_for_delta", "delta_for_epsilon" or "calibrate", got ${JSON.stringify(query.query)}`,
+      );
+  }
+}
+
+function toAnswer({ lower, upper }: { readonly lower: number; readonly upper: number }): Answer {
+  return { value: upper, lower, upper };
+}
+
+type Relation = ReturnType<typeof parseRelation>;
+
+function createRdp(event: DpEvent, relation: Relation, orders: 'default' | 'integer') {
+  const accountant = createRdpAccountant(orders === 'integer' ? { relation, orders: INTEGER_ORDERS } : { relation });
+  accountant.compose(event);
+  return accountant;
+}
+
+function createPld(event: DpEvent, relation: Relation) {
+  const accountant = createPldAccountant({ relation });
+  accountant.compose(event);
+  return accountant;
+}
+
+/**
+ * Puts a value where a family has its hole: the string "?", or, in an event without one, every noise multiplier (so that
+ * an event with a number there serves as a family too).
+ */
+export function fillHole(family: unknown, value: number): unknown {
+  const marked = JSON.stringify(family ?? null).includes('"?"');
+  const fill = (part: unknown): unknown => {
+    if (part === '?') return value;
+    if (Array.isArray(part)) return part.map(fill);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(
+      Object.entries(part).map(([key, inner]) => [key, !marked && key === 'noise_multiplier' ? value : fill(inner)]),
+    );
+  };
+  return fill(family);
+}
+
+/** JSON has no infinity: it is written as the string "Infinity". */
+export function toJsonText(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => (inner === Infinity ? 'Infinity' : inner), 2);
+}
