@@ -12,7 +12,7 @@
 import { createRealFft, FFT_ERROR_PER_LEVEL, type Spectrum } from '../../../foundations/numerics/index.ts';
 import { computeCumulant, findChernoffTilt, type Part, toPoints } from './moments.ts';
 
-/** Tilted mass allowed outside the window, at each end. */
+/** Tilted mass allowed outside the window, at each end, when nothing coarser is asked for. */
 const OUTSIDE = 1e-12;
 /** The largest transform: beyond it the caller has to take a coarser grid. */
 export const LARGEST_TRANSFORM = 2 ** 22;
@@ -45,10 +45,14 @@ export interface ComposedLoss {
 /** Thrown inside this room when a grid is too fine for its range; the planner takes a coarser one. */
 export class GridTooFine extends Error {}
 
-/** Composes parts of one step width under a tilt chosen by `findTilt`. */
+/**
+ * Composes parts of one step width under a tilt chosen by `findTilt`.
+ * @param options - `outside`: the tilted mass that may lie outside the window; it widens the bounds by as much.
+ */
 export function composeLosses(
   parts: readonly Part[],
   findTilt: (coarse: ReturnType<typeof toPoints>[]) => number,
+  { outside = OUTSIDE }: { readonly outside?: number } = {},
 ): ComposedLoss {
   const coarse = parts.map((part) => toPoints(part, COARSE_POINTS));
   const exact = parts.map((part) => toPoints(part));
@@ -57,7 +61,7 @@ export function composeLosses(
   const { value: logScale } = computeCumulant(exact, theta);
   const smallest = sumOver(parts, ({ pmf }) => pmf.origin + pmf.first * step);
   const largest = sumOver(parts, ({ pmf }) => pmf.origin + (pmf.first + pmf.masses.length - 1) * step);
-  const level = -Math.log(OUTSIDE);
+  const level = -Math.log(outside);
   const edge = (side: 1 | -1): number => {
     const tilt = findChernoffTilt(coarse, { base: theta, level, side });
     const { value } = computeCumulant(exact, theta + side * tilt);
@@ -82,8 +86,8 @@ export function composeLosses(
     tilted,
     theta,
     logScale,
-    error: error + 2 * OUTSIDE + MASS_ERROR * sumOver(parts, () => 1),
-    missing: OUTSIDE,
+    error: error + 2 * outside + MASS_ERROR * sumOver(parts, () => 1),
+    missing: outside,
     infinite: -Math.expm1(sumOver(parts, ({ pmf }) => Math.log1p(-pmf.infinite))),
     largest,
     smallest,

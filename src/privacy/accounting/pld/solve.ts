@@ -106,13 +106,16 @@ export function solveEpsilon(
     const { lower, upper } = boundSingleEpsilon(whole.single, charged, cap);
     return finish({ lower: whole.tight ? lower : 0, upper });
   }
+  // A millionth of the width asked for is lost to the window; atoms on one lattice are exact, and keep the finest.
+  const smooth = whole.directions.flat().some(({ pair }) => pair.pieces.length > 0);
+  const outside = smooth ? Math.min(1e-9, tolerance * 1e-6) : 1e-12;
   const question: Question = {
     cut: (delta * Math.min(1e-3, tolerance * 0.1)) / whole.draws,
     goal: ({ upper }) => tolerance * Math.min(1, Math.max(upper, 1e-12)),
     bound: (parts, side) => {
       const target = side === 'upper' ? charged : delta;
       const tilt = (coarse: Parameters<typeof findTiltForDelta>[0]): number => findTiltForDelta(coarse, target);
-      return Math.max(0, boundEpsilon(composeLosses(parts, tilt), target, side));
+      return Math.max(0, boundEpsilon(composeLosses(parts, tilt, { outside }), target, side));
     },
   };
   if (step !== undefined) return finish({ lower: 0, upper: boundAbove(whole, { ...question, step }), step });
