@@ -19,6 +19,7 @@ import { createOperateCommands } from './operate.ts';
 import { createPiiCommand } from './pii.ts';
 import { createPrepareCommand } from './prepare.ts';
 import { createPartyCommand } from './party.ts';
+import { createPrivacyCommand } from './privacy.ts';
 import { createRunCommand } from './run.ts';
 import { createSecaggCommand } from './secagg.ts';
 import { createServeCommand } from './serve.ts';
@@ -41,7 +42,7 @@ function createProgram(): Command {
     .addCommand(createMpcCommand())
     .addCommand(createHomomorphicCommand())
     .addCommand(createPartyCommand());
-  program.addCommand(createSecaggCommand());
+  program.addCommand(createPrivacyCommand()).addCommand(createSecaggCommand());
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   program.addCommand(createAttestCommand());
   for (const command of createOperateCommands()) program.addCommand(command);
