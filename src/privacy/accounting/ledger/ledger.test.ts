@@ -226,8 +226,11 @@ describe('a crash at every write', () => {
   it('never undercharges, wherever the bytes stop', async () => {
     const whole = createFile(Infinity);
     await spend(whole.store, () => undefined);
-    const length = whole.bytes().length;
-    for (let killAfter = 0; killAfter <= length; killAfter += 7) {
+    const bytes = whole.bytes();
+    // Every end of a record with the bytes around it, and every eleventh byte between.
+    const ends = [...bytes].flatMap((byte, i) => (byte === 10 ? [i - 1, i, i + 1, i + 2] : []));
+    const stops = new Set([0, ...ends, ...Array.from({ length: Math.ceil(bytes.length / 11) }, (_, i) => 11 * i)]);
+    for (const killAfter of stops) {
       let runs = 0;
       const file = createFile(killAfter);
       await spend(file.store, () => (runs += 1)).catch(() => undefined);
@@ -236,5 +239,39 @@ describe('a crash at every write', () => {
       expect(spent).toBeGreaterThanOrEqual(runs === 0 ? 0 : epsilonOf(runs));
       expect(spent).toBeLessThanOrEqual(epsilonOf(runs + 1));
     }
+  });
+
+  it('keeps the charge of a reservation whose write is reported as failed but was made', async () => {
+    const inner = createMemoryLedgerStore();
+    let fail = false;
+    const store: LedgerStore = {
+      read: () => inner.read(),
+      async append(record, place) {
+        await inner.append(record, place);
+        if (fail) throw new Error('connection lost');
+      },
+    };
+    const ledger = await createLedger(options(store));
+    fail = true;
+    await expect(ledger.reserve({ event: step, purpose: 'training' })).rejects.toThrow('connection lost');
+    fail = false;
+    // The ledger reads again before it goes on, and the chain holds.
+    const next = await ledger.reserve({ event: step, purpose: 'training' });
+    await ledger.commit(next);
+    expect(ledger.spent().epsilon).toBe(epsilonOf(2));
+    expect((await ledger.verify()).charges.map(({ status }) => status)).toEqual(['open', 'committed']);
+  });
+
+  it('does not lose spends that are tiny beside the rest', async () => {
+    const ledger = await createLedger(
+      options(createMemoryLedgerStore(), { accountant: 'pld', budget: { epsilon: 1, delta: 0 } }),
+    );
+    const tiny = laplace({ noiseMultiplier: 1e9 });
+    await ledger.reserve({ event: laplace({ noiseMultiplier: 2 }), purpose: 'statistics' });
+    await ledger.reserve({ event: selfComposed(tiny, 1e8), purpose: 'statistics' });
+    expect(ledger.spent().epsilon).toBeCloseTo(0.6, 9);
+    await expect(ledger.reserve({ event: selfComposed(tiny, 4e8 + 2), purpose: 'statistics' })).rejects.toMatchObject({
+      code: 'accounting/budget-exceeded',
+    });
   });
 });
