@@ -51,6 +51,18 @@ describe('a task file', () => {
     expect(problem?.next).toMatch(next);
   });
 
+  it('suggests only keys of the choice that the file has made', () => {
+    const privacy = 'privacy:\n  trust: off\n  aggregation: { kind: clear }\n  epsilon: 3\n';
+    const text = digits.replace(/privacy:\n[\s\S]*?\n\n/, `${privacy}\n`);
+    expect(problemsOf(text)).toEqual([
+      expect.objectContaining({
+        key: 'privacy.epsilon',
+        line: lineOf(text, '  epsilon: 3'),
+        next: 'remove it, or use one of trust, aggregation',
+      }),
+    ]);
+  });
+
   it('with a missing key names it', () => {
     const problems = problemsOf(digits.replace(/ {2}epsilon: 3\n/, ''));
     expect(problems.some(({ key, rule }) => key === 'privacy.epsilon' && rule === 'is missing')).toBe(true);

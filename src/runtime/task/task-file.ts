@@ -173,7 +173,7 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
   const key = issue.path.map(String).join('.');
   const line = lineOf(issue.path, document, lines);
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path);
+    const known = knownKeys(issue.path, document);
     return issue.keys.map((unknown) => ({
       line: lineOf([...issue.path, unknown], document, lines),
       key: [...issue.path.map(String), unknown].join('.'),
@@ -224,27 +224,37 @@ function lineOf(path: Path, document: Document, lines: LineCounter): number {
 }
 
 interface JsonSchema {
+  readonly const?: unknown;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
 }
 
-/** Keys the schema knows at a path, over all of its alternatives. */
-function knownKeys(path: Path): string[] {
+/** Keys the schema knows at a path: those of the choices the file has made, or of all where it has made none. */
+function knownKeys(path: Path, document: Document): string[] {
   let schemas: JsonSchema[] = [z.toJSONSchema(taskFileSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
   const spread = (all: JsonSchema[]): JsonSchema[] =>
     all.flatMap((schema) => {
       const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
       return inner.length > 0 ? spread(inner) : [schema];
     });
+  const chosen = (all: JsonSchema[], at: Path): JsonSchema[] => {
+    const agreeing = all.filter((schema) =>
+      Object.entries(schema.properties ?? {}).every(
+        ([key, { const: value }]) => value === undefined || document.getIn([...at, key]) === value,
+      ),
+    );
+    return agreeing.length > 0 ? agreeing : all;
+  };
   for (const step of path) {
     schemas = spread(schemas).flatMap((schema) => {
       const next = typeof step === 'number' ? schema.items : schema.properties?.[String(step)];
       return next === undefined ? [] : [next];
     });
   }
-  return [...new Set(spread(schemas).flatMap((schema) => Object.keys(schema.properties ?? {})))];
+  const keys = chosen(spread(schemas), path).flatMap((schema) => Object.keys(schema.properties ?? {}));
+  return [...new Set(keys)];
 }
 
 function suggest(unknown: string, known: readonly string[]): string {
