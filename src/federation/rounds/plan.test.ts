@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { createRdpAccountant } from '../../privacy/accounting/index.ts';
+import { createAccountant, createRdpAccountant } from '../../privacy/accounting/index.ts';
 import { planTask, type RoundsTask } from './index.ts';
 
 const task = ({
@@ -12,6 +12,7 @@ const task = ({
   rounds = 50,
   spareRounds = 2,
   samplingRate = 0.1,
+  accountant = 'rdp' as 'rdp' | 'pld',
 } = {}): RoundsTask => ({
   name: 'test',
   participants,
@@ -23,7 +24,7 @@ const task = ({
     epsilon,
     delta: 1e-5,
     relation: 'add-or-remove-one',
-    accountant: 'rdp',
+    accountant,
   },
   rounds: { rounds, spareRounds, samplingRate, clipNorm: 1, clampRange: 64, expectedBatchSize: 100 },
 });
@@ -50,6 +51,19 @@ describe('a plan', () => {
       ),
       { numRuns: process.env.SLOW === '1' ? 25 : 5 },
     );
+  });
+
+  it('takes less noise with the tight accountant, which agrees that the budget is kept', () => {
+    const loose = planTask(task(), facts);
+    const tight = planTask(task({ accountant: 'pld' }), facts);
+    expect(tight.noise?.noiseMultiplier).toBeLessThan(0.99 * (loose.noise?.noiseMultiplier ?? 0));
+    const accountant = createAccountant({ accountant: 'pld', relation: 'add-or-remove-one' });
+    if (tight.event === undefined) throw new Error('no event');
+    accountant.compose(tight.event, tight.attempts);
+    expect(accountant.epsilon(1e-5)).toBe(tight.epsilonAtEnd);
+    expect(tight.epsilonAtEnd).toBeLessThanOrEqual(3);
+    expect(tight.epsilonAtEnd).toBeGreaterThan(2.99);
+    expect(tight.digest).not.toEqual(loose.digest);
   });
 
   it('has a grid so fine that its rounding is at most 1 % of the clip norm, and charges that rounding', () => {

@@ -13,7 +13,7 @@ import { assertInteger, assertNever, assertPositive } from '../../foundations/nu
 import { chooseBitWidth } from '../../foundations/vector/index.ts';
 import {
   calibrateNoiseMultiplier,
-  createRdpAccountant,
+  createAccountant,
   type DpEvent,
   eventToJson,
   selfComposed,
@@ -24,7 +24,7 @@ import {
   type DistributedDiscreteGaussian,
 } from '../../privacy/mechanisms/index.ts';
 import { RoundsError } from './errors.ts';
-import type { RoundsTask } from './task.ts';
+import type { PrivacySettings, RoundsTask } from './task.ts';
 
 /** A ring in which a sum wraps anywhere in a whole task with a probability below 2^-40. */
 const WRAP_FAILURE_LOG2 = -40;
@@ -150,8 +150,8 @@ function derivePlan(task: RoundsTask, facts: ModelFacts): TaskPlan {
     aggregation: planAggregation(task),
     noise,
     event,
-    epsilonPerAttempt: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, 1, privacy.delta),
-    epsilonAtEnd: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, attempts, privacy.delta),
+    epsilonPerAttempt: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, 1, privacy),
+    epsilonAtEnd: event === undefined || privacy.trust === 'off' ? 0 : epsilonOf(event, attempts, privacy),
   } satisfies Omit<TaskPlan, 'digest'>;
   return { ...plan, digest: digestPlan(plan) };
 }
@@ -165,9 +165,13 @@ function sampledEvent(
   return createPoissonSampler({ samplingRate }).event(mechanism.event());
 }
 
-/** ε of `attempts` charges of `event` at `delta`, add-or-remove-one, by integer-order RDP. */
-function epsilonOf(event: DpEvent, attempts: number, delta: number): number {
-  const accountant = createRdpAccountant({ relation: 'add-or-remove-one' });
+/** ε of `attempts` charges of `event`, as the task's accountant counts it. */
+function epsilonOf(
+  event: DpEvent,
+  attempts: number,
+  { relation, accountant: name, delta }: Exclude<PrivacySettings, { trust: 'off' }>,
+): number {
+  const accountant = createAccountant({ accountant: name, relation });
   accountant.compose(event, attempts);
   return accountant.epsilon(delta);
 }

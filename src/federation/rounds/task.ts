@@ -35,7 +35,8 @@ const budget = {
   relation: z
     .literal('add-or-remove-one', 'must be add-or-remove-one for privacyUnit example')
     .default('add-or-remove-one'),
-  accountant: z.enum(['rdp'], 'must be rdp').default('rdp'),
+  /** Who counts: `rdp` is quick, `pld` tight, so that the same epsilon takes less noise. */
+  accountant: z.enum(['rdp', 'pld'], 'must be rdp or pld').default('rdp'),
 };
 
 const privacyUnit = z.literal('example', 'must be example: one record of one participant is hidden');
