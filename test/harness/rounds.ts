@@ -30,7 +30,13 @@ export function planFor(participants: number, threshold: number): TaskPlan {
       privacy: {
         privacyUnit: 'example',
         trust: 'nobody',
-        aggregation: { kind: 'secagg', threshold, shareRatio: 1, stageTimeoutMs: 1000 },
+        aggregation: {
+          kind: 'secagg',
+          threshold,
+          shareRatio: 1,
+          stageTimeoutMs: 1000,
+          adversary: 'honest-but-curious',
+        },
         maxCorrupt: 1,
         epsilon: 3,
         delta: 1e-5,

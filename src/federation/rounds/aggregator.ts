@@ -37,7 +37,7 @@ export interface Aggregator {
 /** The settings both sides of one attempt derive alike. */
 export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggConfig {
   if (plan.aggregation.kind !== 'secagg') throw new TypeError('the plan does not aggregate by secagg');
-  const { threshold, maxCorrupt } = plan.aggregation;
+  const { threshold, maxCorrupt, adversary } = plan.aggregation;
   return {
     taskId: address.taskId,
     round: address.round,
@@ -47,7 +47,7 @@ export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggCon
     threshold,
     maxCorrupt,
     configDigest: plan.digest,
-    adversary: 'honest-but-curious',
+    adversary,
   };
 }
 

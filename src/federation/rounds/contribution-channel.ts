@@ -7,7 +7,7 @@
 
 import type { Rng } from '../../foundations/random/index.ts';
 import { createRing, encodeRing } from '../../foundations/vector/index.ts';
-import { createSecAggParticipant } from '../../secure/secagg/index.ts';
+import { createSecAggParticipant, type SecAggIdentity, type SecAggPolicy } from '../../secure/secagg/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
 import { secaggConfig } from './aggregator.ts';
 import { encodeClear } from './clear.ts';
@@ -28,13 +28,21 @@ export interface ContributionChannel {
   contribute(contribution: Int32Array): ChannelAnswer;
 }
 
+/** Who the participant is to the others, and what it demands of a round by masks. */
+export interface ChannelSecurity {
+  /** Needed against a malicious coordinator. */
+  readonly identity?: SecAggIdentity;
+  readonly policy?: SecAggPolicy;
+}
+
 /** Creates the channel of one attempt. */
 export function createContributionChannel({
   id,
   plan,
   address,
   rng,
-}: {
+  ...security
+}: ChannelSecurity & {
   id: string;
   plan: TaskPlan;
   address: MessageAddress;
@@ -49,7 +57,7 @@ export function createContributionChannel({
       contribute: (contribution) => ({ kind: 'send', payload: encodeClear(contribution) }),
     };
   }
-  const participant = createSecAggParticipant({ id, config: secaggConfig(plan, address), rng });
+  const participant = createSecAggParticipant({ ...security, id, config: secaggConfig(plan, address), rng });
   const ring = createRing({ bitWidth: plan.bitWidth });
   let held: Uint8Array | undefined;
   const answer = (payload: Uint8Array | null): ChannelAnswer =>

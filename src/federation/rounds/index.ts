@@ -1,3 +1,4 @@
+export type { ChannelSecurity } from './contribution-channel.ts';
 export {
   type CoordinatorRound,
   createCoordinatorRound,

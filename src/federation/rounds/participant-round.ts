@@ -9,7 +9,7 @@
 import { equalBytes, sha256 } from '../../foundations/crypto/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { decodeMessage, encodeMessage, type MessageAddress, type RoundOffer } from '../wire/index.ts';
-import { type ContributionChannel, createContributionChannel } from './contribution-channel.ts';
+import { type ChannelSecurity, type ContributionChannel, createContributionChannel } from './contribution-channel.ts';
 import { RoundsError } from './errors.ts';
 import { decodeParameters } from './parameters.ts';
 import type { TaskPlan } from './plan.ts';
@@ -42,10 +42,11 @@ export interface ParticipantOptions {
   readonly plan: TaskPlan;
   /** Randomness of one attempt's keys and shares. */
   readonly rng: (address: MessageAddress) => Rng;
+  readonly security?: ChannelSecurity;
 }
 
 /** Creates the machine of one participant. */
-export function createParticipantRounds({ id, taskId, plan, rng }: ParticipantOptions): ParticipantRounds {
+export function createParticipantRounds({ id, taskId, plan, rng, security }: ParticipantOptions): ParticipantRounds {
   let current: { address: MessageAddress; channel: ContributionChannel; parameters: Float32Array } | undefined;
   let highWater = -1;
 
@@ -64,7 +65,7 @@ export function createParticipantRounds({ id, taskId, plan, rng }: ParticipantOp
     const parameters = decodeParameters(offer.parameters, plan.dimension);
     const address = { taskId, round: offer.round, attempt: offer.attempt };
     highWater = offer.attempt;
-    const channel = createContributionChannel({ id, plan, address, rng: rng(address) });
+    const channel = createContributionChannel({ ...security, id, plan, address, rng: rng(address) });
     current = { address, channel, parameters };
     return reply(channel.start());
   }

@@ -19,7 +19,7 @@ const task = ({
   privacy: {
     privacyUnit: 'example',
     trust: 'nobody',
-    aggregation: { kind: 'secagg', threshold, shareRatio: 1, stageTimeoutMs: 1000 },
+    aggregation: { kind: 'secagg', threshold, shareRatio: 1, adversary: 'honest-but-curious', stageTimeoutMs: 1000 },
     maxCorrupt,
     epsilon,
     delta: 1e-5,

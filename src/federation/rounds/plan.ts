@@ -65,6 +65,7 @@ export interface TaskPlan {
         readonly threshold: number;
         readonly maxCorrupt: number;
         readonly stageTimeoutMs: number;
+        readonly adversary: 'honest-but-curious' | 'malicious-coordinator';
       }
     | { readonly kind: 'clear'; readonly stageTimeoutMs: number };
   /** Absent without privacy. */
@@ -229,6 +230,7 @@ function planAggregation(task: RoundsTask): TaskPlan['aggregation'] {
     threshold: aggregation.threshold,
     maxCorrupt,
     stageTimeoutMs: aggregation.stageTimeoutMs,
+    adversary: aggregation.adversary,
   };
 }
 

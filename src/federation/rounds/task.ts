@@ -19,6 +19,8 @@ const secaggSchema = z
     shareRatio: z.literal(1, 'must be 1: every participant holds a share of every other (complete graph)').default(1),
     /** Each protocol stage ends then, with whoever has answered. */
     stageTimeoutMs: count.default(10_000),
+    /** Against whom masks hold; `malicious-coordinator` needs identities and a fifth message. */
+    adversary: z.enum(['honest-but-curious', 'malicious-coordinator']).default('honest-but-curious'),
   })
   .describe('pairwise-mask secure aggregation');
 
