@@ -1,4 +1,5 @@
 export { WireError, type WireErrorCode } from './errors.ts';
+export { formatInvitationLink, type Invitation, PARTICIPANT_PAGE_PATH, parseInvitationFragment } from './invitation.ts';
 export {
   type AggregationMessage,
   decodeMessage,
