@@ -51,6 +51,7 @@ const joinedSchema = z
     protocolVersion: z.int(),
   })
   .openapi('Joined');
+const invitedSchema = joinedSchema.omit({ participant: true }).openapi('Invited');
 
 const taskId = z.object({ task: z.string() });
 const refusals = {
@@ -220,6 +221,29 @@ export function createApp(service: Service): OpenAPIHono {
           task: service.definition(task),
           inputShape: [...service.inputShape(task)],
           planDigest: toHex(found.run.plan.digest),
+          protocolVersion: PROTOCOL_VERSION,
+        },
+        200,
+      );
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/tasks/{task}/invitation',
+      request: { params: taskId, headers: z.object({ 'sotto-invitation': z.string().max(200) }) },
+      responses: { 200: json(invitedSchema, 'what the invitation is to, before it is accepted'), ...refusals },
+    }),
+    async (context) => {
+      const { task } = context.req.valid('param');
+      await service.registry.assertInvitation(task, context.req.valid('header')['sotto-invitation']);
+      const { plan } = service.task(task).run;
+      return context.json(
+        {
+          task: service.definition(task),
+          inputShape: [...service.inputShape(task)],
+          planDigest: toHex(plan.digest),
           protocolVersion: PROTOCOL_VERSION,
         },
         200,

@@ -29,6 +29,8 @@ export interface Registry {
    * @throws {@link CoordinatorError} `coordinator/token-refused`.
    */
   enrol(taskId: string, request: { identityKey: Uint8Array; label: string; token: string }): Promise<Member>;
+  /** Tells whether a token would let somebody join; it is not spent. @throws {@link CoordinatorError} as `enrol` does. */
+  assertInvitation(taskId: string, token: string): Promise<void>;
   /** Checks signature, time and nonce; returns the key that signed. */
   authenticate(request: SignedRequest, header: string | undefined): Uint8Array;
   /** Finds the member behind a verified key. @throws {@link CoordinatorError} `coordinator/not-authorized`. */
@@ -118,6 +120,22 @@ export function createRegistry({
           .execute();
         return { id, taskId };
       });
+    },
+    async assertInvitation(taskId, token) {
+      const row = await db
+        .selectFrom('enrolment_tokens')
+        .select('digest')
+        .where('digest', '=', sha256(utf8(token)))
+        .where('task_id', '=', taskId)
+        .where('used_by', 'is', null)
+        .where('expires_at', '>', new Date(now()))
+        .executeTakeFirst();
+      if (row === undefined) {
+        throw new CoordinatorError(
+          'coordinator/token-refused',
+          'the invitation was used, has expired or is not ours: ask for a new one',
+        );
+      }
     },
     authenticate(request, header) {
       const { identityKey, timeMs, nonce } = verifyRequest(request, header);

@@ -145,6 +145,20 @@ describe('the interface', () => {
     expect(task.status().state).toBe('running');
   });
 
+  it('shows what an invitation is to without spending it, and nothing to anybody else', async () => {
+    const { id } = (await test.service.createTask(smallTask({ rounds: 1 }))).status();
+    const { token } = await test.service.invite(id);
+    const look = (headers: Record<string, string>) =>
+      test.fetch(`${URL_OF_SERVICE}/v1/tasks/${id}/invitation`, { headers });
+    for (let i = 0; i < 2; i += 1) {
+      const shown = (await (await look({ 'sotto-invitation': token })).json()) as Record<string, unknown>;
+      expect(Object.keys(shown).toSorted()).toEqual(['inputShape', 'planDigest', 'protocolVersion', 'task']);
+    }
+    const forged = await look({ 'sotto-invitation': '0'.repeat(32) });
+    expect(await problemOf(forged)).toMatchObject({ type: 'coordinator/token-refused' });
+    expect((await look({})).ok).toBe(false);
+  });
+
   it('refuses an invitation that was used, and a request that was sent before', async () => {
     const task = await test.service.createTask(smallTask());
     const { id } = task.status();
