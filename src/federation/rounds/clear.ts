@@ -26,13 +26,14 @@ export function createClearAggregator({
 }): Aggregator {
   const sum = new Float64Array(dimension);
   const contributors: string[] = [];
+  const missing = new Set(cohort);
   return {
     stage: 'input',
     get pending() {
-      return cohort.filter((id) => !contributors.includes(id));
+      return [...missing];
     },
     receive(from, payload) {
-      if (!cohort.includes(from) || contributors.includes(from) || payload.length !== dimension * 4) {
+      if (!missing.has(from) || payload.length !== dimension * 4) {
         throw new RoundsError('rounds/unexpected-message', 'a contribution is not awaited, or has the wrong length', {
           details: { participants: [from] },
         });
@@ -40,12 +41,13 @@ export function createClearAggregator({
       const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
       for (let i = 0; i < dimension; i += 1) sum[i] = (sum[i] as number) + view.getInt32(i * 4, true);
       contributors.push(from);
+      missing.delete(from);
     },
     advance() {
       if (contributors.length === 0) {
         throw new RoundsError('rounds/aborted', 'nobody contributed', { details: { participants: cohort } });
       }
-      const dropouts = cohort.filter((id) => !contributors.includes(id));
+      const dropouts = [...missing];
       return { kind: 'result', sum, contributors, dropouts };
     },
   };

@@ -82,7 +82,7 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
     receive(bytes) {
       const message = decodeMessage(bytes);
       if (message.kind === 'round-offer') return open(message);
-      if (current === undefined || message.attempt !== current.address.attempt || message.taskId !== taskId) {
+      if (current === undefined || message.kind === 'sealed' || message.attempt !== current.address.attempt || message.taskId !== taskId) {
         throw new RoundsError('rounds/unexpected-message', `a ${message.kind} message belongs to no open attempt`);
       }
       if (message.kind === 'round-closed') {

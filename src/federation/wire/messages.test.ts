@@ -18,6 +18,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       parameters,
     })),
   fc.tuple(address, bytes).map(([a, payload]) => ({ kind: 'aggregation' as const, ...a, payload })),
+  fc.tuple(address, bytes).map(([a, payload]) => ({ kind: 'sealed' as const, ...a, payload })),
   fc
     .tuple(address, fc.constantFrom('committed' as const, 'aborted' as const))
     .map(([a, outcome]) => ({ kind: 'round-closed' as const, ...a, outcome })),

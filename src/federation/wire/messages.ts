@@ -45,9 +45,20 @@ export interface RoundClosed extends MessageAddress {
   readonly outcome: 'committed' | 'aborted';
 }
 
-export type Message = RoundOffer | AggregationMessage | RoundClosed;
+/** A participant's message sealed to the coordinator's attested key; what is inside is a message of its own. */
+export interface SealedMessage extends MessageAddress {
+  readonly kind: 'sealed';
+  readonly payload: Uint8Array;
+}
 
-const KINDS = { 'round-offer': 0, aggregation: 1, 'round-closed': 2 } as const;
+export type Message = RoundOffer | AggregationMessage | RoundClosed | SealedMessage;
+
+const KINDS = { 'round-offer': 0, aggregation: 1, 'round-closed': 2, sealed: 3 } as const;
+
+/** Whether bytes look like a sealed message: array of six, version, kind. Decoding them is what proves it. */
+export function isSealedMessage(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x86 && bytes[1] === PROTOCOL_VERSION && bytes[2] === KINDS.sealed;
+}
 
 /** Encodes a message as canonical CBOR. */
 export function encodeMessage(message: Message): Uint8Array {
@@ -66,6 +77,7 @@ function bodyOf(message: Message): unknown[] {
     case 'round-offer':
       return [message.planDigest, message.modelDigest, [...message.cohort], message.parameters];
     case 'aggregation':
+    case 'sealed':
       return [message.payload];
     case 'round-closed':
       return [message.outcome === 'committed'];
@@ -112,10 +124,10 @@ function decodeBody(kind: unknown, body: readonly unknown[], address: MessageAdd
     if (!(parameters instanceof Uint8Array)) throw malformed('parameters');
     return { kind: 'round-offer', ...address, planDigest, modelDigest, cohort: cohort as string[], parameters };
   }
-  if (kind === KINDS.aggregation) {
+  if (kind === KINDS.aggregation || kind === KINDS.sealed) {
     const [payload] = body;
     if (body.length !== 1 || !(payload instanceof Uint8Array)) throw malformed('a payload');
-    return { kind: 'aggregation', ...address, payload };
+    return { kind: kind === KINDS.sealed ? 'sealed' : 'aggregation', ...address, payload };
   }
   if (kind === KINDS['round-closed']) {
     const [committed] = body;
