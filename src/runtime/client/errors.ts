@@ -13,7 +13,9 @@ export type ClientErrorCode =
   /** The coordinator refused; `details.type` is its code. */
   | 'client/refused'
   /** The task is not what the participant's policy accepts. */
-  | 'client/policy-refused';
+  | 'client/policy-refused'
+  /** The browser does not keep what must be kept: identity, ledger, receipts. */
+  | 'client/storage';
 
 /** What a participant's side throws. */
 export class ClientError extends SottoError<ClientErrorCode> {}

@@ -2,4 +2,4 @@ export { ClientError, type ClientErrorCode } from './errors.ts';
 export { join, type JoinEvent, type JoinOptions } from './join.ts';
 export { createParticipant, type Participant, type ParticipantOptions } from './participant.ts';
 export { assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy, policySchema } from './policy.ts';
-export { createTransport, type Joined, type Transport } from './transport.ts';
+export { createTransport, fetchInvited, type Invited, type Joined, type Transport } from './transport.ts';

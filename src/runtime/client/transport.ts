@@ -19,6 +19,48 @@ export interface Joined {
   readonly planDigest: string;
 }
 
+/** What an invitation is to, before it is accepted. */
+export type Invited = Omit<Joined, 'participant'>;
+
+/**
+ * Asks what an invitation is to; it is not spent.
+ * @throws {@link ClientError} `client/refused` when it is no longer good, `client/unreachable`.
+ */
+export async function fetchInvited({
+  url,
+  taskId,
+  token,
+  fetch: send = fetch,
+}: {
+  url: string;
+  taskId: string;
+  token: string;
+  fetch?: typeof fetch;
+}): Promise<Invited> {
+  const address = new URL(`${url.replace(/\/+$/, '')}/v1/tasks/${encodeURIComponent(taskId)}/invitation`);
+  const response = await reach(address, () => send(address, { headers: { 'sotto-invitation': token } }));
+  return (await response.json()) as Invited;
+}
+
+/** Sends, and turns what goes wrong into a {@link ClientError}. */
+async function reach(address: URL, send: () => Promise<Response>): Promise<Response> {
+  let response: Response;
+  try {
+    response = await send();
+  } catch (cause) {
+    throw new ClientError('client/unreachable', `the coordinator at ${address.origin} cannot be reached`, {
+      cause,
+      retryable: true,
+    });
+  }
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as { type?: string; detail?: string; retryable?: boolean };
+  throw new ClientError('client/refused', problem.detail ?? `the coordinator answered ${response.status}`, {
+    retryable: problem.retryable ?? response.status >= 500,
+    details: { type: problem.type ?? 'unknown', status: response.status },
+  });
+}
+
 /** The coordinator, as a participant reaches it. */
 export interface Transport {
   join(request: { label: string; token: string }): Promise<Joined>;
@@ -60,30 +102,14 @@ export function createTransport({
       { key, timeMs: now() },
       rng,
     );
-    let response: Response;
-    try {
-      response = await send(address, {
+    return reach(address, () =>
+      send(address, {
         method,
         headers: { authorization, ...(type === undefined ? {} : { 'content-type': type }) },
         ...(method === 'POST' ? { body: body.slice() } : {}),
         ...(signal === undefined ? {} : { signal }),
-      });
-    } catch (cause) {
-      throw new ClientError('client/unreachable', `the coordinator at ${address.origin} cannot be reached`, {
-        cause,
-        retryable: true,
-      });
-    }
-    if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as {
-      type?: string;
-      detail?: string;
-      retryable?: boolean;
-    };
-    throw new ClientError('client/refused', problem.detail ?? `the coordinator answered ${response.status}`, {
-      retryable: problem.retryable ?? response.status >= 500,
-      details: { type: problem.type ?? 'unknown', status: response.status },
-    });
+      }),
+    );
   }
 
   return {

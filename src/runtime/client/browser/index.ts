@@ -1,0 +1,19 @@
+export { type BrowserParticipant, createBrowserParticipant } from './browser-participant.ts';
+export {
+  DATABASE_NAME,
+  deleteParticipantDatabase,
+  openParticipantDatabase,
+  type ParticipantDatabase,
+} from './database.ts';
+export { loadOrCreateIdentity } from './identity.ts';
+export {
+  type BudgetView,
+  type Enrolment,
+  type HostEvent,
+  type HostRequest,
+  type Phase,
+  type ReceiptView,
+  type TaskProgress,
+  type TaskView,
+} from './messages.ts';
+export { createRecordList, type RecordList } from './record-list.ts';

@@ -1,0 +1,302 @@
+/**
+ * The participant as a page has it: `join` of this room in a worker, with identity, ledger and receipts in IndexedDB.
+ * Requests in, answers and events out; the worker's message port is not its concern.
+ *
+ * @module
+ */
+
+import canonicalize from 'canonicalize';
+
+import { type SigningKey, toHex, utf8 } from '../../../foundations/crypto/index.ts';
+import { createSystemRng } from '../../../foundations/random/index.ts';
+import { createDataset } from '../../../learning/data/index.ts';
+import { verifyLedger } from '../../../privacy/accounting/index.ts';
+import type { RunPlan } from '../../training/index.ts';
+import { ClientError } from '../errors.ts';
+import { join, type JoinEvent } from '../join.ts';
+import { assertPolicyAccepts } from '../policy.ts';
+import { createTransport, fetchInvited, type Invited, type Transport } from '../transport.ts';
+import { deleteParticipantDatabase, openParticipantDatabase, type ParticipantDatabase } from './database.ts';
+import { fingerprintOf, loadOrCreateIdentity } from './identity.ts';
+import type {
+  BudgetView,
+  Enrolment,
+  HostAnswers,
+  HostEvent,
+  HostRequest,
+  Phase,
+  ReceiptView,
+  TaskView,
+} from './messages.ts';
+import { createRecordList, type RecordList } from './record-list.ts';
+import { deriveRun, viewTask } from './task-view.ts';
+
+/** Answers the requests of one page. */
+export interface ParticipantHost {
+  handle<K extends HostRequest['kind']>(request: Extract<HostRequest, { kind: K }>): Promise<HostAnswers[K]>;
+}
+
+/** How often the task's progress is asked for while taking part. */
+const PROGRESS_MS = 2500;
+
+interface Known {
+  readonly run: RunPlan;
+  readonly view: TaskView;
+}
+
+/** Creates the host; `onEvent` hears what happens. */
+export function createParticipantHost(onEvent: (event: HostEvent) => void): ParticipantHost {
+  let opened: Promise<{ database: ParticipantDatabase; key: SigningKey }> | undefined;
+  let taking: { stop: AbortController; done: Promise<void>; place: string } | undefined;
+  const known = new Map<string, Known>();
+
+  const open = (): Promise<{ database: ParticipantDatabase; key: SigningKey }> => {
+    opened ??= openParticipantDatabase().then(async (database) => ({
+      database,
+      key: await loadOrCreateIdentity(database),
+    }));
+    opened.catch(() => (opened = undefined));
+    return opened;
+  };
+  const phase = (name: Phase, note: string | null = null): void => onEvent({ kind: 'phase', phase: name, note });
+  const listOf = async (kind: 'ledger' | 'receipts', place: string): Promise<RecordList> =>
+    createRecordList((await open()).database, `${kind} ${place}`);
+
+  function learn(taskId: string, invited: Invited): Known {
+    const run = deriveRun(invited);
+    return { run, view: viewTask(run, { taskId, invited }) };
+  }
+
+  async function enrolmentOf(place: string): Promise<(Enrolment & { readonly invited: Invited }) | undefined> {
+    const { database } = await open();
+    return (await database.get('enrolments', place)) as (Enrolment & { readonly invited: Invited }) | undefined;
+  }
+
+  /** The task from memory, from this browser's enrolment, or from the coordinator by invitation. */
+  async function look({ url, taskId, token }: { url: string; taskId: string; token: string }): Promise<Known> {
+    const place = placeOf({ url, taskId });
+    const found = known.get(place);
+    if (found !== undefined) return found;
+    const invited = (await enrolmentOf(place))?.invited ?? (await fetchInvited({ url, taskId, token }));
+    const learned = learn(taskId, invited);
+    known.set(place, learned);
+    return learned;
+  }
+
+  async function takePart(request: Extract<HostRequest, { kind: 'join' }>): Promise<void> {
+    const { url, taskId, token, label, policy } = request;
+    const place = placeOf(request);
+    const { database, key } = await open();
+    const { run, view } = await look(request);
+    assertPolicyAccepts(policy, { task: run.task, plan: run.plan, url, epsilonPerRound: run.plan.epsilonPerAttempt });
+    const dataset = createDataset(request.data);
+    await stopTaking();
+    const stop = new AbortController();
+    const transport = createTransport({ url, taskId, key, rng: createSystemRng(), now: () => Date.now() });
+    const receipts = await listOf('receipts', place);
+    let writing: Promise<void> = Promise.resolve();
+    const hear = (event: JoinEvent): void => {
+      switch (event.kind) {
+        case 'joined':
+          writing = writing.then(() =>
+            database.put('enrolments', place, {
+              url,
+              taskId,
+              participant: event.participant,
+              label,
+              joinedAt: new Date().toISOString(),
+              state: 'active',
+              task: view,
+              invited: { task: view.definition, inputShape: view.inputShape, planDigest: view.planDigest },
+            }),
+          );
+          phase('waiting');
+          watchProgress(transport, stop.signal);
+          break;
+        case 'round':
+          writing = writing.then(() => addReceipt(receipts, event, view));
+          void writing.then(() => onEvent({ ...event, kind: 'round' }));
+          phase('waiting');
+          break;
+        case 'waiting':
+          phase('offline', event.reason);
+          break;
+        case 'refused':
+          phase('waiting', event.reason);
+          break;
+        case 'ended':
+          phase('ended', event.state);
+          break;
+      }
+    };
+    phase('joining');
+    let settle = { resolve: (): void => {}, reject: (_: unknown): void => {} };
+    const begun = new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    const done = join({
+      url,
+      taskId,
+      token,
+      key,
+      label,
+      dataset,
+      policy,
+      ledgerStore: await listOf('ledger', place),
+      signal: stop.signal,
+      onEvent(event) {
+        hear(event);
+        if (event.kind === 'joined') settle.resolve();
+      },
+    })
+      .then(async () => {
+        await writing;
+        settle.resolve();
+      })
+      .catch((error: unknown) => {
+        settle.reject(error);
+        phase('failed', error instanceof Error ? error.message : 'something went wrong');
+      })
+      .finally(() => {
+        stop.abort();
+        if (taking?.stop === stop) taking = undefined;
+      });
+    taking = { stop, done, place };
+    await begun;
+  }
+
+  function watchProgress(transport: Transport, signal: AbortSignal): void {
+    const ask = async (): Promise<void> => {
+      if (signal.aborted) return;
+      try {
+        const status = (await transport.status()) as Awaited<ReturnType<Transport['status']>> & {
+          accuracy?: number | null;
+          participants?: number;
+        };
+        const { state, round, rounds, accuracy = null, participants = 0 } = status;
+        onEvent({ kind: 'progress', progress: { state, round, rounds, accuracy, participants } });
+        if (state === 'finished' || state === 'stopped') return;
+      } catch {
+        // The rounds themselves tell when the coordinator is away.
+      }
+      setTimeout(() => void ask(), PROGRESS_MS);
+    };
+    void ask();
+  }
+
+  async function stopTaking(): Promise<void> {
+    if (taking === undefined) return;
+    const { stop, done } = taking;
+    stop.abort();
+    await done;
+  }
+
+  async function budgetOf(place: string): Promise<BudgetView | null> {
+    const records = await (await listOf('ledger', place)).read();
+    if (records.length === 0) return null;
+    const report = verifyLedger(records);
+    const account = report.accounts[0];
+    if (account === undefined) return null;
+    return {
+      spent: account.spent.epsilon,
+      limit: account.budget.epsilon,
+      delta: account.budget.delta,
+      charges: report.charges.length,
+      head: headOf(report.head),
+    };
+  }
+
+  const answers: {
+    readonly [K in HostRequest['kind']]: (request: Extract<HostRequest, { kind: K }>) => Promise<HostAnswers[K]>;
+  } = {
+    async open() {
+      const { database, key } = await open();
+      const rows = (await database.getAll('enrolments')) as Enrolment[];
+      return { fingerprint: fingerprintOf(key), enrolments: rows };
+    },
+    look: async (request) => (await look(request)).view,
+    async check(request) {
+      const { run } = await look({ ...request, token: '' });
+      try {
+        const { task, plan } = run;
+        assertPolicyAccepts(request.policy, { task, plan, url: request.url, epsilonPerRound: plan.epsilonPerAttempt });
+        return null;
+      } catch (error) {
+        if (error instanceof ClientError) return error.message;
+        throw error;
+      }
+    },
+    async join(request) {
+      await takePart(request);
+      return null;
+    },
+    async pause() {
+      await stopTaking();
+      phase('paused');
+      return null;
+    },
+    async leave(request) {
+      const place = placeOf(request);
+      const wasTaking = taking !== undefined;
+      await stopTaking();
+      const { database, key } = await open();
+      if (!wasTaking) {
+        const transport = createTransport({ ...request, key, rng: createSystemRng(), now: () => Date.now() });
+        await transport.leave().catch(() => {});
+      }
+      const enrolment = await enrolmentOf(place);
+      if (enrolment !== undefined) await database.put('enrolments', place, { ...enrolment, state: 'left' });
+      phase('idle');
+      return null;
+    },
+    budget: (request) => budgetOf(placeOf(request)),
+    async receipts(request) {
+      const records = await (await listOf('receipts', placeOf(request))).read();
+      return records.map((record) => JSON.parse(new TextDecoder().decode(record)) as ReceiptView);
+    },
+    async export(request) {
+      return (await listOf(request.list, placeOf(request))).export();
+    },
+    async forget() {
+      await stopTaking();
+      if (opened !== undefined) (await opened).database.close();
+      opened = undefined;
+      known.clear();
+      await deleteParticipantDatabase();
+      phase('idle');
+      return null;
+    },
+  };
+  return {
+    handle(request) {
+      const answer = answers[request.kind] as (asked: typeof request) => Promise<HostAnswers[typeof request.kind]>;
+      return answer(request);
+    },
+  };
+}
+
+/** Names a task of a coordinator. */
+function placeOf({ url, taskId }: { url: string; taskId: string }): string {
+  return `${url.replace(/\/+$/, '')} ${taskId}`;
+}
+
+function headOf(head: { readonly hash?: unknown }): string {
+  return head.hash instanceof Uint8Array ? toHex(head.hash) : String(head.hash);
+}
+
+async function addReceipt(
+  receipts: RecordList,
+  { round, outcome, epsilon }: Extract<JoinEvent, { kind: 'round' }>,
+  view: TaskView,
+): Promise<void> {
+  const { length } = await receipts.read();
+  const receipt = {
+    task: view.name,
+    planDigest: view.planDigest,
+    time: new Date().toISOString(),
+    round,
+    outcome,
+    epsilon,
+  };
+  await receipts.append(utf8(canonicalize(receipt) as string), { expectedLength: length });
+}
