@@ -18,7 +18,7 @@ const house: Readonly<Record<string, readonly string[]>> = {
   secure: ['sharing', 'secagg', 'homomorphic', 'mpc'],
   learning: ['data', 'preparation', 'models', 'answers'],
   federation: ['aggregation', 'wire', 'rounds'],
-  trust: ['log', 'package', 'attestation', 'card'],
+  trust: ['access', 'log', 'attestation', 'package', 'lineage', 'card', 'monitoring'],
   runtime: ['task', 'storage', 'drivers', 'training', 'client', 'coordinator', 'simulation'],
   redteam: [''],
   cli: [''],
