@@ -16,7 +16,10 @@ const CURSORS_PER_ATTEMPT = 64;
 
 /** The mailboxes of one task. */
 export interface Mailboxes {
-  /** Forgets older attempts, so that nobody is told of a round that is over. */
+  /**
+   * Forgets older attempts, so that nobody is told of a round that is over; only how the last one ended stays, for
+   * those who were about to ask.
+   */
   openAttempt(attempt: number): void;
   put(to: string, bytes: Uint8Array): void;
   /** Messages after a cursor. */
@@ -31,17 +34,22 @@ export interface Mailboxes {
 export function createMailboxes(): Mailboxes {
   let boxes = new Map<string, Mail[]>();
   let base = 0;
+  /** The last message of the former attempt, which closed it. */
+  let closing = new Map<string, Mail>();
   const waiting = new Map<string, Set<() => void>>();
 
   const wake = (who: string): void => {
     for (const go of waiting.get(who) ?? []) go();
   };
   const after = (who: string, cursor: number): readonly Mail[] =>
-    (boxes.get(who) ?? []).filter((mail) => mail.cursor > cursor);
+    [...(closing.has(who) ? [closing.get(who) as Mail] : []), ...(boxes.get(who) ?? [])].filter(
+      (mail) => mail.cursor > cursor,
+    );
 
   return {
     openAttempt(attempt) {
       base = attempt * CURSORS_PER_ATTEMPT;
+      closing = new Map(Array.from(boxes, ([who, box]) => [who, box.at(-1) as Mail]));
       boxes = new Map();
     },
     put(to, bytes) {
