@@ -130,10 +130,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       }
     };
     phase('joining');
-    let settle = { resolve: (): void => {}, reject: (_: unknown): void => {} };
-    const begun = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
+    const settle = Promise.withResolvers<void>();
     const done = join({
       url,
       taskId,
@@ -162,7 +159,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
         if (taking?.stop === stop) taking = undefined;
       });
     taking = { stop, done, place };
-    await begun;
+    await settle.promise;
   }
 
   function watchProgress(transport: Transport, signal: AbortSignal): void {
