@@ -4,10 +4,15 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { describeAccessStore } from '../../../../test/conformance/access-store.ts';
 import { describeDatabase } from '../../../../test/conformance/database.ts';
-import { openDatabase } from './index.ts';
+import { createAccessTables, openDatabase } from './index.ts';
 
 describeDatabase('PGlite', () => openDatabase({ kind: 'memory' }));
+describeAccessStore('PGlite', async () => {
+  const database = await openDatabase({ kind: 'memory' });
+  return { store: createAccessTables(database.db), close: () => database.close() };
+});
 
 describe('a database folder', () => {
   it('serves one process alone', async () => {

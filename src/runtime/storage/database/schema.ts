@@ -8,6 +8,8 @@
 import { type Generated, type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
+import { accessMigration, type AccessTables } from './access-schema.ts';
+
 /** A task the coordinator serves. */
 export interface TasksTable {
   readonly id: string;
@@ -91,8 +93,18 @@ export interface MetricsTable {
   report: string;
 }
 
+/** Who serves what, where several nodes share the database. */
+export interface LeasesTable {
+  readonly name: string;
+  holder: string;
+  note: string;
+  fence: number;
+  expires_at: Date;
+}
+
 /** Everything. */
-export interface Tables {
+export interface Tables extends AccessTables {
+  leases: LeasesTable;
   tasks: TasksTable;
   participants: ParticipantsTable;
   enrolment_tokens: EnrolmentTokensTable;
@@ -203,5 +215,22 @@ const first: Migration = {
   },
 };
 
+const leases: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema
+      .createTable('leases')
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('holder', 'text', (column) => column.notNull())
+      .addColumn('note', 'text', (column) => column.notNull())
+      .addColumn('fence', 'integer', (column) => column.notNull())
+      .addColumn('expires_at', 'timestamptz', (column) => column.notNull())
+      .execute();
+  },
+};
+
 /** Migrations by name, in order of name; one that has landed is never changed. */
-export const migrations: Readonly<Record<string, Migration>> = { '0001-coordinator': first };
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-coordinator': first,
+  '0002-leases': leases,
+  '0003-access': accessMigration,
+};

@@ -1,0 +1,28 @@
+/**
+ * Who may do what: roles, grants, tokens and releases, decided in one place and written down.
+ *
+ * @module
+ */
+
+export {
+  type AccessControl,
+  type AccessControlOptions,
+  createAccessControl,
+  type GrantRequest,
+} from './access-control.ts';
+export { decide, type Decision, type DecisionReason } from './decide.ts';
+export { AccessError, type AccessErrorCode } from './errors.ts';
+export {
+  type AccessRequest,
+  formatScope,
+  type Grant,
+  parseScope,
+  type Principal,
+  type Resource,
+  type Scope,
+} from './grant.ts';
+export { type Release, type ReleaseState, stateOf } from './release.ts';
+export { type ReleaseDesk } from './release-desk.ts';
+export { type Action, ACTIONS, BUILT_IN_ROLES, isAction, type Role } from './roles.ts';
+export { type AccessRecord, type AccessStore, createMemoryAccessStore } from './store.ts';
+export { type ApiToken, MAX_TOKEN_DAYS, type TokenRequest } from './tokens.ts';
