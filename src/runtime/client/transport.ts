@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeMail, type MailFrame, PROTOCOL_VERSION, signRequest } from '../../federation/wire/index.ts';
+import { decodeMail, type MailFrame, signRequest, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
 import { type SigningKey, utf8 } from '../../foundations/crypto/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { ClientError } from './errors.ts';
@@ -114,7 +114,7 @@ export function createTransport({
 
   return {
     async join({ label, token }) {
-      const body = utf8(JSON.stringify({ label, token, protocolVersion: PROTOCOL_VERSION }));
+      const body = utf8(JSON.stringify({ label, token, protocolVersions: SUPPORTED_VERSIONS }));
       return (await (await request('POST', '/participants', { body, type: 'application/json' })).json()) as Joined;
     },
     async mail(after, { waitMs, signal }) {

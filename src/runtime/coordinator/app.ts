@@ -11,10 +11,13 @@ import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
 
-import { encodeMail, PROTOCOL_VERSION } from '../../federation/wire/index.ts';
-import { toHex } from '../../foundations/crypto/index.ts';
+import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
+import { fromHex, toHex } from '../../foundations/crypto/index.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { CoordinatorError } from './errors.ts';
+import { createForwarding } from './forwarding.ts';
 import { problemOf } from './problem.ts';
+import { createRateLimiter, type RateLimit } from './rate-limit.ts';
 import type { Member } from './registry.ts';
 import type { Service } from './service.ts';
 
@@ -39,7 +42,7 @@ const statusSchema = z
   })
   .openapi('TaskStatus');
 const joinSchema = z
-  .object({ label: z.string().max(80), token: z.string().max(200), protocolVersion: z.int() })
+  .object({ label: z.string().max(80), token: z.string().max(200), protocolVersions: z.array(z.int()).min(1).max(64) })
   .strict()
   .openapi('Join');
 const joinedSchema = z
@@ -60,11 +63,39 @@ const refusals = {
 const json = <T extends z.ZodType>(schema: T, description: string) =>
   ({ description, content: { 'application/json': { schema } } }) as const;
 
+/** Limits of the interface, and what the socket knows of a caller. */
+export interface AppOptions {
+  /** By sender's address. */
+  readonly rateLimit?: RateLimit;
+  /** Bytes of message bodies that are in memory at once; who comes later waits with an unread socket. */
+  readonly bodyBytes?: number;
+  /** SHA-256 fingerprint of the client certificate of a connection, when an accepted authority issued it. */
+  readonly clientCertificateOf?: (context: Context) => string | undefined;
+}
+
+const DEFAULT_RATE_LIMIT: RateLimit = { requestsPerSecond: 200, burst: 1000 };
+const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
+
+/** Address of the peer, where there is a socket. */
+function senderOf(context: Context): string {
+  const env = context.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
+  return env?.incoming?.socket?.remoteAddress ?? 'local';
+}
+
 /** Creates the application over a service; it needs no socket, so tests call it directly. */
-export function createApp(service: Service): OpenAPIHono {
+export function createApp(
+  service: Service,
+  {
+    rateLimit = DEFAULT_RATE_LIMIT,
+    bodyBytes = DEFAULT_BODY_BYTES,
+    clientCertificateOf = () => undefined,
+  }: AppOptions = {},
+): OpenAPIHono {
+  const limiter = createRateLimiter(rateLimit, () => performance.now());
+  const bodies = createByteBudget(bodyBytes);
   const app = new OpenAPIHono({
     defaultHook(result) {
-      if (!result.success) throw new CoordinatorError('coordinator/wrong-state', z.prettifyError(result.error));
+      if (!result.success) throw new CoordinatorError('coordinator/malformed-request', z.prettifyError(result.error));
     },
   });
 
@@ -93,8 +124,19 @@ export function createApp(service: Service): OpenAPIHono {
   app.onError((error, context) => {
     const problem = problemOf(error);
     if (problem.status === 500) service.logFailure(error);
-    return context.body(JSON.stringify(problem), problem.status as 400, { 'content-type': 'application/problem+json' });
+    const after = error instanceof CoordinatorError ? error.details.retryAfterSeconds : undefined;
+    return context.body(JSON.stringify(problem), problem.status as 400, {
+      'content-type': 'application/problem+json',
+      ...(typeof after === 'number' ? { 'retry-after': String(after) } : {}),
+    });
   });
+  app.use(async (context, next) => {
+    if (context.req.path !== '/healthz') limiter.take(senderOf(context));
+    await next();
+    if (service.simulatedAttestation) context.header('sotto-attestation', 'SIMULATED');
+  });
+  app.use('/v1/tasks/:task', createForwarding(service));
+  app.use('/v1/tasks/:task/*', createForwarding(service));
   app.notFound((context) => {
     const problem = problemOf(new CoordinatorError('coordinator/unknown-task', 'there is nothing at this address'));
     return context.body(JSON.stringify(problem), 404, { 'content-type': 'application/problem+json' });
@@ -109,7 +151,7 @@ export function createApp(service: Service): OpenAPIHono {
   }
   const operator = (context: Context): void => service.registry.assertOperator(context.req.header('authorization'));
 
-  app.get('/healthz', (context) => context.json({ ok: true, protocolVersion: PROTOCOL_VERSION }));
+  app.get('/healthz', (context) => context.json({ ok: true, protocolVersions: SUPPORTED_VERSIONS }));
 
   app.openapi(
     createRoute({
@@ -117,10 +159,21 @@ export function createApp(service: Service): OpenAPIHono {
       path: '/v1/tasks',
       responses: { 200: json(z.array(statusSchema), 'all tasks'), ...refusals },
     }),
-    (context) => {
+    async (context) => {
       operator(context);
+      const authorization = context.req.header('authorization') ?? '';
+      const all = await Promise.all(
+        (await service.everywhere()).map(async ({ id, url }) =>
+          url === undefined
+            ? service
+                .tasks()
+                .find((task) => task.status().id === id)
+                ?.status()
+            : askNode(url, id, authorization),
+        ),
+      );
       return context.json(
-        service.tasks().map((task) => task.status()),
+        all.filter((status) => status !== undefined),
         200,
       );
     },
@@ -205,15 +258,16 @@ export function createApp(service: Service): OpenAPIHono {
         { method: 'POST', path: `${pathname}${search}`, body },
         context.req.header('authorization'),
       );
-      const { label, token, protocolVersion } = context.req.valid('json');
-      if (protocolVersion !== PROTOCOL_VERSION) {
-        throw new CoordinatorError(
-          'coordinator/wrong-state',
-          `this coordinator speaks protocol version ${PROTOCOL_VERSION}, you speak ${protocolVersion}: update the older side`,
-        );
-      }
+      const { label, token, protocolVersions } = context.req.valid('json');
+      const protocolVersion = negotiateVersion(protocolVersions);
       const found = service.task(task);
-      const enrolled = await service.registry.enrol(task, { identityKey, label, token });
+      const certificate = clientCertificateOf(context);
+      const enrolled = await service.registry.enrol(task, {
+        identityKey,
+        label,
+        token,
+        ...(certificate === undefined ? {} : { certificate }),
+      });
       found.seen(enrolled.id);
       return context.json(
         {
@@ -221,7 +275,7 @@ export function createApp(service: Service): OpenAPIHono {
           task: service.definition(task),
           inputShape: [...service.inputShape(task)],
           planDigest: toHex(found.run.plan.digest),
-          protocolVersion: PROTOCOL_VERSION,
+          protocolVersion,
         },
         200,
       );
@@ -263,7 +317,7 @@ export function createApp(service: Service): OpenAPIHono {
     const after = Number(context.req.query('after') ?? 0);
     const timeoutMs = Math.min(MAX_WAIT_MS, Math.max(0, Number(context.req.query('waitMs') ?? 0)));
     if (!Number.isSafeInteger(after) || after < 0 || !Number.isFinite(timeoutMs)) {
-      throw new CoordinatorError('coordinator/wrong-state', '"after" and "waitMs" must be numbers ≥ 0');
+      throw new CoordinatorError('coordinator/malformed-request', '"after" and "waitMs" must be numbers ≥ 0');
     }
     const { signal } = context.req.raw;
     const mail = await service.task(who.taskId).mail(who.id, after, { timeoutMs, signal });
@@ -288,12 +342,26 @@ export function createApp(service: Service): OpenAPIHono {
     });
   });
 
-  app.use('/v1/tasks/:task/messages', limit(service.maxMessageBytes));
-  app.post('/v1/tasks/:task/messages', async (context) => {
+  app.use('/v1/tasks/:task/attestation', limit(MAX_JSON_BYTES));
+  app.post('/v1/tasks/:task/attestation', async (context) => {
     const body = new Uint8Array(await context.req.arrayBuffer());
     const who = await member(context, context.req.param('task'), body);
-    await service.task(who.taskId).receive(who.id, body);
-    return context.body(null, 204);
+    const frame = await service.task(who.taskId).attest(who.id, body);
+    return context.body(frame.slice(), 200, { 'content-type': 'application/cbor' });
+  });
+
+  app.use('/v1/tasks/:task/messages', limit(service.maxMessageBytes));
+  app.post('/v1/tasks/:task/messages', async (context) => {
+    const announced = Number(context.req.header('content-length'));
+    const room = await bodies.take(Number.isSafeInteger(announced) ? announced : service.maxMessageBytes);
+    try {
+      const body = new Uint8Array(await context.req.arrayBuffer());
+      const who = await member(context, context.req.param('task'), body);
+      await service.task(who.taskId).receive(who.id, body);
+      return context.body(null, 204);
+    } finally {
+      room.release();
+    }
   });
 
   app.get('/v1/tasks/:task/model', async (context) => {
@@ -325,4 +393,21 @@ export function createApp(service: Service): OpenAPIHono {
     info: { title: 'Sotto coordinator', version: String(PROTOCOL_VERSION) },
   });
   return app;
+}
+
+/** The status of a task that another node serves; undefined when it does not answer. */
+async function askNode(
+  url: string,
+  id: string,
+  authorization: string,
+): Promise<z.infer<typeof statusSchema> | undefined> {
+  try {
+    const response = await fetch(`${url}/v1/tasks/${encodeURIComponent(id)}`, {
+      headers: { authorization },
+      signal: AbortSignal.timeout(5000),
+    });
+    return response.ok ? statusSchema.parse(await response.json()) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -17,7 +17,13 @@ export type CoordinatorErrorCode =
   | 'coordinator/too-large'
   | 'coordinator/too-many-requests'
   | 'coordinator/message-refused'
-  | 'coordinator/unavailable';
+  | 'coordinator/unavailable'
+  /** A request has a parameter or body of another form. */
+  | 'coordinator/malformed-request'
+  /** Another node serves the task, and does not answer. */
+  | 'coordinator/elsewhere'
+  /** This coordinator has no evidence to show. */
+  | 'coordinator/not-attested';
 
 /** A request was refused. */
 export class CoordinatorError extends SottoError<CoordinatorErrorCode> {}

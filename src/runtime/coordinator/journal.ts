@@ -6,6 +6,7 @@
  */
 
 import { type Database } from '../storage/database/index.ts';
+import { StorageError } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 
 /** An attempt as it was opened. */
@@ -26,6 +27,8 @@ export type AttemptEvent =
 export interface Journal {
   open(record: AttemptRecord): Promise<void>;
   append(attempt: number, position: number, event: AttemptEvent): Promise<void>;
+  /** Writes several events, the first at `position`: all of them or none. */
+  appendAll(attempt: number, position: number, events: readonly AttemptEvent[]): Promise<void>;
   /** Marks an attempt as aborted; a committed one is closed with the task's progress, see `commit`. */
   abort(attempt: number, reason: string): Promise<void>;
   /** Closes an attempt and moves the task on, in one transaction. */
@@ -55,6 +58,22 @@ export function createJournal({
 }): Journal {
   const folderOf = (attempt: number): string => `tasks/${taskId}/attempts/${attempt}/`;
 
+  async function appendAll(attempt: number, position: number, events: readonly AttemptEvent[]): Promise<void> {
+    const rows = await Promise.all(
+      events.map(async (event, i) => {
+        const at = position + i;
+        const row = { task_id: taskId, attempt, position: at, kind: event.kind, stage: event.stage };
+        if (event.kind === 'timeout') return { ...row, participant: null, payload: null, object_key: null };
+        const { participant, bytes } = event;
+        if (bytes.length <= INLINE_BYTES) return { ...row, participant, payload: bytes, object_key: null };
+        const key = `${folderOf(attempt)}${at}`;
+        await objects.put(key, bytes);
+        return { ...row, participant, payload: null, object_key: key };
+      }),
+    );
+    await db.insertInto('attempt_events').values(rows).execute();
+  }
+
   return {
     async open({ attempt, round, cohort, reservation }) {
       await db
@@ -72,23 +91,8 @@ export function createJournal({
         })
         .execute();
     },
-    async append(attempt, position, event) {
-      const row = { task_id: taskId, attempt, position, kind: event.kind, stage: event.stage };
-      if (event.kind === 'timeout') {
-        await db
-          .insertInto('attempt_events')
-          .values({ ...row, participant: null, payload: null, object_key: null })
-          .execute();
-        return;
-      }
-      const large = event.bytes.length > INLINE_BYTES;
-      const key = large ? `${folderOf(attempt)}${position}` : null;
-      if (key !== null) await objects.put(key, event.bytes);
-      await db
-        .insertInto('attempt_events')
-        .values({ ...row, participant: event.participant, payload: large ? null : event.bytes, object_key: key })
-        .execute();
-    },
+    append: (attempt, position, event) => appendAll(attempt, position, [event]),
+    appendAll,
     async abort(attempt, reason) {
       await db
         .updateTable('attempts')
@@ -100,13 +104,16 @@ export function createJournal({
     },
     async commit(attempt, { round, checkpointKey, modelDigest, finished }) {
       await db.transaction().execute(async (transaction) => {
-        await transaction
+        const closed = await transaction
           .updateTable('attempts')
           .set({ state: 'committed', closed_at: new Date() })
           .where('task_id', '=', taskId)
           .where('attempt', '=', attempt)
           .where('state', '=', 'open')
-          .execute();
+          .executeTakeFirst();
+        if (closed.numUpdatedRows !== 1n) {
+          throw new StorageError('storage/conflict', `attempt ${attempt} was closed by another node`);
+        }
         await transaction
           .updateTable('tasks')
           .set({

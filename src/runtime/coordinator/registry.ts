@@ -7,7 +7,7 @@
 
 import { equalBytes, fromHex, sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
-import { type SignedRequest, verifyRequest } from '../../federation/wire/index.ts';
+import { participantIdOf, type SignedRequest, verifyRequest } from '../../federation/wire/index.ts';
 import type { Database } from '../storage/database/index.ts';
 import { CoordinatorError } from './errors.ts';
 
@@ -28,7 +28,16 @@ export interface Registry {
    * Enrols a participant, or recognises one that is enrolled already.
    * @throws {@link CoordinatorError} `coordinator/token-refused`.
    */
-  enrol(taskId: string, request: { identityKey: Uint8Array; label: string; token: string }): Promise<Member>;
+  enrol(
+    taskId: string,
+    request: {
+      identityKey: Uint8Array;
+      label: string;
+      token: string;
+      /** Fingerprint of a client certificate from an accepted authority: in the place of a token, for one participant. */
+      certificate?: string;
+    },
+  ): Promise<Member>;
   /** Tells whether a token would let somebody join; it is not spent. @throws {@link CoordinatorError} as `enrol` does. */
   assertInvitation(taskId: string, token: string): Promise<void>;
   /** Checks signature, time and nonce; returns the key that signed. */
@@ -73,7 +82,7 @@ export function createRegistry({
         .execute();
       return token;
     },
-    async enrol(taskId, { identityKey, label, token }) {
+    async enrol(taskId, { identityKey, label, token, certificate }) {
       const known = await db
         .selectFrom('participants')
         .select(['id', 'state'])
@@ -90,12 +99,21 @@ export function createRegistry({
           .execute();
         return { id: known.id, taskId };
       }
-      const id = `p-${toHex(sha256(identityKey)).slice(0, 16)}`;
+      const id = participantIdOf(identityKey);
       return db.transaction().execute(async (transaction) => {
+        const digest = sha256(utf8(certificate === undefined ? token : `certificate ${taskId} ${certificate}`));
+        if (certificate !== undefined) {
+          // Good once, like an invitation: one certificate must not make a crowd.
+          await transaction
+            .insertInto('enrolment_tokens')
+            .values({ digest, task_id: taskId, expires_at: new Date(now() + MAX_SKEW_MS), used_by: null })
+            .onConflict((conflict) => conflict.column('digest').doNothing())
+            .execute();
+        }
         const used = await transaction
           .updateTable('enrolment_tokens')
           .set({ used_by: id })
-          .where('digest', '=', sha256(utf8(token)))
+          .where('digest', '=', digest)
           .where('task_id', '=', taskId)
           .where('used_by', 'is', null)
           .where('expires_at', '>', new Date(now()))

@@ -165,7 +165,7 @@ describe('the interface', () => {
     const { token } = await test.service.invite(id);
     const path = `/v1/tasks/${id}/participants`;
     const joinAs = (seed: Uint8Array): RequestInit => {
-      const body = new TextEncoder().encode(JSON.stringify({ label: '<b>x</b>', token, protocolVersion: 1 }));
+      const body = new TextEncoder().encode(JSON.stringify({ label: '<b>x</b>', token, protocolVersions: [1] }));
       const authorization = signRequest(
         { method: 'POST', path, body },
         { key: createSigningKey(seed), timeMs: Date.now() },

@@ -13,7 +13,10 @@ import { createLedgerTable, type Database } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import { planRun } from '../training/index.ts';
+import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
+import type { CoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
+import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
 
@@ -27,6 +30,12 @@ export interface TaskFacts {
 export interface Service {
   readonly registry: Registry;
   readonly maxMessageBytes: number;
+  /** Evidence is simulated: every output says so. */
+  readonly simulatedAttestation: boolean;
+  /** The address of the node that serves a task, when it is another one. */
+  elsewhere(taskId: string): Promise<string | undefined>;
+  /** Every task of the database: those of other nodes with the address to ask. */
+  everywhere(): Promise<readonly { readonly id: string; readonly url: string | undefined }[]>;
   tasks(): readonly TaskService[];
   /** @throws {@link CoordinatorError} `coordinator/unknown-task`. */
   task(id: string): TaskService;
@@ -55,6 +64,10 @@ export interface ServiceOptions {
   readonly onReport?: (taskId: string, report: ServiceReport) => void;
   readonly onWrite?: (point: string) => void;
   readonly invitationMs?: number;
+  /** With it, participants can ask for evidence. */
+  readonly attestation?: CoordinatorAttestation;
+  /** Where several nodes share the database: who this one is, and who keeps the leases. */
+  readonly node?: NodeOptions;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -72,6 +85,8 @@ export async function createService({
   onReport,
   onWrite,
   invitationMs = DAY_MS,
+  attestation,
+  node: nodeOptions,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
   const running = new Map<string, { service: TaskService; definition: string; facts: TaskFacts }>();
@@ -123,8 +138,17 @@ export async function createService({
             accountant: privacy.accountant,
             clock: () => new Date(),
           });
+    const taskPolicyDigest = computeTaskPolicyDigest({
+      taskId: row.id,
+      definition: row.definition,
+      inputShape: facts.inputShape,
+      planDigest: run.plan.digest,
+    });
     const service = createTaskService({
       id: row.id,
+      taskPolicyDigest,
+      isMine: () => node?.holds(row.id) ?? true,
+      ...(attestation === undefined ? {} : { attestation }),
       run,
       db,
       objects,
@@ -156,19 +180,49 @@ export async function createService({
     await db.insertInto('audit_events').values({ at: new Date(), actor, action, subject, detail }).execute();
   }
 
-  for (const row of await db.selectFrom('tasks').selectAll().orderBy('created_at').execute()) {
+  /** Takes up a task that is in the database; one that cannot be must not keep the others from being served. */
+  async function takeUp(row: Parameters<typeof take>[0]): Promise<void> {
     try {
       await take(row);
     } catch (error) {
-      // One task that cannot be taken up must not keep the others from being served.
       const reason = error instanceof Error ? error.message : String(error);
       log({ level: 'error', task: row.id, error: reason }, 'a task cannot be taken up');
     }
   }
 
+  const rows = () => db.selectFrom('tasks').selectAll().orderBy('created_at').execute();
+  const node =
+    nodeOptions === undefined
+      ? undefined
+      : createNode(nodeOptions, {
+          list: async () => (await rows()).map(({ id }) => id),
+          async take(taskId) {
+            const row = await db.selectFrom('tasks').selectAll().where('id', '=', taskId).executeTakeFirst();
+            if (row !== undefined && !running.has(taskId)) await takeUp(row);
+          },
+          async drop(taskId) {
+            log({ level: 'warn', task: taskId }, 'another node may serve the task now');
+            const found = running.get(taskId);
+            running.delete(taskId);
+            await found?.service.close();
+          },
+          onFailure: (error) => log({ level: 'error', error: String(error) }, 'the leases cannot be reached'),
+        });
+  if (node === undefined) for (const row of await rows()) await takeUp(row);
+  else await node.start();
+
   return {
     registry,
     maxMessageBytes: MAX_MESSAGE_BYTES,
+    simulatedAttestation: attestation?.simulated ?? false,
+    async elsewhere(taskId) {
+      if (node === undefined || running.has(taskId)) return undefined;
+      return node.holderOf(taskId);
+    },
+    async everywhere() {
+      const all = node === undefined ? [...running.keys()] : (await rows()).map(({ id }) => id);
+      return Promise.all(all.map(async (id) => ({ id, url: running.has(id) ? undefined : await node?.holderOf(id) })));
+    },
     tasks: () => [...running.values()].map(({ service }) => service),
     task: (id) => found(id).service,
     definition: (id) => found(id).definition,
@@ -193,6 +247,7 @@ export async function createService({
         created_at: new Date(),
         updated_at: new Date(),
       };
+      await node?.claim(row.id);
       await db.insertInto('tasks').values(row).execute();
       await audit('operator', 'create', row.id);
       return take(row);
@@ -227,7 +282,9 @@ export async function createService({
       log({ level: 'error', error: error instanceof Error ? error.message : String(error) }, 'a request failed'),
     requestShutdown: onShutdown,
     async close() {
+      await node?.stop();
       await Promise.all([...running.values()].map(({ service }) => service.close()));
+      await node?.release();
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   type RoundEffect,
   type RoundResult,
 } from '../../federation/rounds/index.ts';
+import { encodeMessage, isSealedMessage } from '../../federation/wire/index.ts';
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
@@ -23,7 +24,8 @@ import { StorageError } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import { createModelState, type ModelState, type RunPlan } from '../training/index.ts';
 import { CoordinatorError } from './errors.ts';
-import { type AttemptRecord, createJournal } from './journal.ts';
+import type { CoordinatorAttestation } from './attestation.ts';
+import { type AttemptEvent, type AttemptRecord, createJournal } from './journal.ts';
 import { createMailboxes, type Mail } from './mailboxes.ts';
 
 /** When rounds begin and how long they wait. */
@@ -61,6 +63,17 @@ export interface ServiceReport {
   readonly contributors: number;
   readonly dropouts: number;
   readonly seconds: number;
+  /** Under which evidence each member of the cohort took part, by participant; absent where nothing was attested. */
+  readonly attestation?: AttestedRound;
+}
+
+/** What a round's transcript carries of the attestation; digests in hexadecimal. */
+export interface AttestedRound {
+  readonly simulated: boolean;
+  readonly publicKey: string;
+  readonly codeDigest: string;
+  readonly taskPolicyDigest: string;
+  readonly evidence: Readonly<Record<string, string>>;
 }
 
 /** One served task. */
@@ -82,6 +95,8 @@ export interface TaskService {
     cursor: number,
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<readonly Mail[]>;
+  /** Answers a participant's challenge with evidence. @throws {@link CoordinatorError} `coordinator/not-attested`. */
+  attest(participant: string, nonce: Uint8Array): Promise<Uint8Array>;
   status(): TaskStatus;
   model(): Uint8Array;
   pause(): Promise<void>;
@@ -100,6 +115,12 @@ export interface TaskServiceOptions {
   readonly ledger: Ledger | undefined;
   readonly settings: ServiceSettings;
   readonly initial: { state: string; round: number; checkpointKey: string | null };
+  /** With it, participants can ask for evidence and seal to its key. */
+  readonly attestation?: CoordinatorAttestation;
+  /** The digest of the task's policy; 32 bytes. */
+  readonly taskPolicyDigest: Uint8Array;
+  /** False once another node may have taken the task over: nothing is written then. */
+  readonly isMine?: () => boolean;
   /** Accuracy on public test data, where the coordinator has some. */
   readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number }>;
   readonly onReport?: (report: ServiceReport) => void;
@@ -111,6 +132,21 @@ export interface TaskServiceOptions {
 
 /** Time before the coordinator tries again what it could not write. */
 const RETRY_MS = 1000;
+
+/** Messages, and bytes of messages, that are written to the journal together. */
+const MAX_BATCH = 64;
+const MAX_BATCH_BYTES = 16 * 2 ** 20;
+
+/** A message that waits for its turn. */
+interface Incoming {
+  readonly participant: string;
+  /** As received; what the journal keeps. */
+  readonly bytes: Uint8Array;
+  /** As the machine reads it. */
+  readonly plain: Uint8Array;
+  readonly accept: () => void;
+  readonly refuse: (error: unknown) => void;
+}
 
 interface OpenAttempt {
   readonly record: AttemptRecord;
@@ -128,6 +164,9 @@ export function createTaskService({
   ledger,
   settings,
   initial,
+  attestation,
+  taskPolicyDigest,
+  isMine = () => true,
   evaluate,
   onReport,
   onWrite = () => {},
@@ -148,6 +187,9 @@ export function createTaskService({
   /** Memory may be ahead of the journal. */
   let stale = false;
   let queue: Promise<unknown> = Promise.resolve();
+  const incoming: Incoming[] = [];
+  /** The newest evidence that each participant asked for, hexadecimal. */
+  const evidence = new Map<string, string>();
 
   /**
    * Runs steps one after another. A step that fails for a reason outside of the protocol (the database went away, the
@@ -156,6 +198,10 @@ export function createTaskService({
    */
   function enqueue<T>(step: () => Promise<T>): Promise<T> {
     const result = queue.then(async () => {
+      if (!isMine())
+        throw new CoordinatorError('coordinator/elsewhere', 'another node has taken the task over', {
+          retryable: true,
+        });
       try {
         if (stale) await replay();
         return await step();
@@ -203,12 +249,106 @@ export function createTaskService({
     let effects = machine.begin();
     await perform(effects.filter(({ kind }) => kind !== 'timer' || events.length === 0));
     for (const [i, event] of events.entries()) {
-      effects =
-        event.kind === 'timeout' ? machine.timeout(event.stage) : machine.receive(event.participant, event.bytes);
+      if (event.kind === 'timeout') effects = machine.timeout(event.stage);
+      else {
+        const plain = await reveal(event.participant, event.bytes).catch((error: unknown) => abortUnreadable(error));
+        if (plain === undefined) return;
+        effects = machine.receive(event.participant, plain);
+      }
       // Only the last stage's timer still means something.
       await perform(effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1));
     }
     if (open !== undefined && !effects.some(({ kind }) => kind === 'timer')) armTimer(machine.stage);
+  }
+
+  /** Opens a sealed message; any other is as it is. */
+  async function reveal(participant: string, bytes: Uint8Array): Promise<Uint8Array> {
+    if (!isSealedMessage(bytes)) return bytes;
+    if (attestation === undefined) {
+      throw new CoordinatorError('coordinator/not-attested', 'nothing can be sealed to this coordinator');
+    }
+    return attestation.open(bytes, { participant, taskPolicyDigest });
+  }
+
+  /** What a former process was sealed to died with it: the attempt ends, its charge stays. */
+  async function abortUnreadable(error: unknown): Promise<undefined> {
+    if (!(error instanceof SottoError) || open === undefined) throw error;
+    const { attempt, round, cohort } = open.record;
+    const bytes = encodeMessage({ kind: 'round-closed', taskId, round, attempt, outcome: 'aborted' });
+    for (const member of cohort) mailboxes.put(member, bytes);
+    await abortRound(error, cohort.length);
+    return undefined;
+  }
+
+  /** Carries waiting messages through the machine: journalled together, answered after that. */
+  async function drain(): Promise<void> {
+    const waiting: Incoming[] = [];
+    for (let bytes = 0; incoming.length > 0 && waiting.length < MAX_BATCH && bytes < MAX_BATCH_BYTES;) {
+      const next = incoming.shift() as Incoming;
+      bytes += next.bytes.length;
+      waiting.push(next);
+    }
+    if (incoming.length > 0) wakeDrain();
+    let taken: Incoming[] = [];
+    try {
+      while (waiting.length > 0) {
+        taken = [];
+        const events: AttemptEvent[] = [];
+        let effects: readonly RoundEffect[] = [];
+        // A message that closes a stage ends the group: what it opens is told before anything else is taken in.
+        while (waiting.length > 0 && effects.length === 0) {
+          const next = waiting.shift() as Incoming;
+          const { participant, bytes, plain } = next;
+          if (open === undefined) {
+            // Not to be sent again: after a restart the round may have been finished from the journal, with this message.
+            next.refuse(new CoordinatorError('coordinator/wrong-state', 'no round is open; wait for an offer'));
+            continue;
+          }
+          const { stage } = open.machine;
+          const found = open.machine.receive(participant, plain);
+          const refused = found.find((effect) => effect.kind === 'refused');
+          if (refused?.kind === 'refused') {
+            next.refuse(
+              new CoordinatorError('coordinator/message-refused', `the message was refused: ${refused.code}`, {
+                details: { reason: refused.code },
+              }),
+            );
+            continue;
+          }
+          effects = found;
+          taken.push(next);
+          events.push({ kind: 'message', stage, participant, bytes });
+          onWrite('before-journal');
+        }
+        if (open === undefined || taken.length === 0) continue;
+        await journal.appendAll(open.record.attempt, open.position, events);
+        for (const _event of events) onWrite('message-journaled');
+        open.position += events.length;
+        await perform(effects);
+        for (const { accept } of taken) {
+          onWrite('message-answered');
+          accept();
+        }
+      }
+    } catch (error) {
+      const unavailable = new CoordinatorError(
+        'coordinator/unavailable',
+        'the coordinator cannot write now; try again',
+        {
+          cause: error,
+          retryable: true,
+        },
+      );
+      for (const { refuse } of [...taken, ...waiting]) refuse(unavailable);
+      throw error;
+    }
+  }
+
+  function wakeDrain(): void {
+    enqueue(drain).catch((error: unknown) => {
+      // The step did not run at all: nobody has been answered.
+      for (const { refuse } of incoming.splice(0)) refuse(error);
+    });
   }
 
   function armTimer(stage: string): void {
@@ -287,6 +427,7 @@ export function createTaskService({
       contributors: contributors.length,
       dropouts: result.dropouts.length,
       seconds: (clock() - startMs) / 1000,
+      ...attested(record),
     });
     await journal.sweep(record.attempt);
     onWrite('vectors-swept');
@@ -312,6 +453,7 @@ export function createTaskService({
       contributors: 0,
       dropouts: lost,
       seconds: (clock() - startMs) / 1000,
+      ...attested(record),
     });
     await journal.sweep(record.attempt);
     considerOpening();
@@ -333,6 +475,24 @@ export function createTaskService({
       createSystemRng(),
     );
     for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
+  }
+
+  /** The round's line of the transcript. */
+  function attested({ cohort }: AttemptRecord): { attestation?: AttestedRound } {
+    if (attestation === undefined) return {};
+    const shown = cohort.flatMap((id) => {
+      const digest = evidence.get(id);
+      return digest === undefined ? [] : [[id, digest] as const];
+    });
+    return {
+      attestation: {
+        simulated: attestation.simulated,
+        publicKey: toHex(attestation.publicKey),
+        codeDigest: toHex(attestation.codeDigest),
+        taskPolicyDigest: toHex(taskPolicyDigest),
+        evidence: Object.fromEntries(shown),
+      },
+    };
   }
 
   async function report(line: ServiceReport): Promise<void> {
@@ -412,28 +572,21 @@ export function createTaskService({
     left(participant) {
       present.delete(participant);
     },
-    receive: (participant, bytes) =>
-      enqueue(async () => {
-        if (open === undefined) {
-          // Not to be sent again: after a restart the round may have been finished from the journal, with this message.
-          throw new CoordinatorError('coordinator/wrong-state', 'no round is open; wait for an offer');
-        }
-        const { machine, record } = open;
-        const { stage } = machine;
-        const effects = machine.receive(participant, bytes);
-        const refused = effects.find((effect) => effect.kind === 'refused');
-        if (refused?.kind === 'refused') {
-          throw new CoordinatorError('coordinator/message-refused', `the message was refused: ${refused.code}`, {
-            details: { reason: refused.code },
-          });
-        }
-        onWrite('before-journal');
-        await journal.append(record.attempt, open.position, { kind: 'message', stage, participant, bytes });
-        onWrite('message-journaled');
-        open.position += 1;
-        await perform(effects);
-        onWrite('message-answered');
-      }),
+    async receive(participant, bytes) {
+      const plain = await reveal(participant, bytes);
+      return new Promise((accept, refuse) => {
+        incoming.push({ participant, bytes, plain, accept, refuse });
+        if (incoming.length === 1) wakeDrain();
+      });
+    },
+    async attest(participant, nonce) {
+      if (attestation === undefined) {
+        throw new CoordinatorError('coordinator/not-attested', 'this coordinator has no evidence to show');
+      }
+      const { frame, evidenceDigest } = await attestation.answer(nonce, taskPolicyDigest);
+      evidence.set(participant, evidenceDigest);
+      return frame;
+    },
     async mail(participant, cursor, options) {
       this.seen(participant);
       // Nobody waits for a task that has ended.

@@ -1,0 +1,25 @@
+import { afterAll, describe, it } from 'vitest';
+
+import { describeLeases, describeQueue } from '../../../../test/conformance/queue.ts';
+import { connectNats, type Nats } from './index.ts';
+
+const clock = (): number => performance.now();
+const natsUrl = process.env.SOTTO_TEST_NATS;
+if (natsUrl === undefined) {
+  describe('queue: NATS', () => {
+    it.skip('skipped: SOTTO_TEST_NATS is not set', () => {});
+  });
+} else {
+  const connections: Nats[] = [];
+  const connect = async (): Promise<Nats> => {
+    const nats = await connectNats(natsUrl, clock);
+    connections.push(nats);
+    return nats;
+  };
+  afterAll(async () => {
+    for (const nats of connections) await nats.close();
+  });
+  describeQueue('NATS', async (options) => (await connect()).queue(`q-${crypto.randomUUID()}`, options));
+  const bucket = `leases-${crypto.randomUUID()}`;
+  describeLeases('NATS', async () => (await connect()).leases(bucket));
+}
