@@ -8,10 +8,13 @@ export {
 export { loadOrCreateIdentity } from './identity.ts';
 export {
   type BudgetView,
+  type DataSummary,
+  type DroppedFile,
   type Enrolment,
   type HostEvent,
   type HostRequest,
   type Phase,
+  type ReadOptions,
   type ReceiptView,
   type TaskProgress,
   type TaskView,

@@ -21,6 +21,8 @@ export interface TaskView {
   readonly classifies: boolean;
   readonly parameterCount: number;
   readonly layers: readonly string[];
+  /** The vocabulary words are hashed into, where the model reads tokens. */
+  readonly tokens: { readonly vocabulary: number; readonly padding: number } | null;
   readonly samplingRate: number;
   readonly clipNorm: number;
   readonly trust: string;
@@ -82,6 +84,37 @@ export interface ReceiptView {
 /** Where a participation is. */
 export type Phase = 'idle' | 'joining' | 'waiting' | 'computing' | 'offline' | 'paused' | 'ended' | 'failed';
 
+/** A file as it was dropped, with its path below the dropped folder. */
+export interface DroppedFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+/** How dropped files are read. */
+export interface ReadOptions {
+  /** Dark on light where the task expects light on dark. */
+  readonly invert?: boolean;
+  /** Column of the label; found by its name where it is not said. */
+  readonly label?: string;
+}
+
+/** What was made of dropped files; the examples stay in the worker. */
+export interface DataSummary {
+  readonly kind: 'idx' | 'table' | 'images' | 'texts';
+  readonly size: number;
+  /** Examples of each class; empty for a regression. */
+  readonly classes: readonly { readonly name: string; readonly count: number }[];
+  /** Files that are of no use here. */
+  readonly ignored: number;
+  /** Columns of a table, and which is the label. */
+  readonly columns: readonly string[];
+  readonly label: string | null;
+  /** The first examples as the model will see them, where they are images: `height × width × channels` bytes each. */
+  readonly previews: readonly { readonly pixels: Uint8Array; readonly label: string }[];
+  /** The first texts or rows, where examples are no images. */
+  readonly lines: readonly { readonly text: string; readonly label: string }[];
+}
+
 interface Place {
   readonly url: string;
   readonly taskId: string;
@@ -93,11 +126,18 @@ export type HostRequest =
   | ({ readonly kind: 'look'; readonly token: string } & Place)
   | ({ readonly kind: 'check'; readonly policy: ParticipantPolicy } & Place)
   | ({
+      readonly kind: 'read';
+      readonly token: string;
+      readonly files: readonly DroppedFile[];
+      readonly options: ReadOptions;
+    } & Place)
+  | ({
       readonly kind: 'join';
       readonly token: string;
       readonly label: string;
       readonly policy: ParticipantPolicy;
-      readonly data: DatasetFields;
+      /** Examples; those of the last `read` where it is left out. */
+      readonly data?: DatasetFields;
     } & Place)
   | { readonly kind: 'pause' }
   | ({ readonly kind: 'leave' } & Place)
@@ -112,6 +152,7 @@ export interface HostAnswers {
   look: TaskView;
   /** Why the policy refuses the task; null when it accepts. */
   check: string | null;
+  read: DataSummary;
   join: null;
   pause: null;
   leave: null;
@@ -124,6 +165,7 @@ export interface HostAnswers {
 /** What the worker tells unasked. */
 export type HostEvent =
   | { readonly kind: 'phase'; readonly phase: Phase; readonly note: string | null }
+  | { readonly kind: 'reading'; readonly done: number; readonly total: number }
   | { readonly kind: 'progress'; readonly progress: TaskProgress }
   | { readonly kind: 'round'; readonly round: number; readonly outcome: string; readonly epsilon: number | null };
 

@@ -9,7 +9,7 @@ import canonicalize from 'canonicalize';
 
 import { type SigningKey, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { createSystemRng } from '../../../foundations/random/index.ts';
-import { createDataset } from '../../../learning/data/index.ts';
+import { createDataset, DataError, type Dataset } from '../../../learning/data/index.ts';
 import { verifyLedger } from '../../../privacy/accounting/index.ts';
 import type { RunPlan } from '../../training/index.ts';
 import { ClientError } from '../errors.ts';
@@ -28,6 +28,7 @@ import type {
   ReceiptView,
   TaskView,
 } from './messages.ts';
+import { readDroppedFiles } from './read-files.ts';
 import { createRecordList, type RecordList } from './record-list.ts';
 import { deriveRun, viewTask } from './task-view.ts';
 
@@ -49,6 +50,8 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
   let opened: Promise<{ database: ParticipantDatabase; key: SigningKey }> | undefined;
   let taking: { stop: AbortController; done: Promise<void>; place: string } | undefined;
   const known = new Map<string, Known>();
+  /** Examples read and not yet used, by task. */
+  const prepared = new Map<string, Dataset>();
 
   const open = (): Promise<{ database: ParticipantDatabase; key: SigningKey }> => {
     opened ??= openParticipantDatabase().then(async (database) => ({
@@ -89,7 +92,9 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     const { database, key } = await open();
     const { run, view } = await look(request);
     assertPolicyAccepts(policy, { task: run.task, plan: run.plan, url, epsilonPerRound: run.plan.epsilonPerAttempt });
-    const dataset = createDataset(request.data);
+    const examples = request.data ?? prepared.get(place);
+    if (examples === undefined) throw new DataError('data/truncated', 'there are no examples yet: choose files first');
+    const dataset = createDataset(examples);
     await stopTaking();
     const stop = new AbortController();
     const transport = createTransport({ url, taskId, key, rng: createSystemRng(), now: () => Date.now() });
@@ -223,6 +228,16 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
         throw error;
       }
     },
+    async read(request) {
+      const { view } = await look(request);
+      const { dataset, summary } = await readDroppedFiles(request.files, {
+        ...request.options,
+        task: view,
+        onProgress: (done, total) => onEvent({ kind: 'reading', done, total }),
+      });
+      prepared.set(placeOf(request), dataset);
+      return summary;
+    },
     async join(request) {
       await takePart(request);
       return null;
@@ -259,6 +274,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       if (opened !== undefined) (await opened).database.close();
       opened = undefined;
       known.clear();
+      prepared.clear();
       await deleteParticipantDatabase();
       phase('idle');
       return null;

@@ -27,10 +27,8 @@ export function deriveRun({ task, inputShape, planDigest }: Invited): RunPlan {
 }
 
 /** Names the facts. */
-export function viewTask(
-  { task, plan, layers }: RunPlan,
-  { taskId, invited }: { taskId: string; invited: Invited },
-): TaskView {
+export function viewTask(run: RunPlan, { taskId, invited }: { taskId: string; invited: Invited }): TaskView {
+  const { task, plan, layers } = run;
   const { privacy } = task;
   const secagg = plan.aggregation.kind === 'secagg' ? plan.aggregation : undefined;
   return {
@@ -47,6 +45,7 @@ export function viewTask(
       ...(task.features === undefined ? [] : [task.features.kind]),
       ...task.model.layers.map(({ kind }) => kind),
     ],
+    tokens: tokensOf(run),
     samplingRate: plan.samplingRate,
     clipNorm: plan.clipNorm,
     trust: privacy.trust,
@@ -62,4 +61,10 @@ export function viewTask(
     planDigest: toHex(plan.digest),
     definition: invited.task,
   };
+}
+
+function tokensOf({ task }: RunPlan): TaskView['tokens'] {
+  const [first] = task.model.layers;
+  if (first?.kind !== 'embeddingBag') return null;
+  return { vocabulary: first.vocabulary, padding: first.padding ?? first.vocabulary };
 }

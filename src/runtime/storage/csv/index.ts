@@ -1,0 +1,1 @@
+export { createCsvParser, type CsvParser } from '../tables/csv.ts';
