@@ -1,0 +1,85 @@
+/**
+ * Salts of commitments in a file that only its owner reads, one a subject. A destroyed salt leaves its name, so that it is
+ * never made anew: that is the erasure.
+ *
+ * @module
+ */
+
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import canonicalize from 'canonicalize';
+
+import { fromHex, toHex } from '../../../foundations/crypto/index.ts';
+import { readEntropy } from '../../../foundations/random/index.ts';
+import { SALT_BYTES, type SaltStore } from '../../../trust/log/index.ts';
+import { StorageError } from '../errors.ts';
+import { writeFileAtomic } from '../files.ts';
+import type { ObjectStore } from '../objects/index.ts';
+
+const DESTROYED = 'destroyed';
+
+function gone(subject: string): StorageError {
+  return new StorageError('storage/not-found', `the salt of ${subject} was destroyed: it cannot be committed to again`);
+}
+
+/** Reads a file of salts. @throws {StorageError} `storage/unreadable`. */
+export function parseSalts(text: string, path: string): Map<string, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const entries =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+  if (entries === undefined || entries.some(([, salt]) => salt !== DESTROYED && !/^[0-9a-f]{64}$/.test(String(salt)))) {
+    throw new StorageError('storage/unreadable', `${path} is not a file of salts`);
+  }
+  return new Map(entries as [string, string][]);
+}
+
+/** Creates the store of a file of salts. */
+export function createFileSaltStore(path: string): SaltStore {
+  const salts = existsSync(path) ? parseSalts(readFileSync(path, 'utf8'), path) : new Map<string, string>();
+  const write = (): void => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileAtomic(path, `${canonicalize(Object.fromEntries(salts)) as string}\n`);
+    chmodSync(path, 0o600);
+  };
+  return {
+    saltOf(subject) {
+      const known = salts.get(subject);
+      if (known === DESTROYED) return Promise.reject(gone(subject));
+      if (known !== undefined) return Promise.resolve(fromHex(known));
+      const salt = readEntropy(SALT_BYTES);
+      salts.set(subject, toHex(salt));
+      write();
+      return Promise.resolve(salt);
+    },
+    destroy(subject) {
+      salts.set(subject, DESTROYED);
+      write();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Creates a store of salts as objects below a prefix. */
+export function createObjectSaltStore(objects: ObjectStore, prefix: string): SaltStore {
+  const keyOf = (subject: string): string => `${prefix}${toHex(new TextEncoder().encode(subject))}`;
+  return {
+    async saltOf(subject) {
+      const key = keyOf(subject);
+      if (await objects.has(key)) {
+        const salt = await objects.get(key);
+        if (salt.length !== SALT_BYTES) throw gone(subject);
+        return salt;
+      }
+      const salt = readEntropy(SALT_BYTES);
+      await objects.put(key, salt);
+      return salt;
+    },
+    destroy: (subject) => objects.put(keyOf(subject), new Uint8Array(1)),
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * What a participant takes home: for every round it was called to, the leaf that says so, the proof that the leaf stands
+ * in the log, and the proof that its own commitment stands in the leaf's roster. Checked offline, years later, against the
+ * log's key alone.
+ *
+ * @module
+ */
+
+import canonicalize from 'canonicalize';
+import * as z from 'zod';
+
+import { fromHex, toHex, utf8 } from '../../foundations/crypto/index.ts';
+import { decodeBase64, encodeBase64 } from './base64.ts';
+import { openCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
+import { commitTo } from './commitment.ts';
+import { LogError } from './errors.ts';
+import { decodeLeaf } from './leaf.ts';
+import { hashLeaf, splitOf, computeRoot, verifyInclusion } from './merkle.ts';
+import type { NoteVerifier } from './note.ts';
+import { formatLogProof } from './proof.ts';
+import type { LogReader } from './reader.ts';
+
+const hashes = z.array(z.string().max(44)).max(63);
+const receiptSchema = z.strictObject({
+  sotto: z.literal('receipt/1'),
+  participant: z.string().min(1),
+  /** Hexadecimal. */
+  salt: z.string().regex(/^[0-9a-f]{64}$/),
+  checkpoint: z.string(),
+  rounds: z.array(
+    z.strictObject({
+      index: z.int().nonnegative(),
+      /** The leaf's text. */
+      leaf: z.string(),
+      proof: hashes,
+      roster: z.strictObject({ position: z.int().nonnegative(), size: z.int().positive(), proof: hashes }),
+    }),
+  ),
+});
+
+/** A participant's receipt. */
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** A round as a receipt proves it. */
+export interface ReceivedRound {
+  readonly attempt: number;
+  readonly round: number;
+  readonly index: number;
+}
+
+/** A round that a participant was called to, as the log's holder knows it. */
+export interface RosterEntry {
+  /** Index of the leaf `round-opened`. */
+  readonly index: number;
+  /** Commitments of the cohort, in order. */
+  readonly commitments: readonly string[];
+  readonly position: number;
+}
+
+/** Makes a receipt under the log's last checkpoint. */
+export async function createReceipt({
+  participant,
+  salt,
+  rounds,
+  reader,
+  checkpoint,
+}: {
+  readonly participant: string;
+  readonly salt: Uint8Array;
+  readonly rounds: readonly RosterEntry[];
+  readonly reader: LogReader;
+  readonly checkpoint: SignedCheckpoint;
+}): Promise<Receipt> {
+  const decoder = new TextDecoder();
+  return {
+    sotto: 'receipt/1',
+    participant,
+    salt: toHex(salt),
+    checkpoint: checkpoint.note,
+    rounds: await Promise.all(
+      rounds.map(async ({ index, commitments, position }) => ({
+        index,
+        leaf: decoder.decode(await reader.entry(index)),
+        proof: (await reader.inclusionProof(index, checkpoint.size)).map(encodeBase64),
+        roster: { position, size: commitments.length, proof: rosterProof(commitments, position).map(encodeBase64) },
+      })),
+    ),
+  };
+}
+
+/** Writes a receipt in its one canonical form. */
+export function encodeReceipt(receipt: Receipt): Uint8Array {
+  return utf8(`${canonicalize(receipt) as string}\n`);
+}
+
+/** Reads a receipt. @throws {LogError} `log/malformed`. */
+export function parseReceipt(bytes: Uint8Array): Receipt {
+  let content: string;
+  let value: unknown;
+  try {
+    content = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(content);
+  } catch (cause) {
+    throw new LogError('log/malformed', 'a receipt is not JSON', { cause });
+  }
+  const receipt = receiptSchema.safeParse(value);
+  if (!receipt.success || `${canonicalize(value) as string}\n` !== content) {
+    throw new LogError('log/malformed', 'a receipt does not have the form of one');
+  }
+  return receipt.data;
+}
+
+/**
+ * Verifies a receipt against the log's key.
+ * @returns the rounds it proves, and the checkpoint they stand under.
+ * @throws {LogError} `log/malformed`, `log/signature-invalid`, `log/inconsistent`.
+ */
+export function verifyReceipt(
+  receipt: Receipt,
+  options: { readonly verifiers: readonly NoteVerifier[]; readonly witnesses?: number },
+): { readonly rounds: readonly ReceivedRound[]; readonly checkpoint: SignedCheckpoint } {
+  const checkpoint = openCheckpoint(receipt.checkpoint, options);
+  const commitment = hashLeaf(utf8(commitTo(receipt.participant, fromHex(receipt.salt))));
+  const wrong = (index: number, why: string): LogError =>
+    new LogError('log/inconsistent', `the receipt of ${receipt.participant}, leaf ${index}: ${why}`, {
+      details: { index },
+    });
+  const rounds = receipt.rounds.map(({ index, leaf: content, proof, roster }) => {
+    const bytes = utf8(content);
+    const path = decodeHashes(proof);
+    const { size, root } = checkpoint;
+    if (path === undefined || !verifyInclusion({ index, size, root, leafHash: hashLeaf(bytes), proof: path })) {
+      throw wrong(index, 'the leaf does not stand in the log');
+    }
+    const leaf = decodeLeaf(bytes);
+    if (leaf.kind !== 'round-opened') throw wrong(index, 'the leaf opens no round');
+    const members = decodeHashes(roster.proof);
+    const claim = { index: roster.position, size: roster.size, root: fromHex(leaf.rosterDigest), leafHash: commitment };
+    if (leaf.cohort !== roster.size || members === undefined || !verifyInclusion({ ...claim, proof: members })) {
+      throw wrong(index, 'the participant does not stand in the roster');
+    }
+    return { attempt: leaf.attempt, round: leaf.round, index };
+  });
+  return { rounds, checkpoint };
+}
+
+/** Returns the proof of one round of a receipt in the common form of transparency logs. */
+export function logProofOf(receipt: Receipt, at: number): string {
+  const entry = receipt.rounds[at];
+  const path = decodeHashes(entry?.proof ?? []);
+  if (entry === undefined || path === undefined) throw new RangeError(`"at" must be a round of the receipt, got ${at}`);
+  return formatLogProof({ index: entry.index, hashes: path, checkpoint: receipt.checkpoint, extra: utf8(entry.leaf) });
+}
+
+function decodeHashes(texts: readonly string[]): Uint8Array[] | undefined {
+  const out: Uint8Array[] = [];
+  for (const each of texts) {
+    const hash = decodeBase64(each);
+    if (hash === undefined) return undefined;
+    out.push(hash);
+  }
+  return out;
+}
+
+function rosterProof(commitments: readonly string[], position: number): Uint8Array[] {
+  const leaves = commitments.map((commitment) => hashLeaf(utf8(commitment)));
+  const path: Uint8Array[] = [];
+  let [start, end] = [0, leaves.length];
+  while (end - start > 1) {
+    const split = start + splitOf(end - start);
+    path.push(computeRoot(position < split ? leaves.slice(split, end) : leaves.slice(start, split)));
+    if (position < split) end = split;
+    else start = split;
+  }
+  return path.reverse();
+}
