@@ -5,8 +5,6 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
-
 import { Command, CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
@@ -24,10 +22,14 @@ import { createRunCommand } from './run.ts';
 import { createSecaggCommand } from './secagg.ts';
 import { createServeCommand } from './serve.ts';
 import { createTrainCommand } from './train.ts';
+import { version } from './version.ts';
+import { createViewCommand } from './view.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+// Whoever reads only the first lines, as `head` does, has what they wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 function createProgram(): Command {
   const program = new Command('sotto')
@@ -37,6 +39,7 @@ function createProgram(): Command {
     .showHelpAfterError('(see sotto --help)')
     .addCommand(createRunCommand())
     .addCommand(createTrainCommand())
+    .addCommand(createViewCommand())
     .addCommand(createServeCommand())
     .addCommand(createJoinCommand())
     .addCommand(createMpcCommand())

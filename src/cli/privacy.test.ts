@@ -212,6 +212,27 @@ describe('sotto privacy evaluate', () => {
     expect(fillHole({ a: ['?'], noise_multiplier: 3 }, 2)).toEqual({ a: [2], noise_multiplier: 3 });
   });
 
+  it('solves for a count, a sampling rate or any other field that a family leaves open', () => {
+    const sampled = (q: unknown, count: unknown): unknown => ({
+      type: 'SelfComposed',
+      count,
+      event: { type: 'PoissonSampled', sampling_probability: q, event: { type: 'Gaussian', noise_multiplier: 3 } },
+    });
+    const ask = { query: 'calibrate', epsilon: 2, delta: 1e-6, relation: 'ADD_OR_REMOVE_ONE', accountant: 'rdp' };
+    const answers = evaluateQueries([
+      { ...ask, id: 'steps', event: sampled(0.1, '?') },
+      { ...ask, id: 'rate', event: sampled('?', 133) },
+      { ...ask, id: 'epsilon', event: { type: 'ExponentialMechanism', epsilon: '?' } },
+      { ...ask, id: 'two', event: sampled('?', '?') },
+      { ...ask, id: 'none of them', event: { type: 'RandomizedResponse', noise_parameter: 0.5, num_buckets: '?' } },
+    ]);
+    expect(answers[0]?.value).toBe(133);
+    expect(answers[1]?.value).toBeGreaterThan(0.0999);
+    expect(answers[1]?.value).toBeLessThan(0.102);
+    expect(answers[2]?.value).toBeGreaterThanOrEqual(1.99);
+    expect(answers.slice(3).map(({ error }) => error?.code)).toEqual(['usage/invalid', 'usage/invalid']);
+  });
+
   it('writes infinity so that it can be read', () => {
     const [answer] = evaluateQueries([
       { ...base, event: { type: 'NonPrivate' }, query: 'epsilon_for_delta', delta: 1e-5 },

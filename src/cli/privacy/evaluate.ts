@@ -6,7 +6,9 @@
  */
 
 import {
+  calibrateCount,
   calibrateNoiseMultiplier,
+  calibrateParameter,
   createPldAccountant,
   createRdpAccountant,
   type DpEvent,
@@ -91,7 +93,7 @@ function answerQuery(query: Query): Answer {
   if (query.query === 'calibrate') {
     const family = query.event_family ?? query.event;
     const target = { epsilon: field(query, 'epsilon'), delta: field(query, 'delta'), relation, accountant } as const;
-    return { value: calibrateNoiseMultiplier({ ...target, event: (value) => eventFromJson(fillHole(family, value)) }) };
+    return { value: calibrateHole(family, target) };
   }
   const event = eventFromJson(query.event);
   switch (query.query) {
@@ -108,6 +110,46 @@ function answerQuery(query: Query): Answer {
         `"query" must be "epsilon_for_delta", "delta_for_epsilon" or "calibrate", got ${JSON.stringify(query.query)}`,
       );
   }
+}
+
+type Target = Omit<Parameters<typeof calibrateNoiseMultiplier>[0], 'event'>;
+type Hole = 'count' | Pick<Parameters<typeof calibrateParameter>[0], 'increasing' | 'range' | 'start'>;
+
+const SCALE = { low: 1e-6, high: 1e9 };
+/** Fields a family can be open in, by their JSON names: a number of repetitions, noise, or something that costs. */
+const HOLES: Readonly<Record<string, Hole>> = {
+  count: 'count',
+  step_counts: 'count',
+  sigma: { increasing: 'safer', range: SCALE, start: 1 },
+  standard_deviation: { increasing: 'safer', range: SCALE, start: 1 },
+  variance: { increasing: 'safer', range: SCALE, start: 1 },
+  share_variance: { increasing: 'safer', range: SCALE, start: 1 },
+  sampling_probability: { increasing: 'costlier', range: { low: 1e-9, high: 1 }, start: 0.01 },
+  epsilon: { increasing: 'costlier', range: SCALE, start: 1 },
+  rho: { increasing: 'costlier', range: SCALE, start: 1 },
+  l2_sensitivity: { increasing: 'costlier', range: SCALE, start: 1 },
+};
+
+/** Solves for whatever a family leaves open. */
+function calibrateHole(family: unknown, target: Target): number {
+  const event = (value: number): DpEvent => eventFromJson(fillHole(family, value));
+  const names = holesOf(family);
+  const [name] = names;
+  if (name === undefined || names.every((key) => key === 'noise_multiplier')) {
+    return calibrateNoiseMultiplier({ ...target, event });
+  }
+  const hole = HOLES[name];
+  if (hole === undefined || names.some((key) => key !== name)) {
+    const known = ['noise_multiplier', ...Object.keys(HOLES)].join(', ');
+    throw new UsageError(`"?" must stand for one of ${known}, got ${[...new Set(names)].join(', ')}`);
+  }
+  return hole === 'count' ? calibrateCount({ ...target, event }) : calibrateParameter({ ...target, event, ...hole });
+}
+
+/** The keys that hold "?". */
+function holesOf(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  return Object.entries(part).flatMap(([key, inner]) => (inner === '?' ? [key] : holesOf(inner)));
 }
 
 function toAnswer({ lower, upper }: { readonly lower: number; readonly upper: number }): Answer {

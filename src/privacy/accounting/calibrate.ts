@@ -212,21 +212,27 @@ function calibrationFailed(target: CalibrationTarget, range: Limits['range']): A
 
 /**
  * Finds the largest number of repetitions that meets the target; 0 when not even one does.
- * @param options - `event` is one repetition, `limit` the largest number asked about.
+ * @param options - `event` is one repetition, or makes the whole run from their number, of which more must not cost less;
+ * `limit` is the largest number asked about.
  */
 export function calibrateCount({
   event,
   limit = 2 ** 40,
   ...target
-}: CalibrationTarget & { readonly event: DpEvent; readonly limit?: number }): number {
+}: CalibrationTarget & {
+  readonly event: DpEvent | ((count: number) => DpEvent);
+  readonly limit?: number;
+}): number {
   assertInteger(limit, 'limit', { min: 1 });
   const meets = (count: number, accountant: CalibrationAccountant = target.accountant): boolean => {
     const spent = createAccountant({ ...target, accountant });
-    spent.compose(event, count);
+    if (typeof event === 'function') spent.compose(event(count));
+    else spent.compose(event, count);
     return spent.epsilon(target.delta) <= target.epsilon;
   };
   // What the quick accountant allows the tight one allows too, nearly always; it is asked again in any case.
-  const quick = target.accountant === 'pld' && createRdpAccountant(target).supports(event);
+  const quick =
+    target.accountant === 'pld' && createRdpAccountant(target).supports(typeof event === 'function' ? event(1) : event);
   const low = quick ? largestCount((count) => meets(count, 'rdp'), { from: 0, limit }) : 0;
   return largestCount(meets, { from: low > 0 && meets(low) ? low : 0, limit });
 }
