@@ -4,11 +4,12 @@
  * @module
  */
 
-import { runTask } from '../runtime/simulation/index.ts';
+import { type RunSummary, runTask } from '../runtime/simulation/index.ts';
 import type { RunFolder } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { createProgress, formatSeconds } from './progress.ts';
 import { type RunOptions, workersOf } from './run-options.ts';
+import { startRunPage } from './run-page.ts';
 import { formatSummary } from './summary-text.ts';
 
 /** Runs a task and prints its summary. */
@@ -41,16 +42,28 @@ export async function execute({
   if (task.simulation.seed !== undefined) {
     progress.note('SEEDED: REPRODUCIBLE TO THE BIT, AND THEREFORE WITHOUT ANY PRIVACY GUARANTEE.');
   }
+  const page =
+    options.page === false || options.json === true || options.quiet === true
+      ? undefined
+      : await startRunPage({ task });
+  if (page !== undefined) progress.note(`watch it live: ${page.url}`);
+  let summary: RunSummary | undefined;
   try {
-    const summary = await runTask({
+    summary = await runTask({
       task,
       taskFolder,
       folder,
       workers,
       signal: stop.signal,
       events: {
-        onStep: (step) => progress.step(step),
-        onPlan: ({ plan }) => {
+        ...page?.events,
+        onStep: (step) => {
+          progress.step(step);
+          page?.events.onStep?.(step);
+        },
+        onPlan: (run) => {
+          const { plan } = run;
+          page?.events.onPlan?.(run);
           const noise =
             plan.noise === undefined
               ? 'no noise'
@@ -60,7 +73,10 @@ export async function execute({
               `${plan.dimension.toLocaleString('en')} parameters, ${plan.rounds} rounds, ${noise}, ring of ${plan.bitWidth} bits`,
           );
         },
-        onAttempt: (report, { plan }) => progress.attempt(report, { rounds: plan.rounds, epsilon }),
+        onAttempt: (report, run) => {
+          progress.attempt(report, { rounds: run.plan.rounds, epsilon });
+          page?.events.onAttempt?.(report, run);
+        },
       },
     });
     progress.end();
@@ -72,6 +88,7 @@ export async function execute({
       console.error(`stopped after ${formatSeconds(summary.secondsTotal)}; go on with: sotto run --resume ${path}`);
     }
   } finally {
+    await page?.end(summary);
     progress.end();
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly resume?: string;
+  /** False where nobody wants to watch. */
+  readonly page?: boolean;
 }
 
 /** Adds the options that replace values of the task file. */
@@ -37,7 +39,8 @@ export function addTaskOptions(command: Command): Command {
     .option('--out <folder>', 'run folder to make (default: runs/TASK-TIME)')
     .option('--workers <count>', 'worker threads (default: one a core)')
     .option('--json', 'print the summary as JSON, and nothing else, on standard output')
-    .addOption(new Option('--quiet', 'no progress'));
+    .addOption(new Option('--quiet', 'no progress'))
+    .option('--no-page', 'do not serve a page to watch the run');
 }
 
 /** Turns the options into values of the task file. */

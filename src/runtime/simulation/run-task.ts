@@ -16,6 +16,7 @@ import { createLedgerFile, loadTaskData, type RunFolder } from '../storage/index
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
 import { createModelState, planRun, type RunPlan } from '../training/index.ts';
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
+import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
 import { startHosts } from './hosts.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
@@ -33,6 +34,12 @@ export interface RunEvents {
   /** Everything is planned; nothing has run yet. */
   onPlan?: (run: RunPlan) => void;
   onAttempt?: (report: AttemptReport, run: RunPlan) => void;
+  /** Attempts of an earlier part of the run, before it goes on. */
+  onEarlier?: (reports: readonly AttemptReport[], folder: RunFolder) => void;
+  /** An attempt opens; its log changes until it is over. */
+  onOpen?: (log: StageLog) => void;
+  /** The open attempt's log has changed. */
+  onProgress?: () => void;
 }
 
 /**
@@ -101,6 +108,8 @@ export async function runTask({
       attempts: await attemptsOf(ledger),
     });
     events.onPlan?.(run);
+    events.onEarlier?.(earlier, folder);
+    folder.write(PLAN_FILE, `${JSON.stringify(plannedFacts(task, run.plan))}\n`, { durable: false });
     events.onStep?.('starting participants');
     const hosts = await startHosts({
       task: resolved,
@@ -123,6 +132,8 @@ export async function runTask({
         coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
         signal,
         onAttempt: (report) => events.onAttempt?.(report, run),
+        onOpen: (log) => events.onOpen?.(log),
+        onProgress: () => events.onProgress?.(),
       });
       const model = state.export({ task: task.task, rounds: String(state.round) });
       folder.write('model.safetensors', model);

@@ -9,6 +9,7 @@ import type { CoordinatorRound, RoundEffect, RoundResult } from '../../federatio
 import type { SottoError } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { Hosts } from './hosts.ts';
+import { createStageLog, type StageLog } from '../view/index.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 
 /** How an attempt went. */
@@ -26,6 +27,8 @@ export interface AttemptOutcome {
   readonly coordinatorSeconds: number;
   /** Refusals by participants or of their messages, each with its code. */
   readonly refusals: readonly string[];
+  /** The stages as they passed. */
+  readonly log: StageLog;
 }
 
 /**
@@ -39,6 +42,9 @@ export async function simulateRound({
   answers,
   latencyMs: [least, most],
   rng,
+  cohort,
+  onOpen = () => {},
+  onProgress = () => {},
 }: {
   round: CoordinatorRound;
   hosts: Hosts;
@@ -46,6 +52,10 @@ export async function simulateRound({
   answers: ReadonlyMap<string, number>;
   latencyMs: readonly [number, number];
   rng: Rng;
+  cohort: readonly string[];
+  /** Called when the attempt opens, with its log, and whenever the log has changed. */
+  onOpen?: (log: StageLog) => void;
+  onProgress?: () => void;
 }): Promise<AttemptOutcome> {
   const given = new Map<string, number>();
   const refusals: string[] = [];
@@ -56,6 +66,14 @@ export async function simulateRound({
   let bytesSent = 0;
   let bytesReceived = 0;
   let coordinatorSeconds = 0;
+  const log = createStageLog(({
+	attempt: round.address.attempt,
+	round: round.address.round,
+	cohort,
+	stage: round.stage,
+	nowMs: startMs,
+	virtual: true
+}));
 
   const delay = (): number => least + ((most - least) * rng.uint32()) / 2 ** 32;
 
@@ -64,6 +82,8 @@ export async function simulateRound({
     const effects = step();
     coordinatorSeconds += (performance.now() - start) / 1000;
     for (const effect of effects) perform(effect);
+    log.at(round.stage, network.nowMs);
+    onProgress();
   }
 
   function perform(effect: RoundEffect): void {
@@ -104,15 +124,22 @@ export async function simulateRound({
       if (refusal !== undefined) refusals.push(refusal);
       for (const reply of replies) {
         bytesSent += reply.length;
-        act(() => round.receive(to, reply));
+        act(() => {
+          const effects = round.receive(to, reply);
+          // The message that closes a stage was an answer to it: the log moves on only afterwards.
+          if (!effects.some(({ kind }) => kind === 'refused')) log.answer(to, reply.length);
+          return effects;
+        });
       }
     });
   }
 
+  onOpen(log);
   act(() => round.begin());
   await network.run(() => round.done);
   const virtualMs = network.nowMs - startMs;
+  log.end(network.nowMs);
   // What is still under way arrives, the closing message among it, before the next attempt begins.
   await network.run(() => false);
-  return { result, error, dropouts, bytesSent, bytesReceived, virtualMs, coordinatorSeconds, refusals };
+  return { result, error, dropouts, bytesSent, bytesReceived, virtualMs, coordinatorSeconds, refusals, log };
 }

@@ -14,6 +14,7 @@ import type { RunFolder } from '../storage/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
 import { drawDropouts } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
+import type { StageLog, StageView } from '../view/index.ts';
 import { simulateRound } from './simulate-round.ts';
 import { createVirtualNetwork } from './virtual-network.ts';
 
@@ -38,6 +39,10 @@ export interface AttemptReport {
   readonly seconds: number;
   /** What was refused by participants or of their messages, with counts; absent when nothing was. */
   readonly refusals?: Readonly<Record<string, number>>;
+  /** The protocol's stages as they passed, in virtual milliseconds. */
+  readonly stages?: readonly StageView[];
+  /** Who stopped answering, with the stage; absent when nobody did. */
+  readonly dropped?: Readonly<Record<string, string>>;
 }
 
 /** How a simulated task ended. */
@@ -65,6 +70,8 @@ export async function simulateTask({
   coordinatorRng,
   signal,
   onAttempt,
+  onOpen = () => {},
+  onProgress = () => {},
 }: {
   run: RunPlan;
   ids: readonly string[];
@@ -79,6 +86,8 @@ export async function simulateTask({
   coordinatorRng: (attempt: number) => Rng;
   signal: AbortSignal;
   onAttempt: (report: AttemptReport) => void;
+  onOpen?: (log: StageLog) => void;
+  onProgress?: () => void;
 }): Promise<TaskOutcome> {
   const { task, plan, taskId } = run;
   const network = createVirtualNetwork();
@@ -108,7 +117,17 @@ export async function simulateTask({
     const answers = drawDropouts({ participants: ids, dropoutRate: task.simulation.dropoutRate }, rng);
     const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort: ids, parameters: state.parameters });
     const { latencyMs } = task.simulation;
-    const outcome = await simulateRound({ round: machine, hosts, network, answers, latencyMs, rng });
+    const outcome = await simulateRound({
+      round: machine,
+      hosts,
+      network,
+      answers,
+      latencyMs,
+      rng,
+      cohort: ids,
+      onOpen,
+      onProgress,
+    });
     totals.attempts += 1;
     totals.dropouts += outcome.dropouts;
     totals.bytes += outcome.bytesSent + outcome.bytesReceived;
@@ -119,6 +138,8 @@ export async function simulateTask({
       dropouts: outcome.dropouts,
       bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / ids.length),
       virtualMs: Math.round(outcome.virtualMs),
+      stages: outcome.log.stages(),
+      ...(outcome.dropouts === 0 ? {} : { dropped: outcome.log.dropped() }),
       ...(outcome.refusals.length === 0 ? {} : { refusals: countOf(outcome.refusals) }),
     };
     if (outcome.result === undefined) {

@@ -5,6 +5,7 @@
  * | file | content |
  * |---|---|
  * | `task.resolved.yaml` | the task with every default and override spelled out |
+ * | `plan.json` | the figures the run was planned with, for whoever looks at it without its data |
  * | `ledger.jsonl` | the budget ledger |
  * | `metrics.jsonl` | one line an attempt |
  * | `checkpoint.safetensors` | parameters and optimizer state after the last committed round |

@@ -1,0 +1,197 @@
+/**
+ * The query interface of the pages, over any source: snapshots as JSON, and a stream of changes. The same routes serve
+ * a run of this process, a run folder, and a coordinator, which adds who may ask.
+ *
+ * @module
+ */
+
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { streamSSE } from 'hono/streaming';
+
+import { describeModel } from './model-card.ts';
+import type { TaskTracker } from './task-tracker.ts';
+import type { ViewFacts } from './task-view.ts';
+import type { ViewSource } from './view-source.ts';
+import type { PageFiles } from './page-files.ts';
+
+/** What somebody wants to do. `release`: take a model out. */
+export type ViewAction = 'read' | 'release';
+
+/** A page that is told more often than this shows no more. */
+const PACE_MS = 100;
+/** Silence after which a stream says that it is still there. */
+const STILL_HERE_MS = 15_000;
+
+/** Creates the routes below `/api`. `authorize` throws unless the request may do what it asks for. */
+export function createViewRoutes({
+  source,
+  version,
+  authorize = () => Promise.resolve(),
+  onRelease = () => Promise.resolve(),
+  paceMs = PACE_MS,
+}: {
+  source: ViewSource;
+  version: string;
+  authorize?: (context: Context, action: ViewAction) => Promise<void>;
+  onRelease?: (context: Context, task: string) => Promise<void>;
+  /** Between two changes on one stream, at the least. */
+  paceMs?: number;
+}): Hono {
+  const routes = new Hono();
+  const facts = (): ViewFacts => ({ kind: source.kind, version, place: source.place() });
+
+  routes.get('/facts', (context) => context.json(facts()));
+  routes.get('/tasks', async (context) => {
+    await authorize(context, 'read');
+    return context.json(source.heads());
+  });
+  routes.get('/tasks/:task', async (context) => {
+    await authorize(context, 'read');
+    const tracker = await source.tracker(context.req.param('task'));
+    return context.json(tracker.view());
+  });
+  routes.get('/tasks/:task/definition', async (context) => {
+    await authorize(context, 'read');
+    return context.text(await source.definition(context.req.param('task')));
+  });
+  routes.get('/tasks/:task/ledger', async (context) => {
+    await authorize(context, 'read');
+    return context.json(await source.ledger(context.req.param('task')));
+  });
+  routes.get('/tasks/:task/ledger.jsonl', async (context) => {
+    await authorize(context, 'read');
+    const bytes = await source.ledgerFile(context.req.param('task'));
+    return attachment(context, { name: 'ledger.jsonl', bytes });
+  });
+  routes.get('/tasks/:task/card', async (context) => {
+    await authorize(context, 'read');
+    const tracker = await source.tracker(context.req.param('task'));
+    return context.text(describeModel(tracker.view()), 200, { 'content-type': 'text/markdown; charset=utf-8' });
+  });
+  routes.get('/tasks/:task/model', async (context) => {
+    await authorize(context, 'release');
+    const task = context.req.param('task');
+    const model = await source.model(task);
+    await onRelease(context, task);
+    return attachment(context, model);
+  });
+  routes.get('/tasks/:task/feed', async (context) => {
+    await authorize(context, 'read');
+    const tracker = await source.tracker(context.req.param('task'));
+    return streamTask(context, tracker, { stillAllowed: () => authorize(context, 'read'), paceMs });
+  });
+  routes.get('/feed', async (context) => {
+    await authorize(context, 'read');
+    return streamHeads(context, source, () => authorize(context, 'read'));
+  });
+  return routes;
+}
+
+/** Streams a task: the whole first, then what changes, not more often than every `paceMs`. */
+function streamTask(
+  context: Context,
+  tracker: TaskTracker,
+  { stillAllowed, paceMs }: { stillAllowed: () => Promise<void>; paceMs: number },
+): Response {
+  const { signal } = context.req.raw;
+  return streamSSE(context, async (stream) => {
+    const view = tracker.view();
+    let { version } = view;
+    await stream.writeSSE({ event: 'task', data: JSON.stringify(view) });
+    while (!stream.aborted && !stream.closed) {
+      const change = tracker.changesSince(version);
+      if (change !== undefined) {
+        version = change.version;
+        await stream.writeSSE({ event: 'change', data: JSON.stringify(change) });
+        await nextChange([], { signal, timeoutMs: paceMs });
+      } else if (tracker.feed.closed) {
+        await stream.writeSSE({ event: 'end', data: '' });
+        return;
+      } else if (!(await nextChange([tracker.feed], { signal, timeoutMs: STILL_HERE_MS }))) {
+        if (!(await holds(stillAllowed))) return;
+        await stream.writeSSE({ event: 'still-here', data: '' });
+      }
+    }
+  });
+}
+
+function streamHeads(context: Context, source: ViewSource, stillAllowed: () => Promise<void>): Response {
+  const { signal } = context.req.raw;
+  return streamSSE(context, async (stream) => {
+    let last = '';
+    let quietMs = 0;
+    while (!stream.aborted && !stream.closed) {
+      const data = JSON.stringify(source.heads());
+      const feeds = source.feeds();
+      if (data !== last) {
+        await stream.writeSSE({ event: 'tasks', data });
+        quietMs = 0;
+      } else if (quietMs >= STILL_HERE_MS) {
+        if (!(await holds(stillAllowed))) return;
+        await stream.writeSSE({ event: 'still-here', data: '' });
+        quietMs = 0;
+      }
+      last = data;
+      if (feeds.length > 0 && feeds.every(({ closed }) => closed)) {
+        await stream.writeSSE({ event: 'end', data: '' });
+        return;
+      }
+      await nextChange([], { signal, timeoutMs: HEADS_MS });
+      quietMs += HEADS_MS;
+    }
+  });
+}
+
+/** How often the overview is looked at for changes and new tasks. */
+const HEADS_MS = 250;
+
+async function holds(check: () => Promise<void>): Promise<boolean> {
+  try {
+    await check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for a change; false when none came in time. */
+function nextChange(
+  feeds: readonly { watch: (onChange: () => void) => () => void }[],
+  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (woken: boolean): void => {
+      clearTimeout(timer);
+      for (const stop of stops) stop();
+      signal.removeEventListener('abort', aborted);
+      resolve(woken);
+    };
+    const aborted = (): void => done(false);
+    const timer = setTimeout(() => done(false), timeoutMs);
+    timer.unref();
+    const stops = feeds.map((feed) => feed.watch(() => done(true)));
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}
+
+function attachment(context: Context, { name, bytes }: { name: string; bytes: Uint8Array }): Response {
+  return context.body(new Uint8Array(bytes), 200, {
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename="${name.replaceAll(/[^A-Za-z0-9._-]/g, '-')}"`,
+  });
+}
+
+/** Serves the files of a page below `base`, a path that ends in `/`. */
+export function servePage({ files, base }: { files: () => Promise<PageFiles>; base: string }): MiddlewareHandler {
+  return async (context, next) => {
+    const found = (await files()).get(context.req.path.slice(base.length));
+    if (found === undefined) {
+      await next();
+      return undefined;
+    }
+    return context.body(found.bytes, 200, {
+      'content-type': found.type,
+      'cache-control': found.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+    });
+  };
+}
