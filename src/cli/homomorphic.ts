@@ -11,6 +11,7 @@ import { createSystemRng } from '../foundations/random/index.ts';
 import {
   type AdditiveContext,
   createBfv,
+  createBgv,
   createCkks,
   createEncryptedInference,
   createPaillier,
@@ -36,7 +37,7 @@ export function createHomomorphicCommand(): Command {
   command
     .command('sum')
     .description('encrypt random vectors of several parties, add them, and compare with the exact sum')
-    .addOption(new Option('--scheme <name>', 'scheme').choices(['ckks', 'bfv', 'paillier']).default('ckks'))
+    .addOption(new Option('--scheme <name>', 'scheme').choices(['ckks', 'bfv', 'bgv', 'paillier']).default('ckks'))
     .option('--parties <count>', 'parties', '5')
     .option('--entries <count>', 'entries of a vector', '1000')
     .option('--fraction-bits <count>', 'binary digits after the point: the grid', '20')
@@ -78,6 +79,8 @@ async function runSum(options: SumOptions): Promise<void> {
     return sumWith(await createCkks({ ...needs, entries }), { parties, entries, fractionBits }, options);
   if (options.scheme === 'bfv')
     return sumWith(await createBfv({ ...needs, entries }), { parties, entries, fractionBits }, options);
+  if (options.scheme === 'bgv')
+    return sumWith(await createBgv({ ...needs, entries }), { parties, entries, fractionBits }, options);
   const pool = workers > 1 ? createPaillierPool(startPaillierWorkers(workers)) : undefined;
   try {
     await sumWith(

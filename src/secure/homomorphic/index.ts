@@ -50,6 +50,7 @@ export type {
   PlainArithmetic,
   SchemeName,
   SchemeTypes,
+  SealScheme,
   ThresholdKeys,
   WorkOptions,
 } from './scheme.ts';
@@ -58,9 +59,12 @@ export { type SealKeyBytes, type SealVector } from './seal/ring.ts';
 export {
   type BfvContext,
   type BfvTypes,
+  type BgvContext,
+  type BgvTypes,
   type CkksContext,
   type CkksTypes,
   createBfv,
+  createBgv,
   createCkks,
   type SealSumOptions,
 } from './seal/sums.ts';

@@ -7,7 +7,9 @@
  */
 
 /** The schemes. */
-export type SchemeName = 'paillier' | 'bfv' | 'ckks';
+export type SchemeName = 'paillier' | SealScheme;
+/** Those of the library SEAL. */
+export type SealScheme = 'bfv' | 'bgv' | 'ckks';
 
 /** A vector under a key. Plain data apart from its payload; made and read by the context of the same `contextId` only. */
 export interface EncryptedVector<S extends SchemeName> {

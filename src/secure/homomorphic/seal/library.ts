@@ -83,7 +83,7 @@ interface SealKeyGenerator extends SealObject {
 /** The library. */
 export interface SealLibrary {
   readonly Version: string;
-  readonly SchemeType: { readonly bfv: unknown; readonly ckks: unknown };
+  readonly SchemeType: { readonly bfv: unknown; readonly bgv: unknown; readonly ckks: unknown };
   readonly SecurityLevel: { readonly tc128: unknown };
   readonly ComprModeType: { readonly none: unknown };
   readonly CoeffModulus: { readonly Create: (degree: number, bits: Int32Array) => SealObject };
@@ -126,7 +126,7 @@ export async function loadSealFrom(importLibrary: () => Promise<unknown>): Promi
   } catch (cause) {
     throw new HomomorphicError(
       'homomorphic/library-missing',
-      'CKKS and BFV need the optional package node-seal: run "npm install node-seal@6.0.3" (67 MB), or use Paillier',
+      'CKKS, BFV and BGV need the optional package node-seal: run "npm install node-seal@6.0.3" (67 MB), or use Paillier',
       { cause },
     );
   }

@@ -27,7 +27,7 @@ export interface SealParameterChoice {
   readonly modulusBits: readonly number[];
   /** CKKS: binary digits of the scale. */
   readonly scaleBits: number;
-  /** BFV: bits of the plaintext prime. */
+  /** BFV and BGV: bits of the plaintext prime. */
   readonly plainBits: number;
   /** Log2 of a bound of the chance that noise reaches the grid, over all entries. */
   readonly failureLog2: number;
@@ -79,11 +79,12 @@ export function chooseCkksSum({ clampRange, fractionBits, addends, entries }: Su
 }
 
 /**
- * Chooses BFV parameters for exact sums: the plaintext prime exceeds twice the largest sum, and the noise of all addends
- * stays below q ÷ 2t except with probability 2^−40.
+ * Chooses BFV or BGV parameters for exact sums: the plaintext prime exceeds twice the largest sum, and the noise of all
+ * addends stays below q ÷ 2t except with probability 2^−40. The bound is one for both: BFV decrypts ⌊t ÷ q · m'⌉, where
+ * noise e must stay below q ÷ 2t, and BGV reduces m + t·e, which must stay below q ÷ 2.
  * @throws {HomomorphicError} `homomorphic/no-parameters` when sums need more than 58 bits.
  */
-export function chooseBfvSum({ clampRange, fractionBits, addends, entries }: SumNeeds): SealParameterChoice {
+export function chooseExactSum({ clampRange, fractionBits, addends, entries }: SumNeeds): SealParameterChoice {
   const largest = (Math.floor(clampRange * 2 ** fractionBits) + 1) * addends;
   // A prime of b bits is at least 2^(b−1); 2^(b−1) > 2 · largest. Batching needs primes ≡ 1 mod 2N: 20 bits at least.
   const plainBits = Math.max(20, Math.ceil(Math.log2(2 * largest + 1)) + 1);
@@ -96,7 +97,7 @@ export function chooseBfvSum({ clampRange, fractionBits, addends, entries }: Sum
   }
   throw new HomomorphicError(
     'homomorphic/no-parameters',
-    `BFV cannot hold sums of ${plainBits} bits: lower "fractionBits", "clampRange" or "addends"`,
+    `BFV and BGV cannot hold sums of ${plainBits} bits: lower "fractionBits", "clampRange" or "addends"`,
   );
 }
 

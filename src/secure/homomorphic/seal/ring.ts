@@ -1,12 +1,12 @@
 /**
- * A SEAL context with its encoders and the objects that keys become: what BFV and CKKS contexts share.
+ * A SEAL context with its encoders and the objects that keys become: what BFV, BGV and CKKS contexts share.
  *
  * @module
  */
 
 import { sha256, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { HomomorphicError } from '../errors.ts';
-import type { EncryptedVector } from '../scheme.ts';
+import type { EncryptedVector, SealScheme } from '../scheme.ts';
 import {
   type SealBatchEncoder,
   type SealCipherText,
@@ -22,7 +22,7 @@ import {
 import type { SealParameterChoice } from './parameters.ts';
 
 /** A key of SEAL in bytes. */
-export interface SealKeyBytes<S extends 'bfv' | 'ckks'> {
+export interface SealKeyBytes<S extends SealScheme> {
   readonly scheme: S;
   readonly contextId: string;
   readonly keyId: string;
@@ -35,12 +35,12 @@ export function sealKeyId(publicBytes: Uint8Array): string {
 }
 
 /** A vector in chunks of one ciphertext each. */
-export interface SealVector<S extends 'bfv' | 'ckks'> extends EncryptedVector<S> {
+export interface SealVector<S extends SealScheme> extends EncryptedVector<S> {
   readonly chunks: readonly Uint8Array[];
 }
 
 /** The machinery of one parameter set. */
-export interface SealRing<S extends 'bfv' | 'ckks'> {
+export interface SealRing<S extends SealScheme> {
   readonly scheme: S;
   readonly seal: SealLibrary;
   readonly context: SealContext;
@@ -68,7 +68,7 @@ export interface SealRing<S extends 'bfv' | 'ckks'> {
  * Creates the machinery.
  * @throws {HomomorphicError} `homomorphic/insecure-parameters` when SEAL does not vouch for 128 bits.
  */
-export function createSealRing<S extends 'bfv' | 'ckks'>(
+export function createSealRing<S extends SealScheme>(
   seal: SealLibrary,
   scheme: S,
   choice: SealParameterChoice,
@@ -79,7 +79,7 @@ export function createSealRing<S extends 'bfv' | 'ckks'>(
   using([seal.CoeffModulus.Create(choice.degree, Int32Array.from(choice.modulusBits))], (modulus) =>
     parameters.setCoeffModulus(modulus),
   );
-  if (scheme === 'bfv') {
+  if (scheme !== 'ckks') {
     const plain =
       plainPrime === undefined ? seal.PlainModulus.Batching(choice.degree, choice.plainBits) : seal.Modulus(plainPrime);
     using([plain], (modulus) => parameters.setPlainModulus(modulus));

@@ -4,8 +4,16 @@ import { createSeededRng } from '../../../foundations/random/index.ts';
 import type { PaillierContext } from '../paillier/context.ts';
 import type { PlainArithmetic } from '../scheme.ts';
 import { loadSealFrom } from './library.ts';
-import { chooseBfvSum, chooseCkksSum } from './parameters.ts';
-import { type BfvContext, type BfvTypes, type CkksContext, createBfv, createCkks } from './sums.ts';
+import { chooseCkksSum, chooseExactSum } from './parameters.ts';
+import {
+  type BfvContext,
+  type BfvTypes,
+  type BgvContext,
+  type CkksContext,
+  createBfv,
+  createBgv,
+  createCkks,
+} from './sums.ts';
 
 const needs = { clampRange: 8, fractionBits: 20, addends: 5 };
 const vectorOf = (seed: number, entries: number) => {
@@ -14,10 +22,10 @@ const vectorOf = (seed: number, entries: number) => {
 };
 const onGrid = (value: number) => Math.round(value * 2 ** 20) / 2 ** 20;
 
-describe.each(['bfv', 'ckks'] as const)('%s sums', (scheme) => {
-  let context: BfvContext | CkksContext;
+describe.each(['bfv', 'bgv', 'ckks'] as const)('%s sums', (scheme) => {
+  let context: BfvContext | BgvContext | CkksContext;
   let keys: Awaited<ReturnType<typeof context.createKeys>>;
-  const create = (options = needs) => (scheme === 'bfv' ? createBfv(options) : createCkks(options));
+  const create = (options = needs) => ({ bfv: createBfv, bgv: createBgv, ckks: createCkks })[scheme](options);
   beforeAll(async () => {
     context = await create();
     keys = await context.createKeys();
@@ -82,9 +90,12 @@ describe.each(['bfv', 'ckks'] as const)('%s sums', (scheme) => {
   });
 });
 
-describe('BFV', () => {
+describe.each([
+  ['BFV', createBfv],
+  ['BGV', createBgv],
+] as const)('%s', (_name, create) => {
   it('multiplies by integers and adds plain numbers', async () => {
-    const context = await createBfv(needs);
+    const context = (await create(needs)) as BfvContext;
     const { publicKey, secretKey } = await context.createKeys();
     const one = await context.encrypt([1.5, -2], publicKey);
     expect(await context.decrypt(context.multiplyPlain(one, -3), secretKey)).toEqual(Float64Array.of(-4.5, 6));
@@ -109,7 +120,7 @@ describe('capabilities', () => {
 describe('parameters', () => {
   it('follow from needs, and no parameters are better than wrong ones', () => {
     expect(chooseCkksSum({ ...needs, entries: 1_000_000 })).toMatchObject({ degree: 4096, modulusBits: [60] });
-    expect(chooseBfvSum({ ...needs, entries: 1_000_000 })).toMatchObject({
+    expect(chooseExactSum({ ...needs, entries: 1_000_000 })).toMatchObject({
       degree: 4096,
       modulusBits: [60],
       plainBits: 28,
@@ -120,19 +131,20 @@ describe('parameters', () => {
     expect(() => chooseCkksSum({ ...needs, fractionBits: 50, entries: 1000 })).toThrow(
       expect.objectContaining({ code: 'homomorphic/no-parameters' }),
     );
-    expect(() => chooseBfvSum({ ...needs, fractionBits: 52, clampRange: 1e6, entries: 10 })).toThrow(
+    expect(() => chooseExactSum({ ...needs, fractionBits: 52, clampRange: 1e6, entries: 10 })).toThrow(
       expect.objectContaining({ code: 'homomorphic/no-parameters' }),
     );
   });
 });
 
 describe('wider parameters', () => {
-  it.each(['bfv', 'ckks'] as const)('carry the sums they promise: %s', async (scheme) => {
+  it.each(['bfv', 'bgv', 'ckks'] as const)('carry the sums they promise: %s', async (scheme) => {
     const wide =
-      scheme === 'bfv'
-        ? { clampRange: 1000, fractionBits: 36, addends: 4 }
-        : { clampRange: 100, fractionBits: 30, addends: 4 };
-    const context = (scheme === 'bfv' ? await createBfv(wide) : await createCkks(wide)) as BfvContext;
+      scheme === 'ckks'
+        ? { clampRange: 100, fractionBits: 30, addends: 4 }
+        : { clampRange: 1000, fractionBits: 36, addends: 4 };
+    const create = { bfv: createBfv, bgv: createBgv, ckks: createCkks }[scheme];
+    const context = (await create(wide)) as BfvContext;
     const { publicKey, secretKey } = await context.createKeys();
     const values = Float64Array.from(
       { length: 20 },

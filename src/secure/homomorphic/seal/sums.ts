@@ -1,5 +1,5 @@
 /**
- * BFV and CKKS for sums: exact integers on a declared grid, in chunks of one ciphertext. CKKS results are released only
+ * BFV, BGV and CKKS for sums: exact integers on a declared grid, in chunks of one ciphertext. CKKS results are released only
  * after rounding to the grid, which the parameters keep clear of the noise, so that a decryption shows nothing of it.
  *
  * @module
@@ -8,9 +8,9 @@
 import { concatBytes, utf8 } from '../../../foundations/crypto/index.ts';
 import { assertInteger, assertPositive } from '../../../foundations/numerics/index.ts';
 import { HomomorphicError } from '../errors.ts';
-import type { AdditiveContext, PlainArithmetic, WorkOptions } from '../scheme.ts';
+import type { AdditiveContext, PlainArithmetic, SealScheme, WorkOptions } from '../scheme.ts';
 import { loadSeal, type SealCipherText, type SealLibrary, using } from './library.ts';
-import { chooseBfvSum, chooseCkksSum } from './parameters.ts';
+import { chooseCkksSum, chooseExactSum } from './parameters.ts';
 import { createSealRing, sealKeyId, type SealKeyBytes, type SealRing, type SealVector } from './ring.ts';
 
 /** The types of BFV sums. */
@@ -19,6 +19,14 @@ export interface BfvTypes {
   readonly publicKey: SealKeyBytes<'bfv'>;
   readonly secretKey: SealKeyBytes<'bfv'>;
   readonly vector: SealVector<'bfv'>;
+}
+
+/** The types of BGV sums. */
+export interface BgvTypes {
+  readonly name: 'bgv';
+  readonly publicKey: SealKeyBytes<'bgv'>;
+  readonly secretKey: SealKeyBytes<'bgv'>;
+  readonly vector: SealVector<'bgv'>;
 }
 
 /** The types of CKKS sums. */
@@ -44,7 +52,7 @@ export interface SealSumOptions {
 }
 
 /** What a context on SEAL adds: seeded symmetric ciphertexts of half the size, and its end. */
-export interface SealExtras<T extends BfvTypes | CkksTypes> {
+export interface SealExtras<T extends BfvTypes | BgvTypes | CkksTypes> {
   /** Encrypts under the secret key: half the bytes and half the time, for holders of the key only. */
   encryptSymmetric(
     values: ArrayLike<number>,
@@ -57,23 +65,37 @@ export interface SealExtras<T extends BfvTypes | CkksTypes> {
 }
 
 export type BfvContext = AdditiveContext<BfvTypes> & PlainArithmetic<BfvTypes> & SealExtras<BfvTypes>;
+export type BgvContext = AdditiveContext<BgvTypes> & PlainArithmetic<BgvTypes> & SealExtras<BgvTypes>;
 export type CkksContext = AdditiveContext<CkksTypes> & SealExtras<CkksTypes>;
 
 /** Creates a BFV context for exact sums. @throws {HomomorphicError} `library-missing`, `no-parameters`. */
-export async function createBfv(options: SealSumOptions): Promise<BfvContext> {
+export function createBfv(options: SealSumOptions): Promise<BfvContext> {
+  return createExact('bfv', options);
+}
+
+/**
+ * Creates a BGV context for exact sums: the same interface, sizes and guarantees as BFV, with the message in the low
+ * digits of the noise instead of the high ones, for those whose other systems speak BGV [BGV12].
+ * @throws {HomomorphicError} `library-missing`, `no-parameters`.
+ */
+export function createBgv(options: SealSumOptions): Promise<BgvContext> {
+  return createExact('bgv', options);
+}
+
+async function createExact<S extends 'bfv' | 'bgv'>(scheme: S, options: SealSumOptions) {
   const needs = readNeeds(options);
-  const choice = chooseBfvSum(needs);
+  const choice = chooseExactSum(needs);
   const seal = options.library ?? (await loadSeal());
-  const ring = createSealRing(seal, 'bfv', choice, { label: JSON.stringify(needs), expand: false });
+  const ring = createSealRing(seal, scheme, choice, { label: JSON.stringify(needs), expand: false });
   const context = createSumContext(
     ring,
     needs,
-    `BFV N=${choice.degree}, q ${choice.modulusBits.join('+')} bits, t ${choice.plainBits} bits`,
+    `${scheme.toUpperCase()} N=${choice.degree}, q ${choice.modulusBits.join('+')} bits, t ${choice.plainBits} bits`,
   );
   const scale = 2 ** needs.fractionBits;
   return {
     ...context,
-    multiplyPlain(vector, factor) {
+    multiplyPlain(vector: SealVector<S>, factor: number) {
       assertInteger(Math.abs(factor), '|factor|', { min: 1 });
       if (vector.addends * Math.abs(factor) > needs.addends) {
         throw new HomomorphicError(
@@ -91,7 +113,7 @@ export async function createBfv(options: SealSumOptions): Promise<BfvContext> {
         }),
       );
     },
-    addPlain(vector, values) {
+    addPlain(vector: SealVector<S>, values: ArrayLike<number>) {
       if (values.length !== vector.entries) {
         throw new HomomorphicError(
           'homomorphic/mixed-contexts',
@@ -156,7 +178,7 @@ function chunkOf(values: Float64Array, index: number, slots: number): Float64Arr
   return values.subarray(index * slots, Math.min((index + 1) * slots, values.length));
 }
 
-function createSumContext<S extends 'bfv' | 'ckks'>(ring: SealRing<S>, needs: Needs, parameters: string) {
+function createSumContext<S extends SealScheme>(ring: SealRing<S>, needs: Needs, parameters: string) {
   const { seal, scheme, contextId, slots } = ring;
   const { clampRange, fractionBits, addends: maxAddends, entries: maxEntries } = needs;
   const scale = 2 ** fractionBits;
