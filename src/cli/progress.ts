@@ -6,6 +6,9 @@
 
 import type { AttemptReport } from '../runtime/simulation/index.ts';
 
+/** What the progress line shows; traffic and dropouts where there are any. */
+export type ProgressReport = Pick<AttemptReport, 'round' | 'outcome' | 'epsilon'> & Partial<AttemptReport>;
+
 /** What the progress line needs to know of the task. */
 export interface ProgressFrame {
   readonly rounds: number;
@@ -16,7 +19,7 @@ export interface ProgressFrame {
 /** The progress of one run. */
 export interface Progress {
   step(text: string): void;
-  attempt(report: AttemptReport, frame: ProgressFrame): void;
+  attempt(report: ProgressReport, frame: ProgressFrame): void;
   /** A line that stays. */
   note(text: string): void;
   end(): void;
@@ -76,8 +79,10 @@ export function createProgress({
         ...(live ? [bar(done / rounds)] : []),
         accuracy === undefined ? 'accuracy …' : `accuracy ${(accuracy * 100).toFixed(2)} %`,
         epsilon === undefined ? 'NOT PRIVATE' : `ε ${report.epsilon.toFixed(2)} of ${epsilon}`,
-        `${report.dropouts} ${report.dropouts === 1 ? 'dropout' : 'dropouts'}`,
-        `${formatBytes(report.bytesPerParticipant)}/participant`,
+        ...(report.dropouts === undefined
+          ? []
+          : [`${report.dropouts} ${report.dropouts === 1 ? 'dropout' : 'dropouts'}`]),
+        ...(report.bytesPerParticipant === undefined ? [] : [`${formatBytes(report.bytesPerParticipant)}/participant`]),
         `${left} left`,
       ].join('  ');
       if (live) show(text);

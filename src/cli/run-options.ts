@@ -85,7 +85,7 @@ export function workersOf(options: RunOptions): number {
 }
 
 /** Where the run goes: the folder asked for, or a new one under `runs/`. */
-export function runFolderOf(options: RunOptions, task: TaskFile): string {
+export function runFolderOf(options: RunOptions, task: Pick<TaskFile, 'task'>): string {
   if (options.out !== undefined) return options.out;
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, '-');
   const base = join('runs', `${task.task}-${stamp}`);

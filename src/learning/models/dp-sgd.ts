@@ -8,8 +8,14 @@
 import { assertPositive } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { DpEvent } from '../../privacy/accounting/index.ts';
-import { createGaussian, createPoissonSampler } from '../../privacy/mechanisms/index.ts';
+import {
+  createGaussian,
+  createPoissonSampler,
+  type Gaussian,
+  type PoissonSampler,
+} from '../../privacy/mechanisms/index.ts';
 import type { Dataset } from '../data/index.ts';
+import { accumulateClippedSum } from './accumulation.ts';
 import { computeClippedSumSensitivity, type Clipping } from './clipping.ts';
 import type { ClippedSum, ClippedSumRequest } from './engine.ts';
 import type { Optimizer } from './optimizers.ts';
@@ -32,6 +38,13 @@ export interface DpSgdOptions {
   readonly clipping?: Clipping;
   /** σ ÷ sensitivity of the clipped sum, its rounding included. */
   readonly noiseMultiplier: number;
+  /** Parts that a step's sum is added up from, one after the other; noise comes once, on the whole. 1 by default. */
+  readonly accumulationSteps?: number;
+}
+
+/** What of the options decides the cost. */
+export interface DpSgdCost extends Pick<DpSgdOptions, 'samplingRate' | 'clipNorm' | 'clipping' | 'noiseMultiplier'> {
+  readonly parameterCount: number;
 }
 
 /** Takes private steps. */
@@ -51,6 +64,23 @@ export interface DpSgd {
   ): Promise<{ readonly nonFinite: number }>;
 }
 
+/** The mechanism of private steps by itself: for planning, before there is an engine. */
+export function planDpSgd({
+  parameterCount,
+  samplingRate,
+  clipNorm,
+  clipping = { kind: 'flat', clipNorm: clipNorm ?? Number.NaN },
+  noiseMultiplier,
+}: DpSgdCost): { readonly event: DpEvent; readonly gaussian: Gaussian; readonly sampler: PoissonSampler } {
+  const sampler = createPoissonSampler({ samplingRate });
+  const gaussian = createGaussian({
+    l2Sensitivity: computeClippedSumSensitivity({ clipping, parameterCount }),
+    dimension: parameterCount,
+    noiseMultiplier,
+  });
+  return { event: sampler.event(gaussian.event()), gaussian, sampler };
+}
+
 /**
  * Prepares private steps.
  * Guarantee: each step satisfies the guarantee of its `event` (a Poisson-sampled Gaussian) under add-or-remove-one for one
@@ -67,26 +97,23 @@ export function createDpSgd({
   clipNorm,
   clipping = { kind: 'flat', clipNorm: clipNorm ?? Number.NaN },
   noiseMultiplier,
+  accumulationSteps: parts = 1,
 }: DpSgdOptions): DpSgd {
   assertPositive(expectedBatchSize, 'expectedBatchSize');
   const { parameterCount } = engine.plan;
-  const sampler = createPoissonSampler({ samplingRate });
-  const gaussian = createGaussian({
-    l2Sensitivity: computeClippedSumSensitivity({ clipping, parameterCount }),
-    dimension: parameterCount,
-    noiseMultiplier,
-  });
+  const { event, gaussian, sampler } = planDpSgd({ parameterCount, samplingRate, clipping, noiseMultiplier });
   const sum = new Float64Array(parameterCount);
   let steps = 0;
   return {
-    event: sampler.event(gaussian.event()),
+    event,
     noiseStddev: gaussian.noiseStddev,
     async step({ parameters, dataset, learningRateFactor = 1 }, rng) {
       steps += 1;
       const coins = rng.fork(`dp-sgd/${steps}`);
       const indices = sampler.sample(dataset.size, coins.fork('sample'));
       const stepSeed = coins.fork('augmentation').uint64();
-      const { nonFinite } = await engine.clippedSum({ parameters, dataset, indices, clipping, stepSeed, into: sum });
+      const request = { parameters, dataset, indices, clipping, stepSeed, into: sum };
+      const { nonFinite } = await accumulateClippedSum(engine, { ...request, parts });
       gaussian.releaseInto(sum, coins.fork('noise'));
       for (let j = 0; j < parameterCount; j += 1) sum[j] = (sum[j] as number) / expectedBatchSize;
       optimizer.step(parameters, sum, { learningRateFactor });

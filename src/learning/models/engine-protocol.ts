@@ -10,6 +10,7 @@ import type { Augmentation } from './augmentation.ts';
 import type { Block } from './blocks.ts';
 import type { Clipping } from './clipping.ts';
 import type { Model } from './declaration.ts';
+import type { FeaturesConfig } from './scattering.ts';
 
 /** Rows for a worker. */
 export interface Shard {
@@ -46,6 +47,12 @@ export type EngineRequest =
       readonly end: boolean;
     }
   | {
+      /** Computes features of images; needs no open engine. */
+      readonly kind: 'features';
+      readonly config: FeaturesConfig;
+      readonly fields: DatasetFields;
+    }
+  | {
       readonly kind: 'evaluate' | 'predict';
       readonly parameters: Float32Array | undefined;
       readonly fields: DatasetFields;
@@ -55,15 +62,11 @@ export type EngineRequest =
 export type EngineAnswer =
   | { readonly kind: 'ready' }
   | {
-      /** A data set in shared memory, for shards that give row numbers. It replaces the one before. */
-      readonly kind: 'share';
-      readonly fields: DatasetFields;
-    }
-  | {
       readonly kind: 'sum';
       readonly nonFinite: number;
       readonly finite: boolean;
       readonly sum: Float64Array | undefined;
     }
   | { readonly kind: 'score'; readonly loss: number; readonly correct: number }
-  | { readonly kind: 'outputs'; readonly outputs: Float32Array };
+  | { readonly kind: 'outputs'; readonly outputs: Float32Array }
+  | { readonly kind: 'features'; readonly fields: DatasetFields };

@@ -9,6 +9,7 @@ import { createDataset, type Dataset } from '../data/index.ts';
 import { createEngine, type Engine, type GradientSession } from './engine.ts';
 import type { EngineAnswer, EngineRequest, Shard } from './engine-protocol.ts';
 import { compilePlan } from './plan.ts';
+import { createFeatureExtractor, type FeatureExtractor } from './scattering.ts';
 
 interface State {
   readonly engine: Engine;
@@ -30,6 +31,15 @@ function rowsOf({ rows, identities }: Shard): { dataset: Dataset; rows: Uint32Ar
   return { dataset: common, rows };
 }
 
+let extractor: { readonly key: string; readonly made: FeatureExtractor } | undefined;
+
+/** The extractor of a configuration, kept for the next piece. */
+function extractorOf({ config, fields }: Extract<EngineRequest, { kind: 'features' }>): FeatureExtractor {
+  const key = JSON.stringify([config, fields.inputShape]);
+  if (extractor?.key !== key) extractor = { key, made: createFeatureExtractor(config, fields.inputShape) };
+  return extractor.made;
+}
+
 function open(request: Extract<EngineRequest, { kind: 'open' }>): void {
   const { model, frozen, augmentation, shared } = request;
   const engine = createEngine(compilePlan(model), { frozen, augmentation });
@@ -49,6 +59,12 @@ function answer(request: EngineRequest): Served<EngineAnswer> {
   if (request.kind === 'share') {
     common = createDataset(request.fields);
     return { answer: { kind: 'ready' } };
+  }
+  if (request.kind === 'features') {
+    const images = createDataset(request.fields);
+    const { inputs, inputShape, labels, inputScale, inputOffset } = extractorOf(request).extract(images);
+    const fields = { inputs, inputShape, labels, inputScale, inputOffset };
+    return { answer: { kind: 'features', fields }, transfer: [inputs.buffer as ArrayBuffer] };
   }
   if (state === undefined) throw new TypeError('the worker was not opened');
   const { engine, session } = state;

@@ -55,7 +55,7 @@ export { createSchedule, scheduleSchema, type Schedule, type ScheduleConfig } fr
 export { createParallelEngine, shareDataset, type ParallelEngine } from './parallel.ts';
 export { initializeFrozenParameters, initializeParameters } from './parameters.ts';
 export { compilePlan, type Plan, type PlanStep, type PlanTensor } from './plan.ts';
-export { modelSchema, type ModelDeclaration } from './schema.ts';
+export { modelSchema, startedModelSchema, type FineTuning, type ModelDeclaration } from './schema.ts';
 export { decodeModelFile, encodeModelFile, type ModelParameters } from './model-file.ts';
 export { exportOnnx, type OnnxExport } from './onnx-export.ts';
 export {
@@ -67,3 +67,13 @@ export {
 } from './onnx-features.ts';
 export { importOnnx, type ImportedModel } from './onnx-import.ts';
 export { assertFits, assertLabelsFit } from './fit.ts';
+export {
+  createDpSgd,
+  planDpSgd,
+  type DpSgd,
+  type DpSgdCost,
+  type DpSgdOptions,
+  type GradientSource,
+} from './dp-sgd.ts';
+export { createDpFtrl, planDpFtrl, type DpFtrlCost, type NoiseCorrelation } from './dp-ftrl.ts';
+export { extractFeatures } from './parallel-features.ts';

@@ -29,7 +29,7 @@ import { assertFits } from './fit.ts';
 import type { Plan } from './plan.ts';
 
 /** Where the workers' module is; a page's bundler finds it by the first form. */
-const entry: WorkerEntry = {
+export const engineWorker: WorkerEntry = {
   inBrowser: () => new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module' }),
   inNode: () => new URL(/* @vite-ignore */ './engine-worker.ts', import.meta.url),
 };
@@ -70,7 +70,7 @@ export async function createParallelEngine(
     throw new RangeError(`"frozen" must hold ${plan.frozenCount} numbers, got ${frozen.length}`);
   }
   assertAugmentation(plan, augmentation);
-  const pool = createWorkerPool<EngineRequest, EngineAnswer>(entry, { size: workers });
+  const pool = createWorkerPool<EngineRequest, EngineAnswer>(engineWorker, { size: workers });
   const shared = sharedMemory
     ? {
         parameters: new SharedArrayBuffer(4 * plan.parameterCount),
@@ -276,7 +276,8 @@ export function shareDataset(dataset: Dataset): Dataset {
   return createDataset({ ...fieldsOf(dataset), inputs: share(dataset.inputs), labels: share(dataset.labels) });
 }
 
-function fieldsOf({
+/** The plain fields of a data set, for a message. */
+export function fieldsOf({
   inputs,
   inputShape,
   labels,

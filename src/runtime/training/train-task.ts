@@ -1,0 +1,424 @@
+/**
+ * Private training by one party: data, features, plan, ledger, steps. The order of writes is what makes a crash harmless:
+ * steps are charged before any data is touched, and the checkpoint is on the disk before the charge is marked as done.
+ *
+ * @module
+ */
+
+import { createHash } from 'node:crypto';
+
+import { createSystemRng, type Rng } from '../../foundations/random/index.ts';
+import {
+  AccountingError,
+  createLedger,
+  type DpEvent,
+  type Ledger,
+  selfComposed,
+} from '../../privacy/accounting/index.ts';
+import type { SparseVectorSession } from '../../privacy/mechanisms/index.ts';
+import { createDataset, type Dataset } from '../../learning/data/index.ts';
+import {
+  assertFits,
+  assertLabelsFit,
+  createDpFtrl,
+  createDpSgd,
+  createParallelEngine,
+  createSchedule,
+  type DpSgd,
+  type Evaluation,
+  type ParallelEngine,
+  shareDataset,
+} from '../../learning/models/index.ts';
+import { createLedgerFile, loadTaskData, readFileOf, type RunFolder } from '../storage/index.ts';
+import { TaskError, type TrainingFile } from '../task/index.ts';
+import { type Normalization, prepareFeatures, type TaskFeatures } from './features.ts';
+import { type ModelFormat, writeModel } from './model-export.ts';
+import { correlatedCost, planTraining, type TrainingPlan } from './plan-training.ts';
+import { createPlainSteps } from './plain-steps.ts';
+import { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
+import { createTrainState, type TrainState } from './train-state.ts';
+
+/** Steps that are charged, run and written down together: an interruption loses so many at most. */
+const CHARGED_TOGETHER = 10;
+
+/** One line of `metrics.jsonl`: the steps up to `round`. */
+export interface StepsReport {
+  readonly round: number;
+  readonly outcome: 'committed';
+  /** On public test data; absent where it was not evaluated. */
+  readonly accuracy?: number;
+  readonly loss?: number;
+  /** Spent so far; 0 without privacy. */
+  readonly epsilon: number;
+  readonly seconds: number;
+}
+
+/** What the caller is told on the way. */
+export interface TrainEvents {
+  onStep?: (step: string) => void;
+  /** Everything is planned and nothing has run yet. */
+  onPlan?: (plan: TrainingPlan, start: StartingPoint) => void;
+  onReport?: (report: StepsReport, plan: TrainingPlan) => void;
+  /** Examples whose gradient was not finite and counted as zero. For the data holder alone: it is written nowhere. */
+  onNonFinite?: (count: number) => void;
+}
+
+/** `summary.json`. */
+export interface TrainSummary {
+  readonly task: string;
+  readonly mode: 'single-party';
+  readonly ended: 'rounds-done' | 'budget-spent' | 'stopped' | 'early-stop';
+  /** On the public test data. */
+  readonly accuracy: number;
+  readonly loss: number;
+  /** Spent; null without privacy: there is no bound. */
+  readonly epsilon: number | null;
+  readonly delta: number | null;
+  readonly privacyUnit: string | null;
+  readonly relation: string | null;
+  readonly accountant: string | null;
+  readonly trust: string;
+  readonly rounds: number;
+  readonly noiseMultiplier: number | null;
+  readonly noise: string;
+  readonly secondsTotal: number;
+  readonly seconds: Readonly<Record<'features' | 'steps' | 'evaluation', number>>;
+  readonly model: { readonly parameters: number; readonly sha256: string };
+}
+
+/**
+ * Trains a task, or goes on with a run.
+ * @param options - `baseFolder` that relative paths start from; `folder` gives the run folder once the task is known to be
+ * sound; `formats` of the model beside safetensors.
+ * @throws typed errors for everything that is wrong, before anything is charged.
+ */
+export async function trainTask({
+  task,
+  baseFolder,
+  folder: openFolder,
+  resolved,
+  workers,
+  formats = [],
+  signal,
+  events = {},
+}: {
+  task: TrainingFile;
+  baseFolder: string;
+  folder: () => RunFolder;
+  /** The task file as the run folder shall keep it. */
+  resolved: string;
+  workers: number;
+  formats?: readonly ModelFormat[];
+  signal: AbortSignal;
+  events?: TrainEvents;
+}): Promise<TrainSummary> {
+  const started = performance.now();
+  events.onStep?.('reading data');
+  const train = loadTaskData(task.data, { part: 'train', baseFolder });
+  const test = loadTaskData(task.data, { part: 'test', baseFolder });
+  events.onStep?.('planning');
+  const readFile = (path: string): Uint8Array => readFileOf(path, 'model');
+  const features = prepareFeatures(task, { inputShape: train.inputShape, workers, readFile });
+  assertAlike(train, test);
+  const input = await features.outputShape(test.subset([0]));
+  const plan = planTraining(task, { input, normalization: features.event });
+  const { layers } = plan;
+  const width = input.reduce((product, extent) => product * extent, 1);
+  const blank = createDataset({ inputs: new Float32Array(width), inputShape: input, labels: new Uint8Array(1) });
+  assertFits(layers, blank, { labels: false });
+  for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
+  const { start: path } = task.model;
+  const start =
+    path === undefined
+      ? drawStart(layers, task.task)
+      : startFromFile(layers, { bytes: readFile(path), path, taskName: task.task });
+  const folder = openFolder();
+  try {
+    return await runIn(folder);
+  } finally {
+    folder.close();
+  }
+
+  async function runIn(folder: RunFolder): Promise<TrainSummary> {
+    const resumed = folder.has('task.resolved.yaml');
+    const checkpoint = folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined;
+    const state = createTrainState(plan, { start: start.parameters, checkpoint });
+    if (!resumed) folder.write('task.resolved.yaml', resolved);
+    const ledger = await openLedgerIn(folder, task);
+    if (plan.noise?.charged === 'run' && ledger !== undefined && ledger.spent().epsilon > 0) {
+      throw new TaskError(
+        'task/checkpoint',
+        'a run with correlated noise cannot be taken up again: its state holds exact sums, which are never written ' +
+          'down, and it was charged whole. Start a new one, on a new budget',
+      );
+    }
+    events.onPlan?.(plan, start);
+    const rng = createSystemRng();
+    const timer = createTimer();
+    const seen = await timer.time('features', async () => {
+      events.onStep?.('computing features');
+      const normalization = await normalize(features, { folder, ledger, train, rng });
+      const whole = await features.extract(train, normalization);
+      return { train: whole, test: shareDataset(await features.extract(test, normalization)), normalization };
+    });
+    const { kept, heldOut } = holdOut(seen.train, task.training.earlyStop?.holdout);
+    const dataset = shareDataset(kept);
+    const engine = await createParallelEngine(layers, {
+      workers,
+      frozen: start.frozen,
+      augmentation: task.training.augmentation,
+    });
+    try {
+      const evaluate = (): Promise<Evaluation> =>
+        timer.time('evaluation', () => engine.evaluate({ parameters: state.current(), dataset: seen.test }));
+      const stop =
+        heldOut === undefined || resumed ? undefined : await openStop(plan, { ledger, engine, state, heldOut, rng });
+      const ended = await takeSteps({ plan, state, engine, dataset, ledger, folder, rng, stop, evaluate, timer });
+      const { accuracy, loss } = await evaluate();
+      const metadata = { task: task.task, rounds: `${state.round}` };
+      const parameters = state.current();
+      const written = writeModel(folder, plan.layers, { parameters, frozen: start.frozen, metadata, formats });
+      const { privacy } = task;
+      const isPrivate = privacy.trust !== 'off';
+      const { noise } = task.training;
+      const summary: TrainSummary = {
+        task: task.task,
+        mode: 'single-party',
+        ended,
+        accuracy,
+        loss,
+        epsilon: ledger?.spent().epsilon ?? null,
+        delta: isPrivate ? privacy.delta : null,
+        privacyUnit: isPrivate ? privacy.privacyUnit : null,
+        relation: isPrivate ? privacy.relation : null,
+        accountant: isPrivate ? privacy.accountant : null,
+        trust: privacy.trust,
+        rounds: state.round,
+        noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
+        noise: isPrivate ? (noise.kind === 'matrix' ? noise.strategy : 'independent') : 'none',
+        secondsTotal: Math.round(performance.now() - started) / 1000,
+        seconds: timer.seconds(),
+        model: { parameters: layers.parameterCount, sha256: createHash('sha256').update(written).digest('hex') },
+      };
+      folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
+      return summary;
+    } finally {
+      await engine.close();
+    }
+  }
+
+  /** Charges and takes steps until they are done, the budget is spent, a rule says so, or the caller does. */
+  async function takeSteps({
+    plan,
+    state,
+    engine,
+    dataset,
+    ledger,
+    folder,
+    rng,
+    stop,
+    evaluate,
+    timer,
+  }: Running): Promise<TrainSummary['ended']> {
+    const { training } = plan.task;
+    const steps = createSteps(plan, { engine, state });
+    const schedule = createSchedule(training.schedule, { totalSteps: training.rounds });
+    let nonFinite = 0;
+    if (plan.noise?.charged === 'run') await charge(ledger, plan.noise.event, 'training');
+    while (state.round < training.rounds) {
+      if (signal.aborted) return 'stopped';
+      const begun = performance.now();
+      const wanted = Math.min(CHARGED_TOGETHER, training.rounds - state.round, untilNext(state.round, training));
+      const reserved = await reserveSteps(ledger, plan, { wanted, round: state.round + 1 });
+      if (reserved === undefined) return 'budget-spent';
+      await timer.time('steps', async () => {
+        for (let i = 0; i < reserved.steps; i += 1) {
+          const request = { parameters: state.parameters, dataset, learningRateFactor: schedule(state.round) };
+          nonFinite += (await steps.step(request, rng)).nonFinite;
+          state.stepped();
+        }
+      });
+      // The charge is on the disk; a checkpoint that a power failure sets back costs steps, not privacy.
+      if (plan.noise?.charged !== 'run') {
+        folder.write('checkpoint.safetensors', state.checkpoint(), { durable: false });
+      }
+      await reserved.commit();
+      const due = state.round % training.evaluateEvery === 0 || state.round === training.rounds;
+      const score = due ? await evaluate() : undefined;
+      const line: StepsReport = {
+        round: state.round,
+        outcome: 'committed',
+        ...(score === undefined ? {} : { accuracy: score.accuracy, loss: score.loss }),
+        epsilon: ledger?.spent().epsilon ?? 0,
+        seconds: (performance.now() - begun) / 1000,
+      };
+      folder.appendLine('metrics.jsonl', { ...line });
+      events.onReport?.(line, plan);
+      if (stop !== undefined && state.round % stop.every === 0 && (await stop.isReached())) return 'early-stop';
+    }
+    if (nonFinite > 0) events.onNonFinite?.(nonFinite);
+    return 'rounds-done';
+  }
+}
+
+interface Running {
+  readonly plan: TrainingPlan;
+  readonly state: TrainState;
+  readonly engine: ParallelEngine;
+  readonly dataset: Dataset;
+  readonly ledger: Ledger | undefined;
+  readonly folder: RunFolder;
+  readonly rng: Rng;
+  readonly stop: Stop | undefined;
+  readonly evaluate: () => Promise<Evaluation>;
+  readonly timer: Timer;
+}
+
+/** Steps until something is due after them. */
+function untilNext(round: number, { evaluateEvery, earlyStop }: TrainingFile['training']): number {
+  const every = [evaluateEvery, ...(earlyStop === undefined ? [] : [earlyStop.every])];
+  return Math.min(...every.map((period) => period - (round % period)));
+}
+
+function createSteps(
+  { task, noise }: TrainingPlan,
+  { engine, state: { optimizer } }: { engine: ParallelEngine; state: TrainState },
+): Pick<DpSgd, 'step'> {
+  const { training } = task;
+  if (noise === undefined) return createPlainSteps({ ...training, engine, optimizer });
+  const { noiseMultiplier } = noise;
+  const cost = correlatedCost(task);
+  return cost === undefined
+    ? createDpSgd({ ...training, engine, optimizer, noiseMultiplier })
+    : createDpFtrl({ engine, optimizer, ...cost, expectedBatchSize: training.expectedBatchSize, noiseMultiplier });
+}
+
+/** Charges steps; fewer than wanted where the budget ends, undefined where it has. */
+async function reserveSteps(
+  ledger: Ledger | undefined,
+  { noise }: TrainingPlan,
+  { wanted, round }: { wanted: number; round: number },
+): Promise<{ steps: number; commit: () => Promise<void> } | undefined> {
+  if (ledger === undefined || noise === undefined || noise.charged === 'run') {
+    return { steps: wanted, commit: () => Promise.resolve() };
+  }
+  const purpose = 'training';
+  for (const steps of [wanted, ...Array.from({ length: wanted - 1 }, (_, i) => wanted - 1 - i)]) {
+    try {
+      const reservation = await ledger.reserve({ event: selfComposed(noise.event, steps), purpose, round });
+      return { steps, commit: () => ledger.commit(reservation) };
+    } catch (error) {
+      if (!(error instanceof AccountingError && error.code === 'accounting/budget-exceeded')) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Charges an event that is over as soon as it has begun. */
+async function charge(ledger: Ledger | undefined, event: DpEvent, purpose: string): Promise<void> {
+  if (ledger === undefined) return;
+  await ledger.commit(await ledger.reserve({ event, purpose }));
+}
+
+async function normalize(
+  features: TaskFeatures,
+  { folder, ledger, train, rng }: { folder: RunFolder; ledger: Ledger | undefined; train: Dataset; rng: Rng },
+): Promise<Normalization | undefined> {
+  if (features.event === undefined) return undefined;
+  const name = 'normalization.json';
+  // Released once, public from then on.
+  if (folder.has(name)) return JSON.parse(new TextDecoder().decode(folder.read(name))) as Normalization;
+  await charge(ledger, features.event, 'normalization');
+  const released = features.normalize(train, rng.fork('normalization'));
+  folder.write(name, `${JSON.stringify(released)}\n`);
+  return released;
+}
+
+/** A rule that ends training. */
+interface Stop {
+  readonly every: number;
+  isReached(): Promise<boolean>;
+}
+
+/** Charges the rule's questions, all of them at once, and opens it. A resumed run does not ask: its one session is over. */
+async function openStop(
+  { task, noise }: TrainingPlan,
+  {
+    ledger,
+    engine,
+    state,
+    heldOut,
+    rng,
+  }: { ledger: Ledger | undefined; engine: ParallelEngine; state: TrainState; heldOut: Dataset; rng: Rng },
+): Promise<Stop | undefined> {
+  const { earlyStop } = task.training;
+  if (earlyStop === undefined || noise?.earlyStop === undefined) return undefined;
+  await charge(ledger, noise.earlyStop.event(), 'early-stop');
+  const session: SparseVectorSession = noise.earlyStop.open(0, rng.fork('early-stop'));
+  return {
+    every: earlyStop.every,
+    async isReached() {
+      const { correct } = await engine.evaluate({ parameters: state.current(), dataset: heldOut });
+      // One example more or less moves this by at most one, whatever the number of held-out examples.
+      return session.isAbove(correct - earlyStop.accuracyAbove * heldOut.size);
+    },
+  };
+}
+
+/** Parts a share of the examples from the rest, by their places: nobody's place depends on who else is there. */
+function holdOut(dataset: Dataset, share: number | undefined): { kept: Dataset; heldOut: Dataset | undefined } {
+  if (share === undefined) return { kept: dataset, heldOut: undefined };
+  const every = Math.round(1 / share);
+  const places = Uint32Array.from({ length: dataset.size }, (_, i) => i);
+  return {
+    kept: dataset.subset(places.filter((place) => place % every !== 0)),
+    heldOut: dataset.subset(places.filter((place) => place % every === 0)),
+  };
+}
+
+function openLedgerIn(folder: RunFolder, { task, privacy }: TrainingFile): Promise<Ledger | undefined> {
+  if (privacy.trust === 'off') return Promise.resolve(undefined);
+  return createLedger({
+    store: createLedgerFile(folder.file('ledger.jsonl')),
+    budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+    relation: privacy.relation,
+    privacyUnit: privacy.privacyUnit,
+    dataset: task,
+    accountant: privacy.accountant,
+    clock: () => new Date(),
+  });
+}
+
+function assertAlike(train: Dataset, test: Dataset): void {
+  if (train.inputShape.join() !== test.inputShape.join()) {
+    throw new TaskError(
+      'task/data',
+      `training examples have shape ${train.inputShape.join(' × ')}, test examples ${test.inputShape.join(' × ')}`,
+    );
+  }
+  if (train.size === 0 || test.size === 0) throw new TaskError('task/data', 'the data has no examples');
+}
+
+interface Timer {
+  time<Result>(part: keyof TrainSummary['seconds'], work: () => Promise<Result>): Promise<Result>;
+  seconds(): TrainSummary['seconds'];
+}
+
+function createTimer(): Timer {
+  const spent = { features: 0, steps: 0, evaluation: 0 };
+  return {
+    async time(part, work) {
+      const start = performance.now();
+      try {
+        return await work();
+      } finally {
+        spent[part] += (performance.now() - start) / 1000;
+      }
+    },
+    seconds: () => ({
+      features: Math.round(spent.features * 1000) / 1000,
+      steps: Math.round(spent.steps * 1000) / 1000,
+      evaluation: Math.round(spent.evaluation * 1000) / 1000,
+    }),
+  };
+}
