@@ -1,7 +1,7 @@
-/** Every fenced `ts` block of the README and the docs runs as it stands. */
+/** Every fenced `ts` block of the README and the docs runs as it stands; links lead somewhere and citations resolve. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -37,5 +37,48 @@ describe('the documentation', () => {
     writeFileSync(path, code);
     const { stderr } = await promisify(execFile)(process.execPath, ['--conditions=source', path], { cwd: root });
     expect(stderr).not.toMatch(/Error/);
+  });
+});
+
+describe('references', () => {
+  const list = [...readFileSync(join(root, 'docs/REFERENCES.md'), 'utf8').matchAll(/^- \*\*\[([^\]]+)\]/gm)].map(
+    ([, key]) => key ?? '',
+  );
+  const known = new Set(list);
+
+  it('name each source once', () => {
+    expect(list.length).toBe(known.size);
+  });
+
+  it('have an entry for every key that is cited', () => {
+    const texts = ['src', 'bench', 'docs', 'apps'].flatMap((folder) =>
+      existsSync(join(root, folder))
+        ? readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+            .filter((path) => /\.(ts|tsx|md)$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path))
+            .map((path) => join(folder, path))
+        : [],
+    );
+    // Letters of the authors and two digits of the year.
+    const missing = texts.flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/\[([A-Z][A-Za-z+]{1,20}\d{2}[a-z]?)\]/g)]
+        .filter(([, key]) => !known.has(key ?? ''))
+        .map(([, key]) => `${path}: [${key}]`),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('links between pages', () => {
+  it('lead to files that are there', () => {
+    const pagesWithRoot = [
+      ...pages,
+      ...readdirSync(root).filter((name) => name.endsWith('.md') && !pages.includes(name)),
+    ];
+    const broken = pagesWithRoot.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|mailto:|#)([^)\s#]+)/g)]
+        .filter(([, target]) => !existsSync(join(root, dirname(page), decodeURIComponent(target ?? ''))))
+        .map(([, target]) => `${page}: ${target}`),
+    );
+    expect(broken).toEqual([]);
   });
 });

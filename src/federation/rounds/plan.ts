@@ -216,7 +216,7 @@ function planAggregation(task: RoundsTask): TaskPlan['aggregation'] {
   const { aggregation } = privacy;
   if (aggregation.kind === 'clear') return { kind: 'clear', stageTimeoutMs: aggregation.stageTimeoutMs };
   const maxCorrupt = privacy.trust === 'nobody' ? privacy.maxCorrupt : 0;
-  // [BIK+17] §6: two survivor sets of `threshold` that share no honest party would open both secrets of a victim.
+  // [BIK17] §6: two survivor sets of `threshold` that share no honest party would open both secrets of a victim.
   if (2 * aggregation.threshold <= participants + maxCorrupt || aggregation.threshold > participants) {
     const least = Math.floor((participants + maxCorrupt) / 2) + 1;
     throw new RoundsError(
