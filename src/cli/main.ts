@@ -12,6 +12,7 @@ import { createAttestCommand } from './attest.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
+import { createModelCommand } from './model.ts';
 import { createMpcCommand } from './mpc.ts';
 import { createOperateCommands } from './operate.ts';
 import { createPiiCommand } from './pii.ts';
@@ -22,6 +23,7 @@ import { createRunCommand } from './run.ts';
 import { createSecaggCommand } from './secagg.ts';
 import { createServeCommand } from './serve.ts';
 import { createTrainCommand } from './train.ts';
+import { createVerifyCommand } from './verify.ts';
 import { version } from './version.ts';
 import { createViewCommand } from './view.ts';
 
@@ -39,6 +41,7 @@ function createProgram(): Command {
     .showHelpAfterError('(see sotto --help)')
     .addCommand(createRunCommand())
     .addCommand(createTrainCommand())
+    .addCommand(createModelCommand())
     .addCommand(createViewCommand())
     .addCommand(createServeCommand())
     .addCommand(createJoinCommand())
@@ -48,6 +51,7 @@ function createProgram(): Command {
   program.addCommand(createPrivacyCommand()).addCommand(createSecaggCommand());
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   program.addCommand(createAttestCommand());
+  program.addCommand(createVerifyCommand());
   for (const command of createOperateCommands()) program.addCommand(command);
   return program;
 }
