@@ -33,6 +33,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   models: 2,
   usage: 2,
   attestation: 2,
+  log: 2,
   accounting: 31,
   mechanisms: 31,
   rounds: 40,

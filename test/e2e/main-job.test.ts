@@ -47,8 +47,13 @@ describe('sotto run', () => {
     expect(readdirSync(out).toSorted()).toEqual([
       'checkpoint.safetensors',
       'ledger.jsonl',
+      'log',
+      'log.vkey',
       'metrics.jsonl',
       'model.safetensors',
+      'plan.json',
+      'private',
+      'receipts',
       'summary.json',
       'task.resolved.yaml',
     ]);

@@ -18,6 +18,7 @@ import { createModelState, planRun, type RunPlan } from '../training/index.ts';
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
 import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
 import { startHosts } from './hosts.ts';
+import { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
 
@@ -87,17 +88,19 @@ export async function runTask({
     const ids = Array.from({ length: resolved.participants }, (_, i) => `participant-${i + 1}`);
     const { privacy } = task;
     if (!folder.has('task.resolved.yaml')) folder.write('task.resolved.yaml', formatTaskFile(task));
+    const clock = (): Date => (seed === undefined ? new Date() : new Date(0));
+    const log = await openRunLog(folder, { task: task.task, clock });
     const ledger =
       privacy.trust === 'off'
         ? undefined
         : await createLedger({
-            store: createLedgerFile(folder.file('ledger.jsonl')),
+            store: await log.watch(createLedgerFile(folder.file(LEDGER_NAME)), LEDGER_NAME),
             budget: { epsilon: privacy.epsilon, delta: privacy.delta },
             relation: privacy.relation,
             privacyUnit: privacy.privacyUnit,
             dataset: task.task,
             accountant: privacy.accountant,
-            clock: () => (seed === undefined ? new Date() : new Date(0)),
+            clock,
           });
     const earlier = folder.readLines('metrics.jsonl') as unknown as AttemptReport[];
     const state = createModelState({
@@ -110,6 +113,17 @@ export async function runTask({
     events.onPlan?.(run);
     events.onEarlier?.(earlier, folder);
     folder.write(PLAN_FILE, `${JSON.stringify(plannedFacts(task, run.plan))}\n`, { durable: false });
+    await recordStart(log, {
+      run,
+      mode,
+      state,
+      terms: ledger?.terms[0],
+      folder,
+      data: { train, test },
+      inputShape: train.inputShape,
+    });
+    recordEarlier(log, earlier as unknown as Record<string, unknown>[]);
+    await log.flush();
     events.onStep?.('starting participants');
     const hosts = await startHosts({
       task: resolved,
@@ -127,6 +141,7 @@ export async function runTask({
         state,
         hosts,
         ledger,
+        log,
         folder,
         faults: (attempt) => rng(`faults/${attempt}`),
         coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
@@ -149,6 +164,7 @@ export async function runTask({
         modelDigest: createHash('sha256').update(model).digest('hex'),
       });
       folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
+      await recordRelease(log, { folder, state, ids });
       return summary;
     } finally {
       await hosts.close();

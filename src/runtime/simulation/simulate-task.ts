@@ -11,6 +11,7 @@ import type { Rng } from '../../foundations/random/index.ts';
 import { AccountingError, type Ledger } from '../../privacy/accounting/index.ts';
 import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
 import type { RunFolder } from '../storage/index.ts';
+import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
 import { drawDropouts } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
@@ -65,6 +66,7 @@ export async function simulateTask({
   state,
   hosts,
   ledger,
+  log,
   folder,
   faults,
   coordinatorRng,
@@ -79,6 +81,8 @@ export async function simulateTask({
   hosts: Hosts;
   /** Absent without privacy. */
   ledger: Ledger | undefined;
+  /** Every charge, round and report goes into it. */
+  log: TaskLog;
   folder: RunFolder;
   /** Source of delays and dropouts of an attempt; protects nobody. */
   faults: (attempt: number) => Rng;
@@ -113,6 +117,8 @@ export async function simulateTask({
       break;
     }
     state.beginAttempt();
+    // The charge and the round stand under a signature before anybody is asked for anything.
+    await log.openRound({ attempt, round, cohort: ids, parameters: state.parameters });
     const rng = faults(attempt);
     const answers = drawDropouts({ participants: ids, dropoutRate: task.simulation.dropoutRate }, rng);
     const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort: ids, parameters: state.parameters });
@@ -142,10 +148,18 @@ export async function simulateTask({
       ...(outcome.dropouts === 0 ? {} : { dropped: outcome.log.dropped() }),
       ...(outcome.refusals.length === 0 ? {} : { refusals: countOf(outcome.refusals) }),
     };
+    const closing = { attempt, round, dropouts: outcome.dropouts };
     if (outcome.result === undefined) {
       totals.aborted += 1;
+      log.closeRound({
+        ...closing,
+        outcome: 'aborted',
+        contributors: 0,
+        parameters: state.parameters,
+        checkpoint: null,
+      });
       if (reservation !== undefined) await ledger?.abort(reservation, { dataTouched: true });
-      report({
+      await report({
         ...common,
         outcome: 'aborted',
         reason: outcome.error?.message ?? 'the attempt ended without a result',
@@ -159,11 +173,14 @@ export async function simulateTask({
     if (centralNoise !== undefined) addNoise(sum, attempt);
     state.apply(sum);
     // The charge is on the disk; a checkpoint that a power failure sets back costs rounds, not privacy.
-    folder.write('checkpoint.safetensors', state.checkpoint(), { durable: false });
+    const checkpoint = state.checkpoint();
+    folder.write('checkpoint.safetensors', checkpoint, { durable: false });
+    const { parameters } = state;
+    log.closeRound({ ...closing, outcome: 'committed', contributors: contributors.length, parameters, checkpoint });
     if (reservation !== undefined) await ledger?.commit(reservation);
     const evaluated = round % task.training.evaluateEvery === 0 || round === 1 || round === plan.rounds;
     if (evaluated) score = await hosts.evaluate(state.parameters);
-    report({
+    await report({
       ...common,
       outcome: 'committed',
       ...(evaluated && score !== undefined ? { accuracy: score.accuracy, loss: score.loss } : {}),
@@ -203,8 +220,10 @@ export async function simulateTask({
     for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
   }
 
-  function report(line: AttemptReport): void {
+  async function report(line: AttemptReport): Promise<void> {
     folder.appendLine('metrics.jsonl', { ...line });
+    log.report(JSON.stringify(line), line);
+    await log.flush();
     onAttempt(line);
   }
 }

@@ -10,6 +10,9 @@
  * | `metrics.jsonl` | one line an attempt |
  * | `checkpoint.safetensors` | parameters and optimizer state after the last committed round |
  * | `model.safetensors`, `summary.json` | the result |
+ * | `log/`, `log.vkey` | the transparency log of everything above, and the key it is signed with |
+ * | `receipts/` | what each participant may take home: proofs of the rounds it was called to |
+ * | `private/` | the log's private key and the salts of its commitments: for the run's holder alone |
  *
  * @module
  */

@@ -4,6 +4,8 @@
  * @module
  */
 
+export { type AuditOptions, auditRun, type DerivedPlan, RUN_FILES, type RunFiles } from './audit/audit.ts';
+export { type AuditCode, type AuditProblem, type AuditReport } from './audit/report.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
   assertConsistent,

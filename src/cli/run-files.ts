@@ -1,0 +1,75 @@
+/**
+ * The files of a run for those who check it: a folder, or whatever a web server has of it.
+ *
+ * @module
+ */
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { RunFiles } from '../trust/log/index.ts';
+import { UsageError } from './exit-codes.ts';
+
+/** Reads a run folder. */
+export function folderFiles(folder: string): RunFiles {
+  return {
+    async list() {
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .map((path) => path.replaceAll('\\', '/'))
+        .filter((path) => statSync(join(folder, path)).isFile())
+        .toSorted();
+    },
+    async read(name) {
+      const path = join(folder, ...name.split('/'));
+      if (!existsSync(path) || !statSync(path).isFile()) return undefined;
+      return new Uint8Array(readFileSync(path));
+    },
+  };
+}
+
+const MAX_RESPONSE_BYTES = 256 * 2 ** 20;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Reads a run, or a log alone, from a web server. What the server does not have is not there; whether it should be is the
+ * log's word.
+ * @param options - `token` is shown to a coordinator that serves its log to operators and auditors only.
+ */
+export async function urlFiles(
+  address: string,
+  { token }: { readonly token?: string | undefined } = {},
+): Promise<RunFiles> {
+  const base = address.endsWith('/') ? address : `${address}/`;
+  const known = new Map<string, Promise<Uint8Array | undefined>>();
+  const get = async (path: string): Promise<Uint8Array | undefined> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, base), {
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch {
+      throw new UsageError(`${base} does not answer`);
+    }
+    if (response.status === 401 || response.status === 403) {
+      throw new UsageError(`${base} wants a token: --token, or SOTTO_TOKEN`);
+    }
+    if (!response.ok) return undefined;
+    if (Number(response.headers.get('content-length') ?? 0) > MAX_RESPONSE_BYTES) {
+      throw new UsageError(`${path} is larger than ${MAX_RESPONSE_BYTES} bytes`);
+    }
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const read = (path: string): Promise<Uint8Array | undefined> => {
+    const found = known.get(path) ?? get(path);
+    known.set(path, found);
+    return found;
+  };
+  // The address is that of a run, or of its log.
+  const prefix =
+    (await read('log/checkpoint')) === undefined && (await read('checkpoint')) !== undefined ? '' : undefined;
+  return {
+    list: () => Promise.resolve(undefined),
+    read: (name) => read(prefix !== undefined && name.startsWith('log/') ? name.slice(4) : name),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * `sotto verify RUN|PACKAGE|URL`: checks, offline and without trusting whoever ran it, that a run is the one its log
+ * tells of: every entry, charge, model and file; and recomputes its budget.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+import { Command } from 'commander';
+
+import { toHex } from '../foundations/crypto/index.ts';
+import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts';
+import { eventToJson } from '../privacy/accounting/index.ts';
+import { digestParameters } from '../runtime/storage/tiles/index.ts';
+import { parseTaskFile } from '../runtime/task/index.ts';
+import { planRun } from '../runtime/training/index.ts';
+import {
+  type AuditReport,
+  auditRun,
+  type DerivedPlan,
+  type NoteVerifier,
+  parseVerifierKey,
+} from '../trust/log/index.ts';
+import { UsageError } from './exit-codes.ts';
+import { folderFiles, urlFiles } from './run-files.ts';
+
+interface VerifyOptions {
+  readonly key: readonly string[];
+  readonly witnesses?: string;
+  readonly seen: readonly string[];
+  readonly token?: string;
+  readonly json?: boolean;
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** Creates the command. */
+export function createVerifyCommand(): Command {
+  return new Command('verify')
+    .description('Check a run, a model package or a published log, and recompute its privacy budget. Exit code 0 or 1.')
+    .argument('<target>', 'run folder, package, or address of a log or a run')
+    .option(
+      '--key <key>',
+      'key of the log or of a witness that you know: NAME+ID+KEY, or a file with it; repeatable',
+      collect,
+      [],
+    )
+    .option('--witnesses <count>', 'how many of the witnesses given by --key must have signed')
+    .option('--seen <file>', 'a checkpoint you saw before: the log must continue it; repeatable', collect, [])
+    .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
+    .option('--json', 'print { ok, epsilon, delta, problems, … } as JSON')
+    .action((target: string, options: VerifyOptions) => verify(target, options));
+}
+
+async function verify(target: string, options: VerifyOptions): Promise<void> {
+  const isUrl = /^https?:\/\//.test(target);
+  if (!isUrl && !existsSync(target))
+    throw new UsageError(`${target} does not exist: name a run folder, a package or an address`);
+  const token = options.token ?? process.env.SOTTO_TOKEN;
+  const files = isUrl ? await urlFiles(target, { token }) : folderFiles(target);
+  const report = await auditRun(files, {
+    ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readKey) }),
+    ...(options.witnesses === undefined ? {} : { witnesses: countOf(options.witnesses) }),
+    seen: options.seen.map((path) => readText(path, 'checkpoint')),
+    derivePlan,
+  });
+  if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  else process.stdout.write(`${formatVerdict(report, isUrl ? target : basename(target))}\n`);
+  if (!report.ok) process.exitCode = 1;
+}
+
+function readText(path: string, what: string): string {
+  if (!existsSync(path)) throw new UsageError(`the ${what} ${path} does not exist`);
+  return readFileSync(path, 'utf8');
+}
+
+function readKey(text: string): NoteVerifier {
+  return parseVerifierKey((existsSync(text) ? readFileSync(text, 'utf8') : text).trim());
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new UsageError(`--witnesses must be an integer ≥ 0, got "${text}"`);
+  return count;
+}
+
+/** Shards that a task's data is cut into where one party has all of it; a constant of the plan. */
+const SINGLE_PARTY_SHARDS = 4;
+
+/** Derives a task's plan from its file alone. */
+export function derivePlan(text: string, inputShape: readonly number[]): DerivedPlan {
+  const task = parseTaskFile(text, { path: 'task.resolved.yaml' });
+  const resolved = task.simulation.mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;
+  const { plan, layers } = planRun(resolved, { inputShape });
+  return {
+    planDigest: toHex(plan.digest),
+    event: plan.event === undefined ? null : eventToJson(plan.event),
+    digestModel(file) {
+      const { tensors } = decodeSafetensors(file);
+      const all = new Float32Array(plan.dimension);
+      for (const { name, offset } of layers.parameters) {
+        const tensor = tensors.get(name);
+        if (tensor !== undefined) all.set(tensorToFloat32(tensor), offset);
+      }
+      return digestParameters(all);
+    },
+  };
+}
+
+/** The verdict for people. */
+function formatVerdict(report: AuditReport, name: string): string {
+  const budget = report.seeded
+    ? `VOID (seeded); would be ε = ${report.epsilon?.toFixed(3)} at δ = ${report.delta}`
+    : report.epsilon === null
+      ? report.task !== null && !report.isPrivate
+        ? 'NONE: NOT PRIVATE'
+        : 'cannot be recomputed'
+      : `ε = ${report.epsilon.toFixed(3)} at δ = ${report.delta}, recomputed from the log alone`;
+  const rows: [string, string][] = [
+    ['privacy', budget],
+    [
+      'story',
+      `${report.rounds} rounds in ${report.attempts} attempts, ${report.ledgerRecords} ledger records, ${report.leaves} leaves`,
+    ],
+    [
+      'proofs',
+      `${report.proofs.inclusion} of inclusion, ${report.proofs.consistency} of consistency; ${report.receipts} receipts`,
+    ],
+    ['key', `${report.key ?? 'none'}${report.keyPinned ? ', known to you' : ', taken from the run itself'}`],
+    ...(report.witnesses.length === 0 ? [] : [['witnesses', report.witnesses.join(', ')] as [string, string]]),
+    ['covered', `${report.covered.length} files`],
+    ...report.notCovered.map(({ file, reason }, i): [string, string] => [
+      i === 0 ? 'not covered' : '',
+      `${file}: ${reason}`,
+    ]),
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [
+    `${name}: ${report.ok ? 'VERIFIED' : `${report.problems.length} PROBLEM${report.problems.length === 1 ? '' : 'S'}`}`,
+    ...report.problems.map(({ code, file, detail }) => `  ✗ ${file}: ${detail} (${code})`),
+    ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
+    ...report.notes.map((note) => `  note: ${note}`),
+  ].join('\n');
+}

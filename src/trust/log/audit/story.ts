@@ -1,0 +1,189 @@
+/**
+ * The audit of the story that the leaves tell: charged before it ran, by the event that was planned; every round from the
+ * model that the round before left; and the budget recomputed from the ledger records in the log alone.
+ *
+ * @module
+ */
+
+import canonicalize from 'canonicalize';
+
+import { utf8 } from '../../../foundations/crypto/index.ts';
+import { AccountingError, type LedgerReport, verifyLedger } from '../../../privacy/accounting/index.ts';
+import type { LeafOf, LogLeaf } from '../leaf.ts';
+import type { Findings } from './report.ts';
+
+/** What the leaves amount to. */
+export interface Story {
+  readonly task: LeafOf<'task'> | undefined;
+  readonly plan: LeafOf<'plan'> | undefined;
+  /** Canonical bytes of the records of each ledger, in order. */
+  readonly ledgers: ReadonlyMap<string, readonly Uint8Array[]>;
+  readonly report: LedgerReport | undefined;
+  readonly rounds: number;
+  readonly attempts: number;
+  readonly opened: ReadonlyMap<number, LeafOf<'round-opened'>>;
+  readonly evaluations: readonly LeafOf<'evaluation'>[];
+  readonly release: LeafOf<'release'> | undefined;
+  /** Digest of the last checkpoint file; null when none was written. */
+  readonly checkpointDigest: string | null;
+  readonly modelDigest: string | undefined;
+  readonly erasures: number;
+}
+
+/** Reads the leaves in order and checks that each could follow the ones before. `file` names them in problems. */
+export function auditStory(
+  leaves: readonly LogLeaf[],
+  { findings, file }: { findings: Findings; file: string },
+): Story {
+  let task: LeafOf<'task'> | undefined;
+  let plan: LeafOf<'plan'> | undefined;
+  let release: LeafOf<'release'> | undefined;
+  const ledgers = new Map<string, Uint8Array[]>();
+  const reserved = new Map<number, string>();
+  const opened = new Map<number, LeafOf<'round-opened'>>();
+  const closed = new Set<number>();
+  const evaluations: LeafOf<'evaluation'>[] = [];
+  const models = new Set<string>();
+  let model: string | undefined;
+  let checkpointDigest: string | null = null;
+  let rounds = 0;
+  const broken = (index: number, why: string): void =>
+    findings.add('verify/story-broken', file, `leaf ${index}: ${why}`);
+  const chain = (index: number, why: string): void =>
+    findings.add('verify/model-chain-broken', file, `leaf ${index}: ${why}`);
+
+  for (const [index, leaf] of leaves.entries()) {
+    switch (leaf.kind) {
+      case 'task':
+        if (task !== undefined) broken(index, 'a second task');
+        task = leaf;
+        break;
+      case 'plan':
+        if (plan !== undefined) broken(index, 'a second plan');
+        plan = leaf;
+        model = leaf.modelDigest;
+        models.add(leaf.modelDigest);
+        break;
+      case 'ledger': {
+        const bytes = utf8(canonicalize(leaf.record) as string);
+        ledgers.set(leaf.ledger, [...(ledgers.get(leaf.ledger) ?? []), bytes]);
+        const { kind, attempt, event } = leaf.record;
+        if (kind === 'reserve' && typeof attempt === 'number') reserved.set(attempt, canonicalize(event) ?? '');
+        break;
+      }
+      case 'round-opened':
+        if (plan === undefined) broken(index, 'a round before the plan');
+        if (opened.has(leaf.attempt)) broken(index, `attempt ${leaf.attempt} opens twice`);
+        if (leaf.modelDigest !== model)
+          chain(index, `attempt ${leaf.attempt} begins with another model than the last round left`);
+        if (task !== undefined && task.privacy !== null) {
+          const event = reserved.get(leaf.attempt);
+          if (event === undefined) {
+            findings.add(
+              'verify/attempt-uncharged',
+              file,
+              `leaf ${index}: attempt ${leaf.attempt} opened before it was charged`,
+            );
+          } else if (plan !== undefined && event !== canonicalize(plan.event)) {
+            findings.add(
+              'verify/event-mismatch',
+              file,
+              `leaf ${index}: attempt ${leaf.attempt} was charged for another event than the plan's`,
+            );
+          }
+        }
+        opened.set(leaf.attempt, leaf);
+        break;
+      case 'round-closed': {
+        const start = opened.get(leaf.attempt);
+        if (start === undefined || start.round !== leaf.round)
+          broken(index, `attempt ${leaf.attempt} ends and never opened`);
+        if (closed.has(leaf.attempt)) broken(index, `attempt ${leaf.attempt} ends twice`);
+        closed.add(leaf.attempt);
+        if (leaf.outcome === 'aborted') {
+          if (leaf.modelDigest !== model) chain(index, `attempt ${leaf.attempt} was aborted and changed the model`);
+          break;
+        }
+        if (leaf.round !== rounds + 1) broken(index, `round ${leaf.round} follows round ${rounds}`);
+        ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
+        models.add(leaf.modelDigest);
+        break;
+      }
+      case 'resumed': {
+        const open = [...opened.keys()].some((attempt) => !closed.has(attempt));
+        if (!models.has(leaf.modelDigest) && !open) chain(index, 'a run was taken up with a model that no round left');
+        ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
+        models.add(leaf.modelDigest);
+        break;
+      }
+      case 'evaluation':
+        evaluations.push(leaf);
+        break;
+      case 'release':
+        if (leaf.modelDigest !== model) chain(index, 'the released model is not the one the last round left');
+        release = leaf;
+        break;
+      default:
+        break;
+    }
+  }
+  if (task === undefined) findings.add('verify/missing', file, 'the log names no task');
+  if (plan === undefined) findings.add('verify/missing', file, 'the log has no plan');
+  const report = recompute();
+  return {
+    task,
+    plan,
+    ledgers,
+    report,
+    rounds,
+    attempts: opened.size,
+    opened,
+    evaluations,
+    release,
+    checkpointDigest,
+    modelDigest: model,
+    erasures: leaves.filter(({ kind }) => kind === 'erasure').length,
+  };
+
+  /** Recomputes the budget from the log's records. */
+  function recompute(): LedgerReport | undefined {
+    const [first] = ledgers.values();
+    if (first === undefined) {
+      if (task !== undefined && task.privacy !== null) findings.add('verify/missing', file, 'the log has no ledger');
+      return undefined;
+    }
+    let found: LedgerReport;
+    try {
+      const reports = [...ledgers.values()].map((records) => verifyLedger(records));
+      found = reports[0] as LedgerReport;
+    } catch (error) {
+      if (!(error instanceof AccountingError)) throw error;
+      findings.add('verify/ledger-broken', file, error.message);
+      return undefined;
+    }
+    const [account] = found.accounts;
+    const promised = task?.privacy;
+    if (account !== undefined && promised != null) {
+      const { budget, relation, privacyUnit } = account;
+      if (
+        budget.epsilon !== promised.epsilon ||
+        budget.delta !== promised.delta ||
+        relation !== promised.relation ||
+        privacyUnit !== promised.privacyUnit ||
+        found.accountant !== promised.accountant
+      ) {
+        findings.add('verify/ledger-broken', file, 'the ledger was opened for other terms than the task promises');
+      }
+    }
+    for (const charge of found.charges) {
+      if (charge.status === 'aborted-refunded' && charge.attempt !== null && opened.has(charge.attempt)) {
+        findings.add(
+          'verify/attempt-uncharged',
+          file,
+          `attempt ${charge.attempt} opened and its charge was given back`,
+        );
+      }
+    }
+    return found;
+  }
+}
