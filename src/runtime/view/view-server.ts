@@ -66,6 +66,7 @@ export function createViewApp({
   app.notFound(() => {
     throw new ViewError('view/not-here', 'there is nothing at this address');
   });
+  app.get('/api/session', (context) => context.json({ mode: 'open' }));
   app.route('/api', createViewRoutes({ source, version, ...(paceMs === undefined ? {} : { paceMs }) }));
   app.get('*', servePage({ files: pages, base: '/' }));
   return app;

@@ -1,0 +1,3 @@
+export function CreatePage() {
+  return <p>Not here yet.</p>;
+}

@@ -1,0 +1,128 @@
+/** The models of a task: digest, card, release and download. */
+
+import { useState } from 'preact/hooks';
+
+import type { ModelView } from '../../../../src/runtime/view/task-view.ts';
+import { getJson, getText, messageOf, send } from '../api.ts';
+import { formatBytes, formatCount, formatEpsilon, formatPercent } from '../format.ts';
+import type { LiveTask } from '../live.ts';
+import { Async, useLoaded } from '../parts/async.tsx';
+import { report } from '../report.ts';
+import { permissions, session } from '../session.ts';
+
+/** A release as the coordinator tells it. */
+interface Release {
+  readonly id: string;
+  readonly digest: string;
+  readonly proposedBy: string;
+  readonly state: string;
+  readonly approvals: readonly string[];
+  readonly required: number;
+}
+
+export function ModelTab({ live }: { live: LiveTask }) {
+  const [model] = live.models.value;
+  const path = `/tasks/${encodeURIComponent(live.id)}`;
+  const card = useLoaded(
+    () => (report === undefined ? getText(`${path}/card`) : Promise.resolve(report.cards[live.id] ?? '')),
+    [live.id, live.head.value.round, live.head.value.state],
+  );
+  return (
+    <div class="grid">
+      <section class="card half" aria-label="Model">
+        <header>
+          <h2>Model</h2>
+          <p>{model === undefined ? '' : `after round ${model.round}`}</p>
+        </header>
+        {model === undefined ? (
+          <p class="soft">The task has no model yet.</p>
+        ) : (
+          <div class="stack">
+            <dl class="facts">
+              <dt>SHA-256</dt>
+              <dd class="mono">{model.sha256}</dd>
+              <dt>size</dt>
+              <dd>
+                {formatCount(model.parameters)} parameters, {formatBytes(model.sizeBytes)}
+              </dd>
+              <dt>accuracy</dt>
+              <dd>{formatPercent(model.accuracy)} on public test data</dd>
+              <dt>privacy</dt>
+              <dd>
+                {model.epsilon === null
+                  ? 'none: this model protects nobody'
+                  : `ε = ${formatEpsilon(model.epsilon)}, paid already; using the model costs nothing more`}
+              </dd>
+            </dl>
+            {permissions().download && report === undefined && (
+              <p>
+                <a class="button main" href={`/api${path}/model`} download>
+                  Download the model
+                </a>
+              </p>
+            )}
+            {session.value?.mode === 'signed-in' && <Releases path={path} model={model} />}
+          </div>
+        )}
+      </section>
+      <section class="card half" aria-label="Model card">
+        <header>
+          <h2>Card</h2>
+          <p>what it promises, and what not</p>
+        </header>
+        <Async of={card}>{(text) => <pre tabIndex={0}>{text}</pre>}</Async>
+      </section>
+    </div>
+  );
+}
+
+function Releases({ path, model }: { path: string; model: ModelView }) {
+  const [turn, setTurn] = useState(0);
+  const [problem, setProblem] = useState('');
+  const loaded = useLoaded(() => getJson<readonly Release[]>(`${path}/releases`), [path, turn]);
+  const act = (request: Promise<unknown>): void => {
+    request.then(
+      () => {
+        setProblem('');
+        setTurn(turn + 1);
+      },
+      (error: unknown) => setProblem(messageOf(error)),
+    );
+  };
+  return (
+    <div>
+      <h3>Release</h3>
+      <p class="soft">Whoever operates the task proposes these exact bytes; somebody else, an owner, approves them.</p>
+      {problem !== '' && (
+        <p class="message bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <Async of={loaded}>
+        {(releases) => (
+          <>
+            {releases.map(({ id, digest, state, proposedBy, approvals, required }) => (
+              <p key={id}>
+                <span class="pill" data-tone={state === 'released' ? 'good' : 'plain'}>
+                  {state}
+                </span>{' '}
+                <span class="mono">{digest.slice(0, 12)}…</span> proposed by {proposedBy}, {approvals.length} of{' '}
+                {required} approved{' '}
+                {permissions().release && state === 'proposed' && (
+                  <button type="button" onClick={() => act(send('POST', `${path}/releases/${id}/approve`, { digest }))}>
+                    Approve
+                  </button>
+                )}
+              </p>
+            ))}
+            {permissions().propose && !releases.some(({ digest }) => digest === model.sha256) && (
+              <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
+                Propose this model
+              </button>
+            )}
+          </>
+        )}
+      </Async>
+    </div>
+  );
+}

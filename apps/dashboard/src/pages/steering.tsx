@@ -1,0 +1,139 @@
+/** What an operator does with a task: pause, resume, stop, invite. */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import type { TaskHead } from '../../../../src/runtime/view/task-view.ts';
+import { messageOf, send } from '../api.ts';
+import { formatTime } from '../format.ts';
+import { Qr } from '../parts/qr.tsx';
+import { permissions } from '../session.ts';
+
+interface Invitation {
+  readonly link: string;
+  readonly command: string;
+  readonly expiresAt: string;
+}
+
+export function Steering({ head }: { head: TaskHead }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  const [invitation, setInvitation] = useState<Invitation | undefined>(undefined);
+  const [stopping, setStopping] = useState(false);
+  const can = permissions();
+  if (!can.steer && !can.invite) return null;
+  const path = `/tasks/${encodeURIComponent(head.id)}`;
+
+  const act = (request: Promise<unknown>): void => {
+    setBusy(true);
+    request
+      .then(() => setProblem(''))
+      .catch((error: unknown) => setProblem(messageOf(error)))
+      .finally(() => setBusy(false));
+  };
+  const isOpen = head.state === 'running' || head.state === 'paused' || head.state === 'preparing';
+  return (
+    <div>
+      <div class="actions">
+        {can.steer && head.state === 'paused' && (
+          <button type="button" disabled={busy} onClick={() => act(send('POST', `${path}/resume`))}>
+            Resume
+          </button>
+        )}
+        {can.steer && isOpen && head.state !== 'paused' && (
+          <button type="button" disabled={busy} onClick={() => act(send('POST', `${path}/pause`))}>
+            Pause
+          </button>
+        )}
+        {can.steer && isOpen && (
+          <button type="button" class="danger" disabled={busy} onClick={() => setStopping(true)}>
+            Stop
+          </button>
+        )}
+        {can.invite && isOpen && (
+          <button
+            type="button"
+            class="main"
+            disabled={busy}
+            onClick={() => act(send<Invitation>('POST', `${path}/invitations`).then(setInvitation))}
+          >
+            Invite
+          </button>
+        )}
+      </div>
+      {problem !== '' && (
+        <p class="message bad" role="alert">
+          {problem}
+        </p>
+      )}
+      {invitation !== undefined && (
+        <Dialog title="An invitation" onClose={() => setInvitation(undefined)}>
+          <p class="soft">
+            It lets one participant join, until {formatTime(invitation.expiresAt)}. It is shown once: send it by a way
+            you trust.
+          </p>
+          <Qr text={invitation.link} />
+          <label class="field">
+            <span>Link for a person</span>
+            <input readOnly value={invitation.link} onFocus={(event) => event.currentTarget.select()} />
+          </label>
+          <label class="field">
+            <span>Command for a server</span>
+            <input readOnly value={invitation.command} onFocus={(event) => event.currentTarget.select()} />
+          </label>
+          <div class="actions">
+            <button type="button" class="main" onClick={() => void navigator.clipboard?.writeText(invitation.link)}>
+              Copy the link
+            </button>
+            <button type="button" onClick={() => setInvitation(undefined)}>
+              Done
+            </button>
+          </div>
+        </Dialog>
+      )}
+      {stopping && (
+        <Dialog title="Stop this task?" onClose={() => setStopping(false)}>
+          <p>
+            The model stays as it is after the last committed round; what was charged stays charged. It cannot go on
+            later.
+          </p>
+          <div class="actions">
+            <button
+              type="button"
+              class="danger"
+              onClick={() => {
+                setStopping(false);
+                act(send('POST', `${path}/stop`));
+              }}
+            >
+              Stop the task
+            </button>
+            <button type="button" onClick={() => setStopping(false)}>
+              Let it go on
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose: () => void;
+  children: preact.ComponentChildren;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} onClose={onClose} aria-label={title}>
+      <div class="stack">
+        <h2>{title}</h2>
+        {children}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,206 @@
+/** How a task stands: figures, curves, the budget, the round that is open. */
+
+import { useMemo } from 'preact/hooks';
+
+import type { AttemptPoint, TaskHead } from '../../../../src/runtime/view/task-view.ts';
+import { formatBytes, formatCount, formatEpsilon, formatPercent, formatSeconds, plural } from '../format.ts';
+import type { LiveTask } from '../live.ts';
+import { Chart } from '../parts/chart.tsx';
+import { Cohort } from '../parts/cohort.tsx';
+import { Gauge } from '../parts/gauge.tsx';
+import { Timeline } from '../parts/timeline.tsx';
+
+export function SummaryTab({ live }: { live: LiveTask }) {
+  const head = live.head.value;
+  const history = live.history.value;
+  const alarms = live.alarms.value;
+  return (
+    <div class="stack">
+      {alarms.length > 0 && (
+        <ul class="alarms" aria-label="To be known">
+          {alarms
+            .slice(-6)
+            .toReversed()
+            .map(({ level, code, text, attempt }) => (
+              <li key={`${code}${attempt ?? ''}`} data-level={level}>
+                {text}
+              </li>
+            ))}
+        </ul>
+      )}
+      <Figures head={head} />
+      <div class="grid">
+        <Curves head={head} history={history} />
+        <section class="card half" aria-label="Budget">
+          <header>
+            <h2>Budget</h2>
+          </header>
+          <Gauge head={head} history={history} />
+        </section>
+        <OpenRound live={live} />
+        <section class="card half" aria-label="Participants">
+          <header>
+            <h2>Participants</h2>
+            <p>{plural(head.present, 'participant')} there</p>
+          </header>
+          {live.participants.value.length === 0 ? (
+            <p class="soft">
+              {head.mode === 'single-party' ? 'One party trains on all of the data.' : 'Nobody has joined yet.'}
+            </p>
+          ) : (
+            <Cohort participants={live.participants.value} />
+          )}
+        </section>
+      </div>
+    </div>
+  );
+}
+
+function Figures({ head }: { head: TaskHead }) {
+  const { privacy } = head;
+  return (
+    <dl class="figures">
+      <div>
+        <dt>Round</dt>
+        <dd>
+          {head.round} of {head.rounds}
+          <small>{head.seconds > 0 ? `${formatSeconds(head.seconds)} so far` : 'not begun'}</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Accuracy</dt>
+        <dd>
+          {formatPercent(head.accuracy)}
+          <small>on public test data</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Privacy spent</dt>
+        <dd>
+          {privacy.epsilon === null ? 'none is kept' : `ε ${formatEpsilon(head.epsilon)}`}
+          <small>{privacy.epsilon === null ? 'not private' : `of ${privacy.epsilon}`}</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Dropouts</dt>
+        <dd>
+          {formatCount(head.dropouts)}
+          <small>{head.aborted === 0 ? 'no round was lost' : `${plural(head.aborted, 'round')} aborted`}</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Traffic</dt>
+        <dd>
+          {head.bytesPerParticipant === 0 ? '–' : formatBytes(head.bytesPerParticipant)}
+          <small>a participant and round</small>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPoint[] }) {
+  const columns = useMemo(() => {
+    const of = (get: (point: AttemptPoint) => number | null | undefined): (number | null)[] =>
+      history.map((point) => get(point) ?? null);
+    return {
+      x: history.map(({ attempt }) => attempt),
+      epsilon: of(({ epsilon }) => epsilon),
+      budget: history.map(() => head.privacy.epsilon),
+      accuracy: of(({ accuracy }) => accuracy),
+      loss: of(({ loss }) => loss),
+    };
+  }, [history, head.privacy.epsilon]);
+  const { x } = columns;
+  const waiting = <p class="soft">The first round has not ended yet.</p>;
+  return (
+    <>
+      <section class="card half" aria-label="Accuracy">
+        <header>
+          <h2>Accuracy</h2>
+          <p>{formatPercent(head.accuracy)}</p>
+        </header>
+        {x.length === 0 ? (
+          waiting
+        ) : (
+          <Chart
+            x={x}
+            series={[{ name: 'accuracy', values: columns.accuracy, tone: 'accent', points: true }]}
+            format={(value) => `${Math.round(value * 100)} %`}
+            label={`Accuracy on public test data over ${plural(x.length, 'attempt')}, now ${formatPercent(head.accuracy)}`}
+          />
+        )}
+      </section>
+      <section class="card half" aria-label="Loss">
+        <header>
+          <h2>Loss</h2>
+          <p>{head.loss === null ? '–' : head.loss.toFixed(4)}</p>
+        </header>
+        {columns.loss.every((value) => value === null) ? (
+          <p class="soft">
+            {x.length === 0 ? 'The first round has not ended yet.' : 'Not measured: there is no public test data here.'}
+          </p>
+        ) : (
+          <Chart
+            x={x}
+            series={[{ name: 'loss', values: columns.loss, tone: 'third', points: true }]}
+            format={(value) => value.toFixed(2)}
+            label={`Loss on public test data, now ${head.loss === null ? 'unknown' : head.loss.toFixed(4)}`}
+          />
+        )}
+      </section>
+      {head.privacy.epsilon !== null && (
+        <section class="card half" aria-label="Privacy spent">
+          <header>
+            <h2>ε, attempt by attempt</h2>
+            <p>{formatEpsilon(head.epsilon)}</p>
+          </header>
+          {x.length === 0 ? (
+            waiting
+          ) : (
+            <Chart
+              x={x}
+              series={[
+                { name: 'ε', values: columns.epsilon, tone: 'accent' },
+                { name: 'budget', values: columns.budget, tone: 'second', dashed: true },
+              ]}
+              format={(value) => (value === 0 ? '0' : value.toFixed(2))}
+              label={`Epsilon spent, now ${formatEpsilon(head.epsilon)} of ${head.privacy.epsilon}`}
+              min={0}
+              max={head.privacy.epsilon * 1.08}
+            />
+          )}
+        </section>
+      )}
+    </>
+  );
+}
+
+function OpenRound({ live }: { live: LiveTask }) {
+  const current = live.current.value;
+  const last = live.history.value.at(-1);
+  const title =
+    current === null ? (last === undefined ? 'Round' : `Round ${last.round}, the last`) : `Round ${current.round}`;
+  return (
+    <section class="card half" aria-label="Current round">
+      <header>
+        <h2>{title}</h2>
+        <p>
+          {current === null
+            ? last === undefined
+              ? 'none yet'
+              : `${last.outcome}, ${last.contributors} contributed`
+            : `attempt ${current.attempt}, ${current.cohort} drawn`}
+        </p>
+      </header>
+      {current === null && last?.stages === undefined ? (
+        <p class="soft">A round opens when enough participants are there.</p>
+      ) : (
+        <Timeline
+          stages={current?.stages ?? last?.stages ?? []}
+          virtual={current?.virtual ?? live.head.value.mode !== 'served'}
+        />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,63 @@
+/** Who looks at the page, and what she may do. */
+
+import { signal } from '@preact/signals';
+
+import { getJson } from './api.ts';
+import { report } from './report.ts';
+
+/** What may be done by whoever is signed in. */
+export interface Permissions {
+  readonly create: boolean;
+  readonly steer: boolean;
+  readonly invite: boolean;
+  readonly propose: boolean;
+  readonly release: boolean;
+  readonly download: boolean;
+  readonly ledger: boolean;
+  readonly people: boolean;
+  readonly grant: boolean;
+  readonly audit: boolean;
+}
+
+export type Session =
+  | { readonly mode: 'open' }
+  | {
+      readonly mode: 'signed-out';
+      readonly setup: boolean;
+      readonly oidc: string | null;
+    }
+  | {
+      readonly mode: 'signed-in';
+      readonly name: string;
+      readonly subject: string;
+      readonly roles: readonly string[];
+      readonly can: Permissions;
+    };
+
+export const session = signal<Session | undefined>(report === undefined ? undefined : { mode: 'open' });
+
+export async function loadSession(): Promise<void> {
+  if (report !== undefined) return;
+  session.value = await getJson<Session>('/session');
+}
+
+const OPEN: Permissions = {
+  create: false,
+  steer: false,
+  invite: false,
+  propose: false,
+  release: false,
+  download: true,
+  ledger: true,
+  people: false,
+  grant: false,
+  audit: false,
+};
+const NOTHING: Permissions = { ...OPEN, download: false, ledger: false };
+
+/** What may be done; hiding a button is a courtesy, the server decides. */
+export function permissions(): Permissions {
+  const current = session.value;
+  if (current?.mode === 'open') return OPEN;
+  return current?.mode === 'signed-in' ? current.can : NOTHING;
+}

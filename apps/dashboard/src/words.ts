@@ -1,0 +1,62 @@
+/** The protocol's terms in plain words. */
+
+import type { ParticipantState, TaskHead, TaskState } from '../../../src/runtime/view/task-view.ts';
+
+/** A stage for people: its name, and what happens in it. */
+export interface StageWords {
+  readonly name: string;
+  readonly about: string;
+}
+
+const STAGES: Readonly<Record<string, StageWords>> = {
+  advertiseKeys: { name: 'Keys', about: 'Everybody shows fresh public keys for this attempt.' },
+  drawGraph: { name: 'Neighbours', about: 'Everybody helps to draw who shares secrets with whom.' },
+  shareKeys: {
+    name: 'Shares',
+    about: 'Everybody leaves sealed shares of its secrets with others, in case it is lost.',
+  },
+  maskedInput: { name: 'Masked sum', about: 'Everybody trains on its own data and sends one masked, noised vector.' },
+  consistency: { name: 'Consistency', about: 'Everybody signs the list of who is still there.' },
+  unmask: { name: 'Unmasking', about: 'Those who are left open the masks of the sum, and of nothing else.' },
+  input: { name: 'Contributions', about: 'Everybody sends its contribution to the trusted coordinator.' },
+};
+
+export const stageWords = (stage: string): StageWords =>
+  STAGES[stage] ?? { name: stage, about: 'A stage of the protocol.' };
+
+export const stateWords: Readonly<Record<TaskState, string>> = {
+  preparing: 'preparing',
+  running: 'running',
+  paused: 'paused',
+  stopped: 'stopped',
+  finished: 'finished',
+  'budget-spent': 'budget spent',
+  closed: 'interrupted',
+};
+
+export const participantWords: Readonly<Record<ParticipantState, string>> = {
+  waiting: 'waiting',
+  working: 'working',
+  answered: 'answered',
+  dropped: 'dropped out',
+  away: 'away',
+  revoked: 'revoked',
+};
+
+/** Whom a task asks to be trusted, in one sentence. */
+export function promiseOf({ privacy }: TaskHead): string {
+  if (privacy.trust === 'off') return 'This task protects nobody.';
+  if (privacy.seeded) return 'Seeded: everything here follows from a seed, so nothing here protects anybody.';
+  const seen =
+    privacy.aggregation === 'secagg'
+      ? 'No single contribution can be read by anybody'
+      : 'Contributions reach the coordinator in the clear';
+  switch (privacy.trust) {
+    case 'nobody':
+      return `${seen}; each participant adds its share of the noise itself.`;
+    case 'local':
+      return `${seen}; each contribution is private before it leaves its device.`;
+    case 'coordinator':
+      return `${seen}; the coordinator is trusted to add the noise.`;
+  }
+}
