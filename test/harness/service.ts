@@ -9,7 +9,14 @@ import { createSeededRng, readEntropy } from '../../src/foundations/random/index
 import { createDataset, type Dataset } from '../../src/learning/data/index.ts';
 import { createMemoryLedgerStore, type LedgerStore } from '../../src/privacy/accounting/index.ts';
 import { join, type JoinEvent, type JoinOptions } from '../../src/runtime/client/index.ts';
-import { createApp, createService, type Service, type ServiceReport } from '../../src/runtime/coordinator/index.ts';
+import {
+  type AppOptions,
+  createApp,
+  createService,
+  type Service,
+  type ServiceOptions,
+  type ServiceReport,
+} from '../../src/runtime/coordinator/index.ts';
 import { type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore, type ObjectStore } from '../../src/runtime/storage/objects/index.ts';
 
@@ -81,12 +88,13 @@ export interface TestService {
 export async function startService({
   database,
   objects = createMemoryObjectStore(),
-  onWrite,
+  app: appOptions = {},
+  ...rest
 }: {
   database?: OpenDatabase;
   objects?: ObjectStore;
-  onWrite?: (point: string) => void;
-} = {}): Promise<TestService> {
+  app?: AppOptions;
+} & Pick<ServiceOptions, 'onWrite' | 'attestation' | 'node'> = {}): Promise<TestService> {
   const opened = database ?? (await openDatabase({ kind: 'memory' }));
   const reports: ServiceReport[] = [];
   const service = await createService({
@@ -96,9 +104,9 @@ export async function startService({
     factsOf: (task) => Promise.resolve({ inputShape: task.model.input ?? [6] }),
     log: () => {},
     onReport: (_task, report) => reports.push(report),
-    ...(onWrite === undefined ? {} : { onWrite }),
+    ...rest,
   });
-  const app = createApp(service);
+  const app = createApp(service, { rateLimit: { requestsPerSecond: 1e6, burst: 1e6 }, ...appOptions });
   return {
     service,
     database: opened,

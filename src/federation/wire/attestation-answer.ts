@@ -16,8 +16,15 @@ export interface AttestationFrame {
   readonly taskPolicyDigest: Uint8Array;
   readonly codeDigest: Uint8Array;
   readonly nonce: Uint8Array;
-  /** Signed reference values as JSON text, one a set. */
-  readonly references: readonly string[];
+  readonly references: readonly ReferenceFrame[];
+}
+
+/** A set of signed reference values. */
+export interface ReferenceFrame {
+  readonly kind: 'dsse' | 'corim';
+  readonly bytes: Uint8Array;
+  /** Proof that a log has it. */
+  readonly receipt?: Uint8Array;
 }
 
 /** Evidence with its collateral stays far below this. */
@@ -26,7 +33,15 @@ const MAX_ANSWER_BYTES = 1 << 20;
 /** Encodes an answer. */
 export function encodeAttestationFrame(frame: AttestationFrame): Uint8Array {
   const { evidence, publicKey, taskPolicyDigest, codeDigest, nonce, references } = frame;
-  return encode([1, evidence, publicKey, taskPolicyDigest, codeDigest, nonce, [...references]]);
+  return encode([
+    1,
+    evidence,
+    publicKey,
+    taskPolicyDigest,
+    codeDigest,
+    nonce,
+    references.map((set) => [set.kind, set.bytes, set.receipt ?? null]),
+  ]);
 }
 
 /** Decodes an answer. @throws {@link WireError} `wire/malformed`. */
@@ -42,16 +57,24 @@ export function decodeAttestationFrame(bytes: Uint8Array): AttestationFrame {
   }
   if (!Array.isArray(fields) || fields.length !== 7 || fields[0] !== 1) throw malformed();
   const [, evidence, publicKey, taskPolicyDigest, codeDigest, nonce, references] = fields as unknown[];
-  const texts: unknown[] = Array.isArray(references) ? (references as unknown[]) : [undefined];
+  const sets = Array.isArray(references) ? references.map(referenceOf) : [undefined];
   if (
     !(evidence instanceof Uint8Array) ||
     !(publicKey instanceof Uint8Array) ||
     !(taskPolicyDigest instanceof Uint8Array) ||
     !(codeDigest instanceof Uint8Array) ||
     !(nonce instanceof Uint8Array) ||
-    !texts.every((text) => typeof text === 'string')
+    !sets.every((set) => set !== undefined)
   ) {
     throw malformed();
   }
-  return { evidence, publicKey, taskPolicyDigest, codeDigest, nonce, references: texts };
+  return { evidence, publicKey, taskPolicyDigest, codeDigest, nonce, references: sets };
+}
+
+function referenceOf(fields: unknown): ReferenceFrame | undefined {
+  if (!Array.isArray(fields) || fields.length !== 3) return undefined;
+  const [kind, bytes, receipt] = fields as unknown[];
+  if ((kind !== 'dsse' && kind !== 'corim') || !(bytes instanceof Uint8Array)) return undefined;
+  if (receipt !== null && !(receipt instanceof Uint8Array)) return undefined;
+  return { kind, bytes, ...(receipt === null ? {} : { receipt }) };
 }

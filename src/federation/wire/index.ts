@@ -1,4 +1,9 @@
-export { type AttestationFrame, decodeAttestationFrame, encodeAttestationFrame } from './attestation-answer.ts';
+export {
+  type AttestationFrame,
+  decodeAttestationFrame,
+  encodeAttestationFrame,
+  type ReferenceFrame,
+} from './attestation-answer.ts';
 export { WireError, type WireErrorCode } from './errors.ts';
 export {
   type AggregationMessage,

@@ -14,6 +14,8 @@ export type ClientErrorCode =
   | 'client/refused'
   /** The task is not what the participant's policy accepts. */
   | 'client/policy-refused'
+  /** The coordinator's evidence does not satisfy the policy: nothing is sent to it. */
+  | 'client/attestation-refused'
   /** The browser does not keep what must be kept: identity, ledger, receipts. */
   | 'client/storage';
 

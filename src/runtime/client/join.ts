@@ -5,27 +5,42 @@
  * @module
  */
 
-import { createTransport, type Transport } from './transport.ts';
-import { equalBytes, fromHex, type SigningKey } from '../../foundations/crypto/index.ts';
+import { equalBytes, fromHex, type SigningKey, toHex } from '../../foundations/crypto/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import { createEngine } from '../../learning/models/index.ts';
 import { createLedger, type Ledger, type LedgerStore, type Reservation } from '../../privacy/accounting/index.ts';
+import { computeTaskPolicyDigest, decodeMessage, type RoundOffer } from '../../federation/wire/index.ts';
+import { type AttestationRecord, type GateOptions } from '../../trust/attestation/index.ts';
 import { parseTaskFile, type TaskFile } from '../task/index.ts';
-import { createContributor, planRun, type RunPlan } from '../training/index.ts';
+import { createContributor, planRun, type RunPlan } from '../training/federated/index.ts';
+import { type AttestationCheck, createAttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';
 import { createParticipant } from './participant.ts';
-import { assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy } from './policy.ts';
+import { adversaryOf, assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy, securityOf } from './policy.ts';
+import { digestReceipt, FIRST_RECEIPT, type RoundReceipt } from './receipts.ts';
+import { createRetry, type Retry } from './retry.ts';
+import { createTransport, type Joined, type Transport } from './transport.ts';
+import { createWakeUps } from './wake-ups.ts';
 
 /** What the host of a participant is told. */
 export type JoinEvent =
-  | { readonly kind: 'joined'; readonly participant: string; readonly run: RunPlan }
+  | {
+      readonly kind: 'joined';
+      readonly participant: string;
+      readonly run: RunPlan;
+      /** Whom the masks withstand under the own policy. */
+      readonly adversary: ReturnType<typeof adversaryOf>;
+    }
+  /** The coordinator's evidence was checked, with this outcome. */
+  | { readonly kind: 'attested'; readonly record: AttestationRecord }
   | {
       readonly kind: 'round';
       readonly round: number;
       readonly outcome: 'committed' | 'aborted';
       readonly epsilon: number | null;
+      readonly receipt: RoundReceipt;
     }
   | { readonly kind: 'waiting'; readonly reason: string; readonly retryMs: number }
   | { readonly kind: 'refused'; readonly reason: string }
@@ -46,11 +61,20 @@ export interface JoinOptions {
   readonly signal: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
   readonly fetch?: typeof fetch;
+  /** Certificate of an enrolment authority for this participant's id and key, 64 bytes. */
+  readonly certificate?: Uint8Array;
+  /** Digest of the newest receipt this participant has of the task; none yet when left out. */
+  readonly previousReceipt?: string;
+  /** Lets `policy.requireAttestation` accept simulated evidence, which protects nothing. */
+  readonly insecureSimulatedAttestation?: boolean;
+  /** Keys of token services, an audience, or other roots than the vendors'. */
+  readonly attestationTrust?: Partial<GateOptions['trust']>;
 }
 
 const WAIT_MS = 20_000;
-const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 15_000;
+const SEALING_FAILED = 'attestation/sealing-failed';
+
+type Resealing = WeakMap<Uint8Array, () => Promise<Uint8Array>>;
 
 /**
  * Takes part until the task ends or the signal says stop.
@@ -66,22 +90,28 @@ export async function join(options: JoinOptions): Promise<void> {
     now: () => Date.now(),
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
-  const retry = createRetry(signal, (reason, retryMs) => onEvent({ kind: 'waiting', reason, retryMs }));
+  const coins = createSystemRng();
+  const retry = createRetry(
+    signal,
+    (reason, retryMs) => onEvent({ kind: 'waiting', reason, retryMs }),
+    () => coins.uint32() / 2 ** 32,
+  );
   const joined = await retry(() => transport.join({ label: options.label, token: options.token }));
   if (joined === undefined) return;
-  const run = planRun(parseTaskFile(joined.task, { path: 'the coordinator’s task' }), {
-    inputShape: joined.inputShape,
-  });
+  const run = agreeOnTask(joined);
   const { task, plan } = run;
-  if (!equalBytes(plan.digest, fromHex(joined.planDigest))) {
-    throw new ClientError(
-      'client/policy-refused',
-      'this side derives another plan from the task than the coordinator: versions differ',
-    );
-  }
   const ledger = await openLedger(task, options.ledgerStore);
-  assertPolicyAccepts(options.policy ?? DEFAULT_POLICY, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
-  onEvent({ kind: 'joined', participant: joined.participant, run });
+  const policy = options.policy ?? DEFAULT_POLICY;
+  assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
+  const adversary = adversaryOf(policy, plan);
+  const attestation = createCheck(options, { policy, joined, run, transport, retry, onEvent });
+  try {
+    await attestation?.ensure();
+  } catch (error) {
+    await transport.leave().catch(() => {});
+    throw error;
+  }
+  onEvent({ kind: 'joined', participant: joined.participant, run, adversary });
 
   const contributor = createContributor({
     plan,
@@ -89,40 +119,166 @@ export async function join(options: JoinOptions): Promise<void> {
     dataset: run.prepare(options.dataset),
   });
   let reservation: Reservation | undefined;
+  let offer: RoundOffer | undefined;
+  let contributed = false;
+  /** Sealed messages, with the way to seal them again. */
+  const resealing: Resealing = new WeakMap();
+  let previous = options.previousReceipt ?? FIRST_RECEIPT;
   const participant = createParticipant({
     id: joined.participant,
     taskId: run.taskId,
     plan,
     contributor,
     rng: () => createSystemRng(),
+    security: {
+      identity: { signingKey: key, ...(options.certificate === undefined ? {} : { certificate: options.certificate }) },
+      policy: securityOf(policy),
+    },
+    ...(attestation === undefined
+      ? {}
+      : {
+          async seal(message, address) {
+            const sealed = await attestation.seal(message, address);
+            resealing.set(sealed, () => attestation.seal(message, address));
+            return sealed;
+          },
+        }),
     async beforeContribution({ round, attempt }) {
+      attestation?.assertOpen();
+      contributed = true;
       if (ledger === undefined || plan.event === undefined) return;
       reservation = await ledger.reserve({ event: plan.event, purpose: 'training', round, attempt });
     },
-    async afterRound({ round }, outcome) {
+    async afterRound({ round, attempt }, outcome) {
       if (reservation !== undefined) await ledger?.commit(reservation);
       reservation = undefined;
-      onEvent({ kind: 'round', round, outcome, epsilon: ledger?.spent().epsilon ?? null });
+      const spent = ledger?.spent();
+      const attested = attestation?.transcribe(round, plan.digest);
+      const receipt: RoundReceipt = {
+        sotto: 'round-receipt/1',
+        previous,
+        at: new Date().toISOString(),
+        coordinator: url,
+        task: taskId,
+        participant: joined.participant,
+        round,
+        attempt,
+        outcome,
+        planDigest: toHex(plan.digest),
+        modelDigest: offer === undefined ? '' : toHex(offer.modelDigest),
+        cohort: offer?.cohort ?? [],
+        contributed,
+        adversary,
+        epsilon: spent?.epsilon ?? null,
+        delta: spent?.delta ?? null,
+        ...(attested === undefined ? {} : { attestation: attested }),
+      };
+      previous = digestReceipt(receipt);
+      onEvent({ kind: 'round', round, outcome, epsilon: receipt.epsilon, receipt });
     },
   });
 
   let cursor = 0;
-  while (!signal.aborted) {
-    const mail = await retry(() => transport.mail(cursor, { waitMs: WAIT_MS, signal }));
-    if (mail === undefined) break;
-    if (mail.length === 0) {
-      const status = await retry(() => transport.status());
-      if (status !== undefined && ['finished', 'stopped'].includes(status.state)) {
-        onEvent({ kind: 'ended', state: status.state });
-        return;
+  const bell = createWakeUps((on) => transport.listen(cursor, { ...on, signal }), signal);
+  const waitMs = Math.min(WAIT_MS, attestation?.intervalMs ?? WAIT_MS);
+  try {
+    while (!signal.aborted) {
+      await attestation?.ensure();
+      const held = bell.listening ? 0 : waitMs;
+      const mail = await retry(() => transport.mail(cursor, { waitMs: held, signal }));
+      if (mail === undefined) break;
+      if (mail.length === 0) {
+        const status = await retry(() => transport.status());
+        if (status !== undefined && ['finished', 'stopped'].includes(status.state)) {
+          onEvent({ kind: 'ended', state: status.state });
+          return;
+        }
+        if (bell.listening) await bell.wait(waitMs);
+      }
+      for (const { cursor: at, bytes } of mail) {
+        const told = readOffer(bytes);
+        if (told !== undefined) {
+          offer = told;
+          contributed = false;
+        }
+        await answer(bytes, { participant, transport, retry, onEvent, attestation, resealing });
+        cursor = at;
       }
     }
-    for (const { cursor: at, bytes } of mail) {
-      await answer(bytes, { participant, transport, retry, onEvent });
-      cursor = at;
-    }
+  } catch (error) {
+    await transport.leave().catch(() => {});
+    throw error;
   }
   await transport.leave().catch(() => {});
+}
+
+/** Derives the plan of the task that was told, and checks that the coordinator means the same. */
+function agreeOnTask(joined: Joined): RunPlan {
+  const run = planRun(parseTaskFile(joined.task, { path: 'the coordinator’s task' }), {
+    inputShape: joined.inputShape,
+  });
+  if (!equalBytes(run.plan.digest, fromHex(joined.planDigest))) {
+    throw new ClientError(
+      'client/policy-refused',
+      'this side derives another plan from the task than the coordinator: versions differ',
+    );
+  }
+  return run;
+}
+
+/** The demand for evidence, where the policy makes one. */
+function createCheck(
+  options: JoinOptions,
+  {
+    policy,
+    joined,
+    run,
+    transport,
+    retry,
+    onEvent,
+  }: {
+    policy: ParticipantPolicy;
+    joined: Joined;
+    run: RunPlan;
+    transport: Transport;
+    retry: Retry;
+    onEvent: (event: JoinEvent) => void;
+  },
+): AttestationCheck | undefined {
+  const { requireAttestation = false } = policy;
+  if (requireAttestation === false) return undefined;
+  const { url, taskId, attestationTrust, insecureSimulatedAttestation = false } = options;
+  return createAttestationCheck(
+    {
+      policy: requireAttestation,
+      coordinator: url,
+      task: taskId,
+      participant: joined.participant,
+      taskPolicyDigest: computeTaskPolicyDigest({
+        taskId,
+        definition: joined.task,
+        inputShape: joined.inputShape,
+        planDigest: run.plan.digest,
+      }),
+      insecureSimulated: insecureSimulatedAttestation,
+      ...(attestationTrust === undefined ? {} : { trust: attestationTrust }),
+      ask: (nonce) => retry(() => transport.attest(nonce)),
+      onRecord: (record) => onEvent({ kind: 'attested', record }),
+      now: () => Date.now(),
+    },
+    createSystemRng(),
+  );
+}
+
+/** The offer in a message, if it is one. */
+function readOffer(bytes: Uint8Array): RoundOffer | undefined {
+  try {
+    const message = decodeMessage(bytes);
+    return message.kind === 'round-offer' ? message : undefined;
+  } catch {
+    // The participant refuses it in a moment, and says why.
+    return undefined;
+  }
 }
 
 /** Answers one message; what this side refuses is told to its host and not sent. */
@@ -133,11 +289,15 @@ async function answer(
     transport,
     retry,
     onEvent,
+    attestation,
+    resealing,
   }: {
+    resealing: Resealing;
     participant: ReturnType<typeof createParticipant>;
     transport: Transport;
     retry: Retry;
     onEvent: (event: JoinEvent) => void;
+    attestation: AttestationCheck | undefined;
   },
 ): Promise<void> {
   let replies: Uint8Array[];
@@ -149,11 +309,27 @@ async function answer(
     return;
   }
   for (const reply of replies) {
+    const send = async (sending: Uint8Array): Promise<void> => {
+      await retry(async () => {
+        // Every try asks again: a check that has grown old since the last one closes the way.
+        await attestation?.ensure();
+        attestation?.assertOpen();
+        await transport.send(sending);
+      });
+    };
     try {
-      await retry(() => transport.send(reply));
+      await send(reply).catch(async (error: unknown) => {
+        // The coordinator has started again, and its key died with the one before: check the new one, seal once more.
+        const again = resealing.get(reply);
+        if (again === undefined || !(error instanceof ClientError) || error.details.type !== SEALING_FAILED)
+          throw error;
+        attestation?.renew();
+        await attestation?.ensure();
+        await send(await again());
+      });
     } catch (error) {
       // The stage is over, or the coordinator has the message already: the round goes on without this answer.
-      if (!(error instanceof ClientError)) throw error;
+      if (!(error instanceof ClientError) || error.code === 'client/attestation-refused') throw error;
       onEvent({ kind: 'refused', reason: error.message });
     }
   }
@@ -170,38 +346,5 @@ async function openLedger(task: TaskFile, store: LedgerStore): Promise<Ledger | 
     dataset: task.task,
     accountant: privacy.accountant,
     clock: () => new Date(),
-  });
-}
-
-type Retry = <T>(call: () => Promise<T>) => Promise<T | undefined>;
-
-/** Repeats a call with growing pauses while its failure is one that may pass; undefined when told to stop. */
-function createRetry(signal: AbortSignal, onWait: (reason: string, retryMs: number) => void): Retry {
-  return async (call) => {
-    let backoffMs = MIN_BACKOFF_MS;
-    while (!signal.aborted) {
-      try {
-        return await call();
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        if (!(error instanceof SottoError) || !error.retryable) throw error;
-        onWait(error.message, backoffMs);
-        await pause(backoffMs, signal);
-        backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);
-      }
-    }
-    return undefined;
-  };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
   });
 }

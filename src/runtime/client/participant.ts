@@ -5,10 +5,15 @@
  * @module
  */
 
-import { createParticipantRounds, type ParticipantEffect, type TaskPlan } from '../../federation/rounds/index.ts';
+import {
+  type ChannelSecurity,
+  createParticipantRounds,
+  type ParticipantEffect,
+  type TaskPlan,
+} from '../../federation/rounds/index.ts';
 import type { MessageAddress } from '../../federation/wire/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
-import type { Contributor } from '../training/index.ts';
+import type { Contributor } from '../training/federated/index.ts';
 
 /** A participant of a task. */
 export interface Participant {
@@ -27,6 +32,10 @@ export interface ParticipantOptions {
   readonly rng: (address: MessageAddress) => Rng;
   /** Runs before data is touched; a rejection keeps the contribution from being made. */
   readonly beforeContribution?: (address: MessageAddress) => Promise<void>;
+  /** Seals a message that carries a contribution. */
+  readonly seal?: (message: Uint8Array, address: MessageAddress) => Promise<Uint8Array>;
+  /** Identity and demands towards the other participants. */
+  readonly security?: ChannelSecurity;
   readonly afterRound?: (address: MessageAddress, outcome: 'committed' | 'aborted') => Promise<void>;
 }
 
@@ -38,6 +47,8 @@ export function createParticipant({
   contributor,
   rng,
   beforeContribution,
+  seal,
+  security,
   afterRound,
 }: ParticipantOptions): Participant {
   let coins: Rng | undefined;
@@ -45,6 +56,7 @@ export function createParticipant({
     id,
     taskId,
     plan,
+    ...(security === undefined ? {} : { security }),
     rng(address) {
       const attempt = rng(address);
       coins = attempt.fork('contribution');
@@ -64,7 +76,8 @@ export function createParticipant({
           const own = coins;
           coins = undefined;
           await beforeContribution?.(effect.address);
-          sends.push(...(await perform(rounds.contribute(contributor.contribute(effect.parameters, own)))));
+          const made = await perform(rounds.contribute(contributor.contribute(effect.parameters, own)));
+          for (const message of made) sends.push((await seal?.(message, effect.address)) ?? message);
           break;
         }
         case 'closed':

@@ -7,9 +7,19 @@
 
 import { z } from 'zod';
 
-import type { TaskPlan } from '../../federation/rounds/index.ts';
+import { fromHex } from '../../foundations/crypto/index.ts';
+import type { ChannelSecurity, TaskPlan } from '../../federation/rounds/index.ts';
+import { attestationPolicySchema } from '../../trust/attestation/index.ts';
 import type { TaskFile } from '../task/index.ts';
 import { ClientError } from './errors.ts';
+
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
+
+/** Who admits participants: an enrolment authority that is not the coordinator, or one's own list. */
+const admissionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('authority'), authorityKey: hex32, scope: z.string().min(1).max(80) }),
+  z.strictObject({ kind: z.literal('pinned'), identities: z.record(z.string(), hex32) }),
+]);
 
 /** A policy; what is left out is not limited. */
 export const policySchema = z.strictObject({
@@ -25,6 +35,12 @@ export const policySchema = z.strictObject({
   trust: z.array(z.enum(['nobody', 'coordinator', 'off'])).default(['nobody']),
   /** Addresses of coordinators, as given to `join`. */
   coordinators: z.array(z.string()).optional(),
+  /** Evidence of a trusted execution environment that the coordinator must show before anything is sent to it. */
+  requireAttestation: z.union([z.literal(false), attestationPolicySchema]).optional(),
+  /** Whose word makes the other participants real; the coordinator's when left out, which is then trusted not to lie. */
+  admission: admissionSchema.optional(),
+  /** Refuse tasks whose masks hold against an honest coordinator only. */
+  requireMaliciousSecurity: z.boolean().optional(),
 });
 export type ParticipantPolicy = z.infer<typeof policySchema>;
 
@@ -71,8 +87,48 @@ export function assertPolicyAccepts(
     atMost('maxEpsilonPerRound', policy.maxEpsilonPerRound, epsilonPerRound);
     atLeast('minNoiseMultiplier', policy.minNoiseMultiplier, plan.noise?.noiseMultiplier ?? 0);
   }
+  if (policy.requireMaliciousSecurity === true && adversaryOf(policy, plan) !== 'malicious coordinator') {
+    refuse(
+      'requireMaliciousSecurity',
+      'asks for aggregation.adversary malicious-coordinator, and for an admission that is not the coordinator’s',
+      adversaryOf(policy, plan),
+    );
+  }
   atLeast('minParticipants', policy.minParticipants, plan.participants);
   if (policy.minThreshold !== undefined) {
     atLeast('minThreshold', policy.minThreshold, plan.aggregation.kind === 'secagg' ? plan.aggregation.threshold : 0);
+  }
+}
+
+/** Whom a task's masks withstand under this policy. Everybody who shows a result says it. */
+export function adversaryOf(
+  policy: ParticipantPolicy,
+  plan: Pick<TaskPlan, 'aggregation'>,
+): 'honest-but-curious coordinator' | 'malicious coordinator' {
+  const malicious = plan.aggregation.kind === 'secagg' && plan.aggregation.adversary === 'malicious-coordinator';
+  return malicious && policy.admission !== undefined ? 'malicious coordinator' : 'honest-but-curious coordinator';
+}
+
+/** What this participant demands of every round by masks. */
+export function securityOf(policy: ParticipantPolicy): NonNullable<ChannelSecurity['policy']> {
+  const { admission, minThreshold, requireMaliciousSecurity } = policy;
+  return {
+    admission: admissionOf(admission),
+    ...(minThreshold === undefined ? {} : { minThreshold }),
+    ...(requireMaliciousSecurity === undefined ? {} : { requireMaliciousSecurity }),
+  };
+}
+
+function admissionOf(admission: ParticipantPolicy['admission']): NonNullable<ChannelSecurity['policy']>['admission'] {
+  switch (admission?.kind) {
+    case undefined:
+      return { kind: 'coordinator' };
+    case 'authority':
+      return { kind: 'authority', authorityKey: fromHex(admission.authorityKey), scope: admission.scope };
+    case 'pinned':
+      return {
+        kind: 'pinned',
+        identities: new Map(Object.entries(admission.identities).map(([id, key]) => [id, fromHex(key)])),
+      };
   }
 }

@@ -68,6 +68,10 @@ export interface Transport {
   mail(after: number, options: { waitMs: number; signal?: AbortSignal }): Promise<MailFrame[]>;
   send(message: Uint8Array): Promise<void>;
   leave(): Promise<void>;
+  /** Sends a challenge and returns the coordinator's answer, encoded. */
+  attest(nonce: Uint8Array): Promise<Uint8Array>;
+  /** Holds a stream of events open, from a cursor on: `onRing` is called for each. Resolves when it ends. */
+  listen(after: number, on: { onOpen: () => void; onRing: () => void; signal: AbortSignal }): Promise<void>;
   status(): Promise<{ state: string; round: number; rounds: number }>;
 }
 
@@ -130,6 +134,19 @@ export function createTransport({
     },
     async leave() {
       await request('POST', '/leave');
+    },
+    async attest(nonce) {
+      const response = await request('POST', '/attestation', { body: nonce, type: 'application/octet-stream' });
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    async listen(after, { onOpen, onRing, signal }) {
+      const response = await request('GET', `/events?after=${after}`, { signal });
+      if (response.body === null) return;
+      onOpen();
+      // An event that is cut in two rings at its second half; what it says is fetched, never read here.
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        if (/^(?:event: (?:mail|ended)|data: |id: )/m.test(chunk)) onRing();
+      }
     },
     async status() {
       return (await (await request('GET', '')).json()) as { state: string; round: number; rounds: number };

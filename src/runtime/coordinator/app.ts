@@ -331,8 +331,12 @@ export function createApp(
     return streamSSE(context, async (stream) => {
       while (!stream.aborted && !stream.closed) {
         const mail = await task.mail(who.id, cursor, { timeoutMs: 15_000, signal: context.req.raw.signal });
-        if (stream.aborted) return;
+        if (stream.aborted || task.closed) return;
         const last = mail.at(-1);
+        if (last === undefined && ['finished', 'stopped'].includes(task.status().state)) {
+          await stream.writeSSE({ event: 'ended', data: task.status().state });
+          return;
+        }
         if (last === undefined) await stream.writeSSE({ event: 'still-here', data: '' });
         else {
           cursor = last.cursor;

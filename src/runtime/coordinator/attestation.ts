@@ -74,7 +74,7 @@ export async function createCoordinatorAttestation(
         codeDigest,
         references,
       });
-      const frame = encodeAttestationFrame({ ...answer, references: references.map((set) => JSON.stringify(set)) });
+      const frame = encodeAttestationFrame({ ...answer, references });
       return { frame, evidenceDigest: toHex(computeEvidenceDigest(decodeEvidence(answer.evidence))) };
     },
     async open(sealed, { participant, taskPolicyDigest }) {

@@ -1,6 +1,10 @@
-export { createApp } from './app.ts';
+export { type AppOptions, createApp } from './app.ts';
+export { type AttestationOptions, type CoordinatorAttestation, createCoordinatorAttestation } from './attestation.ts';
+export { computeCodeDigest } from './code-digest.ts';
 export { CoordinatorError, type CoordinatorErrorCode } from './errors.ts';
+export type { NodeOptions } from './node.ts';
 export { problemOf, type Problem } from './problem.ts';
+export type { RateLimit } from './rate-limit.ts';
 export { OPERATOR_TOKEN_FILE, serve, type Served, type ServeOptions } from './serve.ts';
 export { createService, type Service, type ServiceOptions, type TaskFacts } from './service.ts';
 export type { ServiceReport, TaskService, TaskStatus } from './task-service.ts';

@@ -102,6 +102,8 @@ export interface TaskService {
   pause(): Promise<void>;
   resume(): Promise<void>;
   stop(): Promise<void>;
+  /** Whether this process has put the task down. */
+  readonly closed: boolean;
   /** Lets the process end; nothing is lost. */
   close(): Promise<void>;
 }
@@ -560,6 +562,9 @@ export function createTaskService({
 
   return {
     run,
+    get closed() {
+      return closed;
+    },
     start: () =>
       enqueue(async () => {
         await replay();
