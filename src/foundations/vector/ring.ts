@@ -80,6 +80,7 @@ export function encodeRingWide(values: BigInt64Array, ring: Ring): Uint32Array {
  * @returns one float64 an entry: exact up to 2^53, rounded beyond (then use {@link decodeRingWide}).
  */
 export function decodeRing(residues: Uint32Array, ring: Ring): Float64Array {
+  if (ring.bitWidth === 32) return new Float64Array(signedWords(residues));
   const out = new Float64Array(residues.length / ring.limbs);
   const shift = 32 - (ring.limbs === 1 ? ring.bitWidth : ring.bitWidth - 32);
   if (ring.limbs === 1) {
@@ -179,6 +180,8 @@ export function assertResidues(residues: Uint32Array, ring: Ring, entries: numbe
     );
   }
   const excess = ~topMask(ring);
+  // Whole words cannot hold too much.
+  if (excess === 0) return;
   const words = signedWords(residues);
   let spilled = 0;
   for (let i = ring.limbs - 1; i < words.length; i += ring.limbs) spilled |= (words[i] as number) & excess;

@@ -88,7 +88,9 @@ export function createFixedPoint({
     },
     decode(residues: Uint32Array) {
       const out = decodeRing(residues, ring);
-      for (let i = 0; i < out.length; i += 1) out[i] = (out[i] as number) / scale;
+      // Scales are powers of two: the product is the quotient, exactly.
+      const step = 1 / scale;
+      for (let i = 0; i < out.length; i += 1) out[i] = (out[i] as number) * step;
       return out;
     },
   });
