@@ -1,6 +1,6 @@
 /** The protocol's terms in plain words. */
 
-import type { ParticipantState, TaskHead, TaskState } from '../../../src/runtime/view/task-view.ts';
+import type { ParticipantState, ParticipantView, TaskHead, TaskState } from '../../../src/runtime/view/task-view.ts';
 
 /** A stage for people: its name, and what happens in it. */
 export interface StageWords {
@@ -41,6 +41,19 @@ export const participantWords: Readonly<Record<ParticipantState, string>> = {
   dropped: 'dropped out',
   away: 'away',
   revoked: 'revoked',
+};
+
+/** Whether nothing will follow. */
+export const isOver = (state: TaskState): boolean =>
+  state === 'finished' || state === 'stopped' || state === 'budget-spent' || state === 'closed';
+
+/** How a participant stands when its task is over: it took part, or it did not. */
+export const stateAfter = ({ state, contributed }: ParticipantView): ParticipantState =>
+  state === 'revoked' ? state : contributed > 0 ? 'answered' : 'away';
+export const wordsAfter: Readonly<Record<ParticipantState, string>> = {
+  ...participantWords,
+  answered: 'took part',
+  away: 'did not contribute',
 };
 
 /** Whom a task asks to be trusted, in one sentence. */

@@ -82,6 +82,7 @@ export function readRun(path: string): ViewSource {
   for (const line of readLines(join(path, 'metrics.jsonl'))) tracker.close(line as unknown as AttemptPoint);
   tracker.setState(stateOf(path));
   tracker.setModels(listModels(path, tracker));
+  if (tracker.head().state !== 'running') tracker.feed.close();
   return createRunSource({ folder: () => path, tracker });
 }
 

@@ -7,6 +7,7 @@ import { getJson, getText, messageOf, send } from '../api.ts';
 import { formatBytes, formatCount, formatEpsilon, formatPercent } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Markdown } from '../parts/markdown.tsx';
 import { report } from '../report.ts';
 import { permissions, session } from '../session.ts';
 
@@ -70,7 +71,7 @@ export function ModelTab({ live }: { live: LiveTask }) {
           <h2>Card</h2>
           <p>what it promises, and what not</p>
         </header>
-        <Async of={card}>{(text) => <pre tabIndex={0}>{text}</pre>}</Async>
+        <Async of={card}>{(text) => <Markdown text={text} />}</Async>
       </section>
     </div>
   );

@@ -7,7 +7,7 @@ import { formatBytes, plural } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Cohort } from '../parts/cohort.tsx';
 import { VirtualRows } from '../parts/virtual-rows.tsx';
-import { participantWords, stageWords } from '../words.ts';
+import { isOver, participantWords, stageWords, stateAfter, wordsAfter } from '../words.ts';
 
 const TONES: Readonly<Partial<Record<ParticipantState, string>>> = {
   answered: 'good',
@@ -20,6 +20,7 @@ const MARKS: Readonly<Record<string, string>> = { c: '●', d: '○', a: '×', '
 export function ParticipantsTab({ live }: { live: LiveTask }) {
   const participants = live.participants.value;
   const [text, setText] = useState('');
+  const over = isOver(live.head.value.state);
   const shown = useMemo(() => {
     const wanted = text.trim().toLowerCase();
     return wanted === ''
@@ -40,7 +41,7 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
   return (
     <div class="stack">
       <section class="card" aria-label="Everybody">
-        <Cohort participants={participants} />
+        <Cohort participants={participants} over={over} />
       </section>
       <section class="card" aria-label="Participants">
         <header>
@@ -66,7 +67,7 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
         <VirtualRows
           count={shown.length}
           label="Participants: pseudonym, state, rounds, losses, bytes, last attempts"
-          row={(index) => <Row participant={shown[index] as ParticipantView} />}
+          row={(index) => <Row participant={shown[index] as ParticipantView} over={over} />}
         />
         <p class="legend">● contributed ○ dropped out × the attempt was aborted · not drawn</p>
       </section>
@@ -74,8 +75,9 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
   );
 }
 
-function Row({ participant }: { participant: ParticipantView }) {
-  const { id, label, state, stage, contributed, dropped, sizeBytes, history } = participant;
+function Row({ participant, over }: { participant: ParticipantView; over: boolean }) {
+  const { id, label, stage, contributed, dropped, sizeBytes, history } = participant;
+  const state = over ? stateAfter(participant) : participant.state;
   return (
     <>
       <span role="cell" title={label === '' ? id : `${id}: ${label}`}>
@@ -84,7 +86,7 @@ function Row({ participant }: { participant: ParticipantView }) {
       </span>
       <span role="cell">
         <span class="pill" data-tone={TONES[state] ?? 'plain'} title={stage === null ? '' : stageWords(stage).name}>
-          {participantWords[state]}
+          {over ? wordsAfter[state] : participantWords[state]}
         </span>
       </span>
       <span role="cell" class="number">

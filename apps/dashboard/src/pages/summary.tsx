@@ -9,6 +9,7 @@ import { Chart } from '../parts/chart.tsx';
 import { Cohort } from '../parts/cohort.tsx';
 import { Gauge } from '../parts/gauge.tsx';
 import { Timeline } from '../parts/timeline.tsx';
+import { isOver } from '../words.ts';
 
 export function SummaryTab({ live }: { live: LiveTask }) {
   const head = live.head.value;
@@ -48,7 +49,7 @@ export function SummaryTab({ live }: { live: LiveTask }) {
               {head.mode === 'single-party' ? 'One party trains on all of the data.' : 'Nobody has joined yet.'}
             </p>
           ) : (
-            <Cohort participants={live.participants.value} />
+            <Cohort participants={live.participants.value} over={isOver(head.state)} />
           )}
         </section>
       </div>
@@ -64,7 +65,7 @@ function Figures({ head }: { head: TaskHead }) {
         <dt>Round</dt>
         <dd>
           {head.round} of {head.rounds}
-          <small>{head.seconds > 0 ? `${formatSeconds(head.seconds)} so far` : 'not begun'}</small>
+          <small>{head.seconds > 0 ? `${formatSeconds(head.seconds)} of rounds` : 'not begun'}</small>
         </dd>
       </div>
       <div>

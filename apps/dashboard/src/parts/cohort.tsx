@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import type { ParticipantState, ParticipantView } from '../../../../src/runtime/view/task-view.ts';
 import { dark } from '../theme.ts';
-import { participantWords } from '../words.ts';
+import { participantWords, stateAfter, wordsAfter } from '../words.ts';
 
 const TONES: Readonly<Record<ParticipantState, string>> = {
   waiting: 'strong-line',
@@ -16,10 +16,13 @@ const TONES: Readonly<Record<ParticipantState, string>> = {
 };
 const STATES = Object.keys(TONES) as ParticipantState[];
 
-export function Cohort({ participants }: { participants: readonly ParticipantView[] }) {
+export function Cohort({ participants, over }: { participants: readonly ParticipantView[]; over: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const counts = new Map<ParticipantState, number>();
-  for (const { state } of participants) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const stateOf = (participant: ParticipantView): ParticipantState =>
+    over ? stateAfter(participant) : participant.state;
+  const words = over ? wordsAfter : participantWords;
+  for (const state of participants.map(stateOf)) counts.set(state, (counts.get(state) ?? 0) + 1);
   const theme = dark.value;
 
   useEffect(() => {
@@ -42,8 +45,8 @@ export function Cohort({ participants }: { participants: readonly ParticipantVie
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
       const radius = step * 0.36;
-      for (const [i, { state }] of participants.entries()) {
-        context.fillStyle = colors.get(state) ?? '';
+      for (const [i, participant] of participants.entries()) {
+        context.fillStyle = colors.get(stateOf(participant)) ?? '';
         context.beginPath();
         context.arc(((i % columns) + 0.5) * step, (Math.floor(i / columns) + 0.5) * step, radius, 0, 7);
         context.fill();
@@ -53,7 +56,7 @@ export function Cohort({ participants }: { participants: readonly ParticipantVie
     const observer = new ResizeObserver(draw);
     observer.observe(element.parentElement ?? element);
     return () => observer.disconnect();
-  }, [participants, theme]);
+  }, [participants, theme, over]);
 
   const shown = STATES.filter((state) => counts.has(state));
   return (
@@ -62,13 +65,13 @@ export function Cohort({ participants }: { participants: readonly ParticipantVie
         class="cohort"
         ref={canvas}
         role="img"
-        aria-label={`Participants: ${shown.map((state) => `${counts.get(state) ?? 0} ${participantWords[state]}`).join(', ')}`}
+        aria-label={`Participants: ${shown.map((state) => `${counts.get(state) ?? 0} ${words[state]}`).join(', ')}`}
       />
       <div class="legend">
         {shown.map((state) => (
           <span key={state}>
             <i style={{ background: `var(--${TONES[state]})` }} />
-            {counts.get(state)} {participantWords[state]}
+            {counts.get(state)} {words[state]}
           </span>
         ))}
       </div>

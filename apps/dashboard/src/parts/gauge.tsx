@@ -34,7 +34,7 @@ export function forecastOf(head: TaskHead, attempts: number): Forecast | undefin
 }
 
 export function Gauge({ head, history }: { head: TaskHead; history: readonly AttemptPoint[] }) {
-  const { epsilon: budget, delta, privacyUnit, accountant } = head.privacy;
+  const { epsilon: budget, delta, privacyUnit, accountant, noiseMultiplier, threshold } = head.privacy;
   if (budget === null || head.epsilon === null) {
     return (
       <p>
@@ -84,6 +84,16 @@ export function Gauge({ head, history }: { head: TaskHead; history: readonly Att
           {privacyUnit === 'client' ? 'everything one participant has' : 'one example of one participant'}, counted by
           the {(accountant ?? 'ledger').toUpperCase()} accountant
         </dd>
+        {noiseMultiplier !== null && (
+          <>
+            <dt>noise</dt>
+            <dd>
+              {noiseMultiplier.toFixed(2)} times the most that one{' '}
+              {privacyUnit === 'client' ? 'participant' : 'example'} can weigh
+              {threshold === null ? '' : `, in sums of at least ${threshold}`}
+            </dd>
+          </>
+        )}
       </dl>
     </div>
   );

@@ -21,10 +21,11 @@ export function Timeline({ stages, virtual }: { stages: readonly StageView[]; vi
               {answered} of {expected} answered
             </span>
             <span>
-              {endMs === null ? 'open' : formatSeconds((endMs - startMs) / 1000)}
-              {virtual && endMs !== null ? ' of network time' : ''}
-              {sizeBytes > 0 ? `, ${formatBytes(sizeBytes)}` : ''}
+              {endMs === null
+                ? 'open'
+                : `${formatSeconds((endMs - startMs) / 1000)}${virtual ? ' of network time' : ''}`}
             </span>
+            {sizeBytes > 0 && <span>{formatBytes(sizeBytes)} sent</span>}
             {lost > 0 && <span class="lost">{lost} lost here</span>}
           </li>
         );
