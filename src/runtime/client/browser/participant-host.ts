@@ -11,7 +11,7 @@ import { type SigningKey, toHex, utf8 } from '../../../foundations/crypto/index.
 import { createSystemRng } from '../../../foundations/random/index.ts';
 import { createDataset, DataError, type Dataset } from '../../../learning/data/index.ts';
 import { verifyLedger } from '../../../privacy/accounting/index.ts';
-import type { RunPlan } from '../../training/index.ts';
+import type { RunPlan } from '../../training/federated/index.ts';
 import { ClientError } from '../errors.ts';
 import { join, type JoinEvent } from '../join.ts';
 import { assertPolicyAccepts } from '../policy.ts';

@@ -217,7 +217,7 @@ function summarize(
     label = null,
   }: Pick<DataSummary, 'kind' | 'ignored'> & Partial<DataSummary> & { names: readonly string[] },
 ): DataSummary {
-  const counts = new Array<number>(names.length).fill(0);
+  const counts = names.map(() => 0);
   if (names.length > 0) for (const at of dataset.labels) counts[at] = (counts[at] ?? 0) + 1;
   const { inputs, inputWidth } = dataset;
   const previews =

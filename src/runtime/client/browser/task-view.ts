@@ -6,7 +6,7 @@
 
 import { equalBytes, fromHex, toHex } from '../../../foundations/crypto/index.ts';
 import { parseTaskFile } from '../../task/index.ts';
-import { planRun, type RunPlan } from '../../training/index.ts';
+import { planRun, type RunPlan } from '../../training/federated/index.ts';
 import { ClientError } from '../errors.ts';
 import type { Invited } from '../transport.ts';
 import type { TaskView } from './messages.ts';

@@ -1,0 +1,3 @@
+export { type ContributionSeconds, type Contributor, createContributor } from '../contribution.ts';
+export { createModelState, type ModelState } from '../model-state.ts';
+export { planRun, type RunPlan } from '../plan-run.ts';
