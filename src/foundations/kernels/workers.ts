@@ -56,8 +56,15 @@ interface Listener {
   failure(reason: unknown): void;
 }
 
+/** Node's own threads, where there are any: a library may have put a global `Worker` of its own beside them. */
+function threadsOfNode(): typeof import('node:worker_threads') | undefined {
+  // oxlint-disable-next-line no-restricted-globals
+  return typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:worker_threads');
+}
+
 function openPort(entry: WorkerEntry, listener: Listener): Port {
-  if (typeof Worker !== 'undefined') {
+  const threads = threadsOfNode();
+  if (threads === undefined) {
     const worker = entry.inBrowser();
     worker.addEventListener('message', ({ data }) => listener.message(data));
     worker.addEventListener('error', (event) => listener.failure(event.message));
@@ -68,8 +75,6 @@ function openPort(entry: WorkerEntry, listener: Listener): Port {
       end: () => Promise.resolve(worker.terminate()),
     };
   }
-  // oxlint-disable-next-line no-restricted-globals
-  const threads = process.getBuiltinModule('node:worker_threads');
   const worker = new threads.Worker(entry.inNode());
   worker.unref();
   worker.on('message', (data) => listener.message(data));

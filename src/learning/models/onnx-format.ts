@@ -226,10 +226,10 @@ function readTensor(tensor: Message, name: string): OnnxTensor {
     type === FLOAT
       ? raw === undefined
         ? Float32Array.from(tensor.floats(TENSOR.floats))
-        : new Float32Array(raw.slice().buffer)
+        : new Float32Array(new Uint8Array(raw).buffer)
       : raw === undefined
         ? BigInt64Array.from(tensor.integers(TENSOR.integers))
-        : new BigInt64Array(raw.slice().buffer);
+        : new BigInt64Array(new Uint8Array(raw).buffer);
   if (data.length !== size) {
     throw new ModelError(
       'models/file-tensor',

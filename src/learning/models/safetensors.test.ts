@@ -103,6 +103,14 @@ describe('safetensors', () => {
     expect(encodeSafetensors(tensors, { k: 'v' })).toEqual(expected);
   });
 
+  it('are read alike out of a Buffer that is a part of a larger one', () => {
+    const bytes = encodeSafetensors(new Map([['w', { shape: [3], data: Float32Array.of(1, 2, 3) }]]), {});
+    const pool = Buffer.alloc(bytes.length + 24, 0xff);
+    pool.set(bytes, 8);
+    const part = pool.subarray(8, 8 + bytes.length);
+    expect(decodeSafetensors(part).tensors.get('w')?.data).toEqual(Float32Array.of(1, 2, 3));
+  });
+
   it('start their data at a multiple of 8', () => {
     for (let length = 0; length < 20; length += 1) {
       const bytes = encodeSafetensors(new Map([['x'.repeat(length), { shape: [], data: Uint8Array.of(1) }]]));

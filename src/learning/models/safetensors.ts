@@ -145,7 +145,8 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
       );
     }
     ranges.push({ name, from, to });
-    tensors.set(name, { type, shape, data: new ARRAYS[type](data.slice(from, to).buffer) });
+    // A copy of its own: `slice` of Node's Buffer is none.
+    tensors.set(name, { type, shape, data: new ARRAYS[type](new Uint8Array(data.subarray(from, to)).buffer) });
   }
   checkRanges(ranges, data.length);
   return { tensors, metadata: Object.fromEntries(metadata) };

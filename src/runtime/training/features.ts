@@ -95,13 +95,14 @@ export function prepareFeatures(
 const RUNTIMES = ['onnxruntime-node', 'onnxruntime-web'];
 
 async function openSession(bytes: Uint8Array): Promise<{ runtime: OnnxRuntime; session: OnnxSession }> {
+  const failures: unknown[] = [];
   for (const name of RUNTIMES) {
     let runtime: OnnxRuntime & { InferenceSession: { create(model: Uint8Array): Promise<OnnxSession> } };
     try {
       runtime = (await import(name)) as typeof runtime;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') continue;
-      throw error;
+      failures.push(error);
+      continue;
     }
     try {
       return { runtime, session: await runtime.InferenceSession.create(bytes) };
@@ -111,7 +112,8 @@ async function openSession(bytes: Uint8Array): Promise<{ runtime: OnnxRuntime; s
   }
   throw new TaskError(
     'task/data',
-    `features of kind onnx need a runtime, and none is installed: npm install ${RUNTIMES.join(' or ')}`,
+    `features of kind onnx need a runtime, and none could be loaded: npm install ${RUNTIMES.join(' or ')}`,
+    { cause: new AggregateError(failures) },
   );
 }
 
