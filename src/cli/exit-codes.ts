@@ -6,7 +6,7 @@
  * | 0 | done |
  * | 1 | a negative verdict of `verify` or `check` |
  * | 2 | wrong usage, a task file or input that is not as it must be |
- * | 20–29 | network |
+ * | 20–29 | network: 20 a coordinator refuses or is not reached, 21 another certificate than the pinned one |
  * | 30–39 | refused for privacy: 30 budget spent, 31 not accountable, 32 policy |
  * | 40–49 | protocol: 40 a round, 41 secure aggregation, 42 computing on shares, 43 on ciphertexts |
  * | 70 | a defect of the program |
@@ -21,6 +21,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   'accounting/budget-exceeded': 30,
   'rounds/impossible-plan': 2,
   'client/policy-refused': 32,
+  'client/attestation-refused': 32,
+  'tls/wrong-fingerprint': 21,
   'attestation/gate-closed': 32,
   'attestation/sealing-failed': 40,
 };

@@ -6,6 +6,7 @@
 
 import { decodeMail, type MailFrame, signRequest, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
 import { type SigningKey, utf8 } from '../../foundations/crypto/index.ts';
+import { SottoError } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { ClientError } from './errors.ts';
 
@@ -48,6 +49,8 @@ async function reach(address: URL, send: () => Promise<Response>): Promise<Respo
   try {
     response = await send();
   } catch (cause) {
+    // A connection that is refused for good, as one to another certificate.
+    if (cause instanceof SottoError) throw cause;
     throw new ClientError('client/unreachable', `the coordinator at ${address.origin} cannot be reached`, {
       cause,
       retryable: true,

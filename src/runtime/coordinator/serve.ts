@@ -4,19 +4,26 @@
  * @module
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 
 import { getRequestListener } from '@hono/node-server';
 
 import { toHex } from '../../foundations/crypto/index.ts';
-import { readEntropy } from '../../foundations/random/index.ts';
+import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
 import { openDatabase } from '../storage/database/index.ts';
 import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '../storage/objects/index.ts';
+import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/queue/index.ts';
 import { createApp } from './app.ts';
+import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
+import { CoordinatorError } from './errors.ts';
+import { problemOf } from './problem.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
 /** Where and how to serve. */
@@ -30,8 +37,28 @@ export interface ServeOptions extends Pick<ServiceOptions, 'factsOf' | 'log' | '
   readonly databaseUrl?: string;
   /** A bucket in place of the folder's objects. */
   readonly bucket?: { url: string; accessKeyId: string; secretAccessKey: string };
-  readonly tls?: { certificate: string; key: string };
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Authorities, PEM, whose certificates enrol a participant in the place of an invitation. */
+    readonly clientAuthorities?: string;
+  };
+  /** With it, participants can ask for evidence of what runs here. */
+  readonly attestation?: AttestationOptions;
+  readonly rateLimit?: RateLimit;
+  /** For several nodes on one database: each holds a lease on the tasks it serves. */
+  readonly nodes?: {
+    /** Address under which the other nodes reach this one; its own by default. */
+    readonly advertise?: string;
+    /** Leases in NATS in place of the database. */
+    readonly natsUrl?: string;
+    readonly ttlMs?: number;
+  };
 }
+
+const DEFAULT_TTL_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+const HEADERS_TIMEOUT_MS = 20_000;
 
 /** A service that listens. */
 export interface Served {
@@ -53,6 +80,9 @@ export async function serve({
   databaseUrl,
   bucket,
   tls,
+  attestation,
+  rateLimit,
+  nodes,
   ...options
 }: ServeOptions): Promise<Served> {
   const database = await openDatabase(
@@ -66,49 +96,133 @@ export async function serve({
     bucket === undefined
       ? createFileObjectStore(join(folder, 'objects'))
       : createS3ObjectStore({ ...bucket, bucketUrl: bucket.url });
+  const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) });
+  let leases: LeaseStore | undefined;
+  let nats: Nats | undefined;
   try {
+    if (nodes !== undefined) {
+      nats = nodes.natsUrl === undefined ? undefined : await connectNats(nodes.natsUrl, () => performance.now());
+      leases = nats === undefined ? createDatabaseLeaseStore(database.db) : await nats.leases('sotto-leases');
+    }
     const service = await createService({
       db: database.db,
       objects,
       operatorToken: operatorTokenOf(folder),
       onShutdown: () => requestShutdown(),
+      ...(attestation === undefined
+        ? {}
+        : { attestation: await createCoordinatorAttestation(attestation, createSystemRng()) }),
+      ...(leases === undefined
+        ? {}
+        : {
+            node: {
+              leases,
+              id: randomUUID(),
+              url: nodes?.advertise ?? listening.url,
+              ttlMs: nodes?.ttlMs ?? DEFAULT_TTL_MS,
+              clock: () => performance.now(),
+            },
+          }),
       ...options,
     });
-    const listener = getRequestListener(createApp(service).fetch);
-    const handle = (...args: Parameters<typeof listener>): void => void listener(...args);
-    const server =
-      tls === undefined ? createHttpServer(handle) : createHttpsServer({ cert: tls.certificate, key: tls.key }, handle);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => resolve());
+    const app = createApp(service, {
+      ...(rateLimit === undefined ? {} : { rateLimit }),
+      clientCertificateOf: (context) => certificateOf(context.env),
     });
-    const address = server.address() as AddressInfo;
-    const name = host.includes(':') ? `[${host}]` : host;
+    listening.answerWith(getRequestListener(app.fetch));
     return {
-      url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+      url: listening.url,
       service,
       shutdownRequested,
       async close() {
         await service.close();
-        server.closeAllConnections();
-        await new Promise<void>((resolve) => {
-          server.close(() => resolve());
-        });
+        await listening.close();
         await objects.close();
+        await nats?.close();
         await database.close();
       },
     };
   } catch (error) {
+    await listening.close();
+    await nats?.close();
     await database.close();
     throw error;
   }
 }
 
-/** Reads the operator's token, or makes one. */
+/** Fingerprint of the certificate that the peer proved to hold, when one of the accepted authorities issued it. */
+function certificateOf(env: unknown): string | undefined {
+  const { socket } = (env as { incoming?: { socket?: Partial<TLSSocket> } }).incoming ?? {};
+  if (socket?.authorized !== true) return undefined;
+  return socket.getPeerX509Certificate?.()?.fingerprint256;
+}
+
+type Listener = (incoming: IncomingMessage, outgoing: ServerResponse) => unknown;
+
+/** Opens the socket; requests are put off until there is something to answer with. */
+async function listen({ host, port, tls }: Pick<ServeOptions, 'host' | 'port' | 'tls'>): Promise<{
+  url: string;
+  answerWith: (listener: Listener) => void;
+  close: () => Promise<void>;
+}> {
+  let listener: Listener | undefined;
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (listener !== undefined) {
+      void listener(incoming, outgoing);
+      return;
+    }
+    outgoing.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
+    outgoing.end(
+      JSON.stringify(problemOf(new CoordinatorError('coordinator/unavailable', 'starting', { retryable: true }))),
+    );
+  };
+  const { clientAuthorities } = tls ?? {};
+  const server =
+    tls === undefined
+      ? createHttpServer(handle)
+      : createHttpsServer(
+          {
+            cert: tls.certificate,
+            key: tls.key,
+            minVersion: 'TLSv1.3',
+            // Participants without a certificate come with an invitation: a missing one is no reason to hang up.
+            ...(clientAuthorities === undefined
+              ? {}
+              : { ca: clientAuthorities, requestCert: true, rejectUnauthorized: false }),
+          },
+          handle,
+        );
+  // A body that trickles in holds its share of memory: it is given up after this time.
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+  const address = server.address() as AddressInfo;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
+    answerWith(next) {
+      listener = next;
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+/** The operator's token: from `SOTTO_OPERATOR_TOKEN`, which nodes share, from the folder, or a new one. */
 function operatorTokenOf(folder: string): string {
+  const given = process.env.SOTTO_OPERATOR_TOKEN;
+  if (given !== undefined && given.length >= 16) return given;
   const path = join(folder, OPERATOR_TOKEN_FILE);
   if (existsSync(path)) return readFileSync(path, 'utf8').trim();
   const token = toHex(readEntropy(24));
+  mkdirSync(folder, { recursive: true });
   writeFileSync(path, `${token}\n`, { mode: 0o600 });
   return token;
 }

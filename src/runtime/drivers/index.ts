@@ -24,3 +24,6 @@ export {
 export { createInsecureSimulatedSource } from './attestation/simulated.ts';
 export { assembleSnpEvidence, type SnpCertificates } from './attestation/snp-evidence.ts';
 export { startPaillierWorkers } from './paillier-workers.ts';
+export { TlsError, type TlsErrorCode } from './tls/errors.ts';
+export { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from './tls/pinned-fetch.ts';
+export { createSelfSignedCertificate, fingerprintOfPem, type TlsIdentity } from './tls/self-signed.ts';
