@@ -68,7 +68,7 @@ export async function showFolder(
       body: Buffer.from(body),
       contentType: TYPES[extname(file)] ?? 'application/octet-stream',
       headers: {
-        'content-security-policy': "default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'",
+        'content-security-policy': "default-src 'self'; img-src 'self' data:; script-src 'self' 'wasm-unsafe-eval'",
         'cross-origin-opener-policy': 'same-origin',
         'cross-origin-embedder-policy': 'require-corp',
         'cross-origin-resource-policy': 'same-origin',

@@ -191,13 +191,15 @@ function planNoise(
       const mechanismAt = (noiseMultiplier: number): DistributedDiscreteGaussian =>
         createDistributedDiscreteGaussian({ l2Sensitivity, noiseMultiplier, honestShares, dimension });
       const sampler = createPoissonSampler({ samplingRate: rounds.samplingRate });
-      const noiseMultiplier = calibrateNoiseMultiplier({
-        event: (multiplier) => selfComposed(sampler.event(mechanismAt(multiplier).event()), attempts),
-        epsilon: privacy.epsilon,
-        delta: privacy.delta,
-        relation: privacy.relation,
-        accountant: privacy.accountant,
-      });
+      const noiseMultiplier = roundUp(
+        calibrateNoiseMultiplier({
+          event: (multiplier) => selfComposed(sampler.event(mechanismAt(multiplier).event()), attempts),
+          epsilon: privacy.epsilon,
+          delta: privacy.delta,
+          relation: privacy.relation,
+          accountant: privacy.accountant,
+        }),
+      );
       return {
         addedBy: privacy.trust === 'nobody' ? 'participants' : 'coordinator',
         noiseMultiplier,
@@ -234,7 +236,25 @@ function planAggregation(task: RoundsTask): TaskPlan['aggregation'] {
   };
 }
 
-function digestPlan({ event, noise, ...plan }: Omit<TaskPlan, 'digest'>): Uint8Array {
+/** Multiples that a calibrated multiplier is rounded up to. */
+const MULTIPLIER_STEP = 2 ** -20;
+
+/**
+ * Rounds up to a multiple of 2⁻²⁰. Engines differ in the last bits of `Math.log` and `Math.exp`, so two of them find
+ * multipliers that differ in the last bits; all parties of a round must derive the same one.
+ */
+function roundUp(multiplier: number): number {
+  return Math.ceil(multiplier / MULTIPLIER_STEP) * MULTIPLIER_STEP;
+}
+
+/** Leaves out what follows from the rest by logarithms: their last bits differ between engines. */
+function digestPlan({
+  event,
+  noise,
+  epsilonPerAttempt: _perAttempt,
+  epsilonAtEnd: _atEnd,
+  ...plan
+}: Omit<TaskPlan, 'digest'>): Uint8Array {
   return sha256(
     encode({
       ...plan,
