@@ -1,7 +1,8 @@
 /**
  * The recipes of `examples/train`, each run several times with coins of its own: accuracy, ε and time of a whole
  * `sotto train`, start-up, features and evaluations included. `npm run bench:recipes -- --runs 5` writes
- * bench/results/recipes.json; `--recipe NAME` takes one recipe, `--data DIR` other data.
+ * bench/results/recipes.json; `--recipe NAME` takes one recipe, `--data DIR` other data, `--append` keeps the
+ * runs on record.
  *
  * Private noise comes from the system and never from a seed, so runs differ by their sampling and noise alone; they all
  * start from the same public parameters.
@@ -45,6 +46,7 @@ const { values } = parseArgs({
     recipe: { type: 'string' },
     data: { type: 'string' },
     json: { type: 'boolean', default: false },
+    append: { type: 'boolean', default: false },
   },
 });
 const names = readdirSync(join(root, 'examples/train'))
@@ -92,7 +94,7 @@ const path = join(root, 'bench/results/recipes.json');
 const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Result>) : {};
 const results: Record<string, Result> = { ...known };
 for (const name of names) {
-  const runs: Run[] = [];
+  const runs: Run[] = values.append ? [...(known[name]?.runs ?? [])] : [];
   for (let i = 0; i < Number(values.runs); i += 1) {
     const run = runOnce(name);
     runs.push(run);

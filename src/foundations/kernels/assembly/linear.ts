@@ -1,5 +1,6 @@
 // The kernels of the training engine; `src/foundations/kernels/linear.ts` names what each is for.
-export { flushGrid, gemm, gemmGrid, packPanels } from './linear/gemm';
+export { gemm, packPanels } from './linear/gemm';
+export { flushGrid, gemmGrid } from './linear/gemm-grid';
 export {
   affine,
   axpy,
@@ -21,17 +22,8 @@ export {
 } from './linear/elementwise';
 export { bagAccumulate, bagForward, bagGhostNorms, bagGradient } from './linear/embedding';
 export { coins, dropInPlace } from './linear/coins';
-export {
-  averagePoolBackward,
-  averagePoolForward,
-  cropImage,
-  imageToRows,
-  maxPoolBackward,
-  maxPoolForward,
-  padImage,
-  rowsToImage,
-  shiftImage,
-} from './linear/images';
+export { cropImage, imageToRows, padImage, rowsToImage, shiftImage } from './linear/images';
+export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward } from './linear/pools';
 export { normBackward, normForward, normGradient } from './linear/normalization';
 export { binaryCrossEntropy, huber, softmaxCrossEntropy, squaredError } from './linear/losses';
 export { allFinite, denseGhostNorms, sumSquares } from './linear/norms';
