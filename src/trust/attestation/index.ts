@@ -106,6 +106,10 @@ export {
 } from './simulated/evidence.ts';
 export { decodeSnpReport, SNP_REPORT_BYTES, type SnpReport } from './snp/report.ts';
 export { type SnpCollateral, verifySnpReport } from './snp/verify.ts';
+export { type Certificate, parseCertificate } from './x509/certificate.ts';
+export { type VerifiedChain, verifyChain } from './x509/chain.ts';
+export { oidOf, readDer, sequenceOf } from './x509/der.ts';
+export { readKeyKind, verifyX509Signature } from './x509/signature.ts';
 export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';
 export { verifyAzureToken } from './tokens/azure.ts';
 export { type TokenOptions, verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
