@@ -9,6 +9,7 @@ import { type Generated, type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 import { accessMigration, type AccessTables } from './access-schema.ts';
+import { type PeopleTables, peopleMigration } from './people-schema.ts';
 
 /** A task the coordinator serves. */
 export interface TasksTable {
@@ -103,7 +104,7 @@ export interface LeasesTable {
 }
 
 /** Everything. */
-export interface Tables extends AccessTables {
+export interface Tables extends AccessTables, PeopleTables {
   leases: LeasesTable;
   tasks: TasksTable;
   participants: ParticipantsTable;
@@ -233,4 +234,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-coordinator': first,
   '0002-leases': leases,
   '0003-access': accessMigration,
+  '0004-people': peopleMigration,
 };
