@@ -17,7 +17,7 @@ const house: Readonly<Record<string, readonly string[]>> = {
   privacy: ['accounting', 'mechanisms'],
   secure: ['sharing', 'secagg', 'homomorphic', 'mpc'],
   learning: ['data', 'preparation', 'models', 'answers'],
-  federation: ['aggregation', 'wire', 'rounds'],
+  federation: ['aggregation', 'wire', 'assistants', 'rounds'],
   trust: ['access', 'log', 'attestation', 'package', 'lineage', 'card', 'monitoring'],
   runtime: ['task', 'storage', 'drivers', 'training', 'view', 'client', 'coordinator', 'simulation'],
   redteam: [''],

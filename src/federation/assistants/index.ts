@@ -1,0 +1,21 @@
+export {
+  type AnsweredAttempts,
+  type Assistant,
+  type AssistantRequest,
+  createAnsweredAttempts,
+  decodeRequest,
+  encodeRequest,
+} from './assistant.ts';
+export { createServerAssistant, joinAnswers, sealShares, type SharedSum } from './aggregation-servers.ts';
+export { AssistantError, type AssistantErrorCode } from './errors.ts';
+export {
+  createEncryptedGathering,
+  createKeyHolderAssistant,
+  createSumEncryption,
+  type EncryptedGathering,
+  type EncryptedSum,
+  encryptContribution,
+  type KeyHolderAssistant,
+  readOpenedSum,
+  type SumEncryption,
+} from './key-holder.ts';
