@@ -1,19 +1,40 @@
 /**
- * `sotto join URL`: take part in a task with the data in a folder. Runs until the task ends, through every
- * interruption; Ctrl-C leaves.
+ * `sotto join URL`: take part in a task with data that stays here. Runs until the task ends, through every interruption;
+ * Ctrl-C leaves. The identity key, the own ledger, a receipt of every round and the records of attestation stay in `--home`.
  *
  * @module
  */
 
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 
 import { Command } from 'commander';
-
-import { createSigningKey } from '../foundations/crypto/index.ts';
-import { join as takePart, policySchema, type JoinEvent, type ParticipantPolicy } from '../runtime/client/index.ts';
-import { createLedgerFile, loadOrCreateKey, loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
+
+import { createSigningKey, fromHex } from '../foundations/crypto/index.ts';
+import type { Dataset } from '../learning/data/index.ts';
+import {
+  DEFAULT_POLICY,
+  digestReceipt,
+  findBrokenReceipt,
+  FIRST_RECEIPT,
+  join as takePart,
+  type JoinEvent,
+  type ParticipantPolicy,
+  policySchema,
+  type RoundReceipt,
+} from '../runtime/client/index.ts';
+import { createPinnedFetch, parseFingerprint } from '../runtime/drivers/index.ts';
+import {
+  appendSynced,
+  createLedgerFile,
+  loadOrCreateKey,
+  readFileOf,
+  readParticipantData,
+} from '../runtime/storage/index.ts';
+import type { RunPlan } from '../runtime/training/index.ts';
+import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 interface JoinCommandOptions {
@@ -21,9 +42,18 @@ interface JoinCommandOptions {
   readonly token: string;
   readonly data: string;
   readonly rows?: string;
+  readonly target?: string;
+  readonly invert?: boolean;
   readonly label: string;
   readonly home: string;
   readonly policy?: string;
+  readonly requireAttestation?: string;
+  readonly insecureSimulatedAttestation?: boolean;
+  readonly fingerprint?: string;
+  readonly authority?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly enrolment?: string;
   readonly json?: boolean;
 }
 
@@ -35,22 +65,35 @@ export function createJoinCommand(): Command {
     .requiredOption('--task <id>', 'task to join')
     .option('--token <token>', 'invitation; needed the first time', '')
     .requiredOption(
-      '--data <folder>',
-      'folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, or an npm package: npm:NAME',
+      '--data <what>',
+      'folder with IDX files, tables, or pictures or texts in folders named by their class; a CSV, TSV, JSONL or Parquet ' +
+        'file; a query (SELECT …, needs @duckdb/node-api); npm:NAME',
     )
     .option('--rows <from:to>', 'only these rows of the data')
+    .option('--target <column>', 'column of the label in a table')
+    .option('--invert', 'pictures are dark on light where the model expects light on dark')
     .option('--label <text>', 'what the operator sees you as', 'participant')
-    .option('--home <folder>', 'identity key, own ledger and receipts', 'sotto-participant')
+    .option('--home <folder>', 'identity key, own ledger, receipts, records', 'sotto-participant')
     .option('--policy <file>', 'floors that a task must meet, YAML')
+    .option('--require-attestation <file>', 'evidence that the coordinator must show before anything is sent, YAML')
+    .option('--insecure-simulated-attestation', 'let that policy accept SIMULATED evidence, which protects nothing')
+    .option('--fingerprint <sha256>', 'pin the coordinator’s certificate')
+    .option('--authority <file>', 'authority of the coordinator’s certificate, PEM, in place of the system’s')
+    .option('--certificate <file>', 'own TLS certificate, PEM, in place of an invitation')
+    .option('--key <file>', 'its private key, PEM')
+    .option('--enrolment <file>', 'certificate of the enrolment authority, from sotto keys certify')
     .option('--json', 'print events as JSON lines')
     .action((url: string, options: JoinCommandOptions) => join(url, options));
 }
 
 async function join(url: string, options: JoinCommandOptions): Promise<void> {
-  if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as http://host:7700`);
-  const source = options.data.startsWith('npm:') ? { package: options.data.slice(4) } : { folder: options.data };
-  const train = loadTaskData(source, { part: 'train', baseFolder: process.cwd() });
-  const rows = rowsOf(options.rows, train.size);
+  if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as https://host:7700`);
+  const policy = policyOf(options);
+  const pinned = fetchOf(options);
+  const enrolment = options.enrolment === undefined ? undefined : readEnrolment(options.enrolment);
+  mkdirSync(options.home, { recursive: true });
+  const file = (kind: string): string => joinPath(options.home, `${options.task}.${kind}.jsonl`);
+  const previousReceipt = lastReceipt(file('receipts'));
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
@@ -61,20 +104,61 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
     token: options.token,
     key: createSigningKey(loadOrCreateKey(joinPath(options.home, 'identity.key'))),
     label: options.label,
-    dataset: train.subset(rows),
-    ...(options.policy === undefined ? {} : { policy: readPolicy(options.policy) }),
-    ledgerStore: createLedgerFile(joinPath(options.home, `${options.task}.ledger.jsonl`)),
+    dataset: (run, inputShape) => readData(options, run, inputShape),
+    policy,
+    ledgerStore: createLedgerFile(file('ledger')),
+    previousReceipt,
+    insecureSimulatedAttestation: options.insecureSimulatedAttestation === true,
+    ...(pinned === undefined ? {} : { fetch: pinned }),
+    ...(enrolment === undefined ? {} : { certificate: enrolment }),
     signal: stop.signal,
-    onEvent: show,
+    onEvent(event) {
+      if (event.kind === 'round') appendSynced(file('receipts'), `${JSON.stringify(event.receipt)}\n`);
+      if (event.kind === 'attested') appendSynced(file('attestation'), `${exportRecord(event.record)}\n`);
+      show(event);
+    },
   });
 }
 
-function rowsOf(text: string | undefined, size: number): Uint32Array {
-  const [from = 0, to = size] = (text ?? `0:${size}`).split(':').map(Number);
+async function readData(
+  options: JoinCommandOptions,
+  { task, layers }: RunPlan,
+  inputShape: readonly number[],
+): Promise<Dataset> {
+  const [first] = task.model.layers;
+  const { loss } = task.model;
+  const binary = loss === 'binaryCrossEntropy';
+  const dataset = await readParticipantData(options.data, {
+    wanted: {
+      inputShape,
+      outputs: binary ? Math.max(2, layers.outputWidth) : layers.outputWidth,
+      classifies: binary || loss === 'softmaxCrossEntropy',
+      tokens:
+        first?.kind === 'embeddingBag'
+          ? { vocabulary: first.vocabulary, ...(first.padding === undefined ? {} : { padding: first.padding }) }
+          : null,
+    },
+    ...(options.target === undefined ? {} : { label: options.target }),
+    ...(options.invert === undefined ? {} : { invert: options.invert }),
+  });
+  return options.rows === undefined ? dataset : dataset.subset(rowsOf(options.rows, dataset.size));
+}
+
+function rowsOf(text: string, size: number): Uint32Array {
+  const [from = 0, to = size] = text.split(':').map(Number);
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > size || from >= to) {
     throw new UsageError(`--rows must be FROM:TO within 0:${size}, got "${text}"`);
   }
   return Uint32Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+/** The policy file, with the demand for evidence from its own file where one was named. */
+function policyOf(options: JoinCommandOptions): ParticipantPolicy {
+  const { policy: path, requireAttestation, insecureSimulatedAttestation: insecureSimulated = false } = options;
+  const policy = path === undefined ? DEFAULT_POLICY : readPolicy(path);
+  if (requireAttestation === undefined) return policy;
+  const demand: unknown = parse(new TextDecoder().decode(readFileOf(requireAttestation, 'attestation policy')));
+  return { ...policy, requireAttestation: parseAttestationPolicy(demand, { insecureSimulated }) };
 }
 
 function readPolicy(path: string): ParticipantPolicy {
@@ -83,25 +167,75 @@ function readPolicy(path: string): ParticipantPolicy {
   return parsed.data;
 }
 
+/** A fetch of its own where the built-in one does not do. */
+function fetchOf({ fingerprint, authority, certificate, key }: JoinCommandOptions): typeof fetch | undefined {
+  if ((certificate === undefined) !== (key === undefined)) throw new UsageError('--certificate and --key go together');
+  if (fingerprint === undefined && authority === undefined && certificate === undefined) return undefined;
+  const pem = (path: string): string => new TextDecoder().decode(readFileOf(path, 'TLS file'));
+  const pin = (text: string): string => {
+    try {
+      return parseFingerprint(text);
+    } catch (error) {
+      throw new UsageError(`--fingerprint: ${(error as Error).message}`);
+    }
+  };
+  return createPinnedFetch({
+    ...(fingerprint === undefined ? {} : { fingerprint: pin(fingerprint) }),
+    ...(authority === undefined ? {} : { authorities: pem(authority) }),
+    ...(certificate === undefined || key === undefined
+      ? {}
+      : { identity: { certificate: pem(certificate), key: pem(key) } }),
+  });
+}
+
+function readEnrolment(path: string): Uint8Array {
+  const text = new TextDecoder().decode(readFileOf(path, 'enrolment certificate')).trim();
+  if (!/^[0-9a-f]{128}$/.test(text)) throw new UsageError(`${path} must hold the 128 digits from sotto keys certify`);
+  return fromHex(text);
+}
+
+/** Digest of the newest receipt. @throws {@link UsageError} when the chain is broken. */
+function lastReceipt(path: string): string {
+  if (!existsSync(path)) return FIRST_RECEIPT;
+  const lines = readFileSync(path, 'utf8').split('\n');
+  // A line without an end was cut by a crash; the next receipt follows the one before it.
+  const receipts = lines.slice(0, -1).map((line) => JSON.parse(line) as RoundReceipt);
+  const broken = findBrokenReceipt(receipts);
+  if (broken !== undefined) throw new UsageError(`${path}:${broken + 1} does not follow from the receipt before it`);
+  const last = receipts.at(-1);
+  return last === undefined ? FIRST_RECEIPT : digestReceipt(last);
+}
+
 function printJson(event: JoinEvent): void {
-  const plain = event.kind === 'joined' ? { kind: event.kind, participant: event.participant } : event;
+  const plain =
+    event.kind === 'joined' ? { kind: event.kind, participant: event.participant, adversary: event.adversary } : event;
   process.stdout.write(`${JSON.stringify(plain)}\n`);
 }
 
 function printText(event: JoinEvent): void {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
   switch (event.kind) {
+    case 'attested': {
+      const { outcome, insecureSimulated, standsUntil, tee = 'none' } = event.record;
+      if (insecureSimulated) say(SIMULATED_BANNER);
+      const until = standsUntil === undefined ? '' : `, stands until ${standsUntil}`;
+      say(`${insecureSimulated ? '[SIMULATED] ' : ''}evidence (${tee}) ${outcome}${until}`);
+      break;
+    }
     case 'joined': {
       const { plan, task } = event.run;
       const epsilon =
         task.privacy.trust === 'off' ? 'NOT PRIVATE' : `ε ≤ ${task.privacy.epsilon} at δ = ${task.privacy.delta}`;
-      process.stdout.write(
-        `joined ${task.task} as ${event.participant}: ${plan.participants} participants, ${plan.rounds} rounds, ${epsilon}\n`,
+      say(
+        `joined ${task.task} as ${event.participant}: ${plan.participants} participants, ${plan.rounds} rounds, ${epsilon}; ` +
+          `${event.adversary}`,
       );
       break;
     }
     case 'round':
-      process.stdout.write(
-        `round ${event.round} ${event.outcome}${event.epsilon === null ? '' : `, my ledger: ε ${event.epsilon.toFixed(3)}`}\n`,
+      say(
+        `round ${event.round} ${event.outcome}${event.epsilon === null ? '' : `, my ledger: ε ${event.epsilon.toFixed(3)}`}` +
+          (event.receipt.attestation?.simulated === true ? ' [SIMULATED]' : ''),
       );
       break;
     case 'waiting':
@@ -111,7 +245,7 @@ function printText(event: JoinEvent): void {
       process.stderr.write(`refused: ${event.reason}\n`);
       break;
     case 'ended':
-      process.stdout.write(`the task is ${event.state}\n`);
+      say(`the task is ${event.state}`);
       break;
   }
 }

@@ -13,6 +13,8 @@ import { exitCodeOf } from './exit-codes.ts';
 import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
 import { createModelCommand } from './model.ts';
+import { createInitCommand } from './init.ts';
+import { createKeysCommand } from './keys.ts';
 import { createMpcCommand } from './mpc.ts';
 import { createOperateCommands } from './operate.ts';
 import { createPiiCommand } from './pii.ts';
@@ -45,6 +47,8 @@ function createProgram(): Command {
     .addCommand(createViewCommand())
     .addCommand(createServeCommand())
     .addCommand(createJoinCommand())
+    .addCommand(createKeysCommand())
+    .addCommand(createInitCommand())
     .addCommand(createMpcCommand())
     .addCommand(createHomomorphicCommand())
     .addCommand(createPartyCommand());

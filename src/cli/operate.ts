@@ -10,11 +10,14 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 
 import { OPERATOR_TOKEN_FILE } from '../runtime/coordinator/index.ts';
+import { createPinnedFetch } from '../runtime/drivers/index.ts';
+import { SottoError } from '../foundations/numerics/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 interface OperateOptions {
   readonly token?: string;
   readonly folder: string;
+  readonly fingerprint?: string;
   readonly task?: string;
   readonly json?: boolean;
 }
@@ -34,7 +37,8 @@ function addAccess(command: Command): Command {
   return command
     .argument('<url>', 'address of the coordinator')
     .option('--token <token>', 'operator’s token (default: SOTTO_TOKEN, or the file in --folder)')
-    .option('--folder <folder>', 'folder of a coordinator on this machine', 'sotto-coordinator');
+    .option('--folder <folder>', 'folder of a coordinator on this machine', 'sotto-coordinator')
+    .option('--fingerprint <sha256>', 'pin the coordinator’s certificate');
 }
 
 /** Creates the three commands. */
@@ -61,10 +65,13 @@ export function createOperateCommands(): Command[] {
 
 async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST', path: string): Promise<Response> {
   if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as http://host:7700`);
+  const { fingerprint } = options;
+  const send = fingerprint === undefined ? fetch : createPinnedFetch({ fingerprint });
   let response: Response;
   try {
-    response = await fetch(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });
-  } catch {
+    response = await send(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });
+  } catch (error) {
+    if (error instanceof SottoError) throw error;
     throw new UsageError(`the coordinator at ${url} does not answer`);
   }
   if (response.ok) return response;
@@ -83,7 +90,10 @@ function tokenOf({ token, folder }: OperateOptions): string {
 async function status(url: string, options: OperateOptions): Promise<void> {
   const tasks = (await (await ask(url, options, 'GET', '/v1/tasks')).json()) as Status[];
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ tasks }, undefined, 2)}\n`);
+    const shown = tasks.map(({ id, state, round, rounds, accuracy, epsilon, participants, dropouts }) => ({
+      ...{ id, state, round, rounds, accuracy, epsilon, participants, dropouts },
+    }));
+    process.stdout.write(`${JSON.stringify({ tasks: shown }, undefined, 2)}\n`);
     return;
   }
   if (tasks.length === 0) process.stdout.write('no tasks\n');

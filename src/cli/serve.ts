@@ -4,14 +4,27 @@
  * @module
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { Command } from 'commander';
 import { pino } from 'pino';
 
+import { fromHex, toHex } from '../foundations/crypto/index.ts';
 import { createEngine } from '../learning/models/index.ts';
-import { serve as startService, type TaskFacts } from '../runtime/coordinator/index.ts';
+import {
+  computeCodeDigest,
+  serve as startService,
+  type ServeOptions,
+  type TaskFacts,
+} from '../runtime/coordinator/index.ts';
+import {
+  createEvidenceSource,
+  createInsecureSimulatedSource,
+  createSelfSignedCertificate,
+  fingerprintOfPem,
+} from '../runtime/drivers/index.ts';
+import { SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { planRun } from '../runtime/training/index.ts';
@@ -23,6 +36,15 @@ interface ServeCommandOptions {
   readonly port: string;
   readonly certificate?: string;
   readonly key?: string;
+  readonly tls?: boolean;
+  readonly tlsName: readonly string[];
+  readonly clientAuthority?: string;
+  readonly attestation?: boolean;
+  readonly codeDigest?: string;
+  readonly insecureSimulatedAttestation?: string | true;
+  readonly node?: boolean;
+  readonly advertise?: string;
+  readonly rate: string;
   readonly invitations: string;
   readonly json?: boolean;
 }
@@ -37,6 +59,21 @@ export function createServeCommand(): Command {
     .option('--port <port>', 'port to listen on; 0 takes a free one', '7700')
     .option('--certificate <file>', 'TLS certificate, PEM')
     .option('--key <file>', 'TLS private key, PEM')
+    .option('--tls', 'serve TLS with a certificate of our own, made once and kept in the folder; participants pin it')
+    .option('--tls-name <name...>', 'further names and addresses in that certificate', [])
+    .option('--client-authority <file>', 'authority, PEM, whose certificates enrol participants without an invitation')
+    .option('--attestation', 'answer challenges with evidence of this machine’s trusted execution environment')
+    .option('--code-digest <hex>', 'digest of the code that evidence binds (default: computed from the running code)')
+    .option(
+      '--insecure-simulated-attestation [measurement]',
+      'answer with SIMULATED evidence, which protects nothing: for tests and demonstrations',
+    )
+    .option(
+      '--node',
+      'one of several coordinators on the PostgreSQL of DATABASE_URL (leases in it, or in SOTTO_NATS_URL)',
+    )
+    .option('--advertise <url>', 'address under which the other nodes reach this one')
+    .option('--rate <requests>', 'requests a second that one address may send', '200')
     .option('--invitations <count>', 'invitations to print for the task', '0')
     .option('--json', 'print addresses and invitations as one line of JSON')
     .action((taskPath: string | undefined, options: ServeCommandOptions) => serve(taskPath, options));
@@ -53,6 +90,13 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   if ((options.certificate === undefined) !== (options.key === undefined)) {
     throw new UsageError('--certificate and --key go together');
   }
+  const rate = Number(options.rate);
+  if (!(rate > 0 && Number.isFinite(rate))) throw new UsageError(`--rate must be a number > 0, got ${options.rate}`);
+  if (options.node === true && process.env.DATABASE_URL === undefined) {
+    throw new UsageError('--node needs DATABASE_URL: several nodes share one PostgreSQL');
+  }
+  const tls = await tlsOf(options);
+  const attestation = attestationOf(options);
   const log = pino({ redact: ['token', 'authorization', 'parameters', 'payload'] }, pino.destination(2));
   const text = taskPath === undefined ? undefined : readFileSync(taskPath, 'utf8');
   const databaseUrl = process.env.DATABASE_URL;
@@ -71,9 +115,17 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
             secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? '',
           },
         }),
-    ...(options.certificate === undefined || options.key === undefined
-      ? {}
-      : { tls: { certificate: readPem(options.certificate), key: readPem(options.key) } }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(attestation === undefined ? {} : { attestation }),
+    ...(options.node === true
+      ? {
+          nodes: {
+            ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+            ...(process.env.SOTTO_NATS_URL === undefined ? {} : { natsUrl: process.env.SOTTO_NATS_URL }),
+          },
+        }
+      : {}),
+    rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
     factsOf: (task) => Promise.resolve(factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath))),
     log: (fields, message) => log.info(fields, message),
     ...faultPoint(),
@@ -83,8 +135,19 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   if (text !== undefined && id === undefined) id = (await served.service.createTask(text)).status().id;
   const tokens: string[] = [];
   for (let i = 0; id !== undefined && i < invitations; i += 1) tokens.push((await served.service.invite(id)).token);
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ url: served.url, task: id ?? null, tokens })}\n`);
-  else printAddresses(served.url, id, tokens);
+  const fingerprint = tls === undefined ? undefined : fingerprintOfPem(tls.certificate);
+  const facts = {
+    url: served.url,
+    task: id ?? null,
+    tokens,
+    fingerprint: fingerprint ?? null,
+    attestation:
+      attestation === undefined
+        ? null
+        : { codeDigest: toHex(attestation.codeDigest), simulated: attestation.simulated ?? false },
+  };
+  if (options.json === true) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else printAddresses(facts);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
@@ -93,11 +156,77 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   await served.close();
 }
 
-function printAddresses(url: string, task: string | undefined, tokens: readonly string[]): void {
-  process.stdout.write(`serving on ${url}\n`);
-  if (task !== undefined) process.stdout.write(`task ${task}\n`);
-  for (const token of tokens) process.stdout.write(`  sotto join ${url} --task ${task} --token ${token} --data DIR\n`);
+interface Facts {
+  readonly url: string;
+  readonly task: string | null;
+  readonly tokens: readonly string[];
+  readonly fingerprint: string | null;
+  readonly attestation: { readonly codeDigest: string; readonly simulated: boolean } | null;
 }
+
+function printAddresses({ url, task, tokens, fingerprint, attestation }: Facts): void {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  if (attestation?.simulated === true) say(SIMULATED_BANNER);
+  say(`serving on ${url}`);
+  if (fingerprint !== null) say(`certificate sha256:${fingerprint}`);
+  if (attestation !== null) {
+    say(`${attestation.simulated ? '[SIMULATED] ' : ''}attested code ${attestation.codeDigest}`);
+  }
+  if (task !== null) say(`task ${task}`);
+  say('admits participants itself: masks hold against an honest-but-curious coordinator,');
+  say('and against a malicious one where participants name an enrolment authority in their policies');
+  const pin = fingerprint === null ? '' : ` --fingerprint ${fingerprint}`;
+  for (const token of tokens) say(`  sotto join ${url}${pin} --task ${task} --token ${token} --data DIR`);
+}
+
+const OWN_CERTIFICATE = 'tls.crt';
+const OWN_KEY = 'tls.key';
+
+/** The certificate that was given, or the one of our own, made at the first start. */
+async function tlsOf(options: ServeCommandOptions): Promise<ServeOptions['tls']> {
+  const { certificate, key, clientAuthority, folder } = options;
+  const authorities = clientAuthority === undefined ? {} : { clientAuthorities: readPem(clientAuthority) };
+  if (certificate !== undefined && key !== undefined) {
+    return { certificate: readPem(certificate), key: readPem(key), ...authorities };
+  }
+  if (options.tls !== true) {
+    if (clientAuthority !== undefined)
+      throw new UsageError('--client-authority needs --tls, or --certificate and --key');
+    return undefined;
+  }
+  const paths = { certificate: join(folder, OWN_CERTIFICATE), key: join(folder, OWN_KEY) };
+  if (!existsSync(paths.certificate)) {
+    mkdirSync(folder, { recursive: true });
+    const hosts = [...new Set(['localhost', '127.0.0.1', options.host, ...options.tlsName])];
+    const made = await createSelfSignedCertificate(hosts, { now: new Date() });
+    writeFileSync(paths.key, made.key, { mode: 0o600 });
+    writeFileSync(paths.certificate, made.certificate);
+  }
+  return { certificate: readPem(paths.certificate), key: readPem(paths.key), ...authorities };
+}
+
+/** What evidence is made by: the machine's device, or, asked for by its long name alone, a simulation. */
+function attestationOf(options: ServeCommandOptions): ServeOptions['attestation'] {
+  const { attestation, insecureSimulatedAttestation: simulated, codeDigest } = options;
+  if (attestation !== true && simulated === undefined) return undefined;
+  if (attestation === true && simulated !== undefined) {
+    throw new UsageError('--attestation and --insecure-simulated-attestation exclude each other');
+  }
+  if (codeDigest !== undefined && !/^[0-9a-f]{64}$/.test(codeDigest)) {
+    throw new UsageError('--code-digest must be 64 lower-case hexadecimal digits');
+  }
+  const digest = codeDigest === undefined ? computeCodeDigest() : fromHex(codeDigest);
+  if (simulated === undefined) return { source: createEvidenceSource(), codeDigest: digest };
+  const measurement = simulated === true ? SIMULATED_MEASUREMENT : simulated;
+  if (!/^[0-9a-f]{96}$/.test(measurement)) {
+    throw new UsageError('the simulated measurement must be 96 lower-case hexadecimal digits');
+  }
+  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  return { source: createInsecureSimulatedSource({ measurement }, { warn }), codeDigest: digest, simulated: true };
+}
+
+/** What a simulation says that it measured when nothing else is asked for. */
+const SIMULATED_MEASUREMENT = '5a'.repeat(48);
 
 function readPem(path: string): string {
   return new TextDecoder().decode(readFileOf(path, 'TLS file'));

@@ -15,7 +15,7 @@ import { computeTaskPolicyDigest, decodeMessage, type RoundOffer } from '../../f
 import { type AttestationRecord, type GateOptions } from '../../trust/attestation/index.ts';
 import { parseTaskFile, type TaskFile } from '../task/index.ts';
 import { createContributor, planRun, type RunPlan } from '../training/federated/index.ts';
-import { type AttestationCheck, createAttestationCheck } from './attestation.ts';
+import type { AttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';
 import { createParticipant } from './participant.ts';
 import { adversaryOf, assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy, securityOf } from './policy.ts';
@@ -54,7 +54,8 @@ export interface JoinOptions {
   readonly token: string;
   readonly key: SigningKey;
   readonly label: string;
-  readonly dataset: Dataset;
+  /** The examples, or what reads them once the policy has accepted the task. */
+  readonly dataset: Dataset | ((run: RunPlan, inputShape: readonly number[]) => Promise<Dataset>);
   readonly policy?: ParticipantPolicy;
   /** Where the participant keeps its own ledger. */
   readonly ledgerStore: LedgerStore;
@@ -104,19 +105,21 @@ export async function join(options: JoinOptions): Promise<void> {
   const policy = options.policy ?? DEFAULT_POLICY;
   assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   const adversary = adversaryOf(policy, plan);
-  const attestation = createCheck(options, { policy, joined, run, transport, retry, onEvent });
+  const attestation = await createCheck(options, { policy, joined, run, transport, retry, onEvent });
   try {
     await attestation?.ensure();
   } catch (error) {
     await transport.leave().catch(() => {});
     throw error;
   }
+  const { dataset: given } = options;
+  const dataset = typeof given === 'function' ? await given(run, joined.inputShape) : given;
   onEvent({ kind: 'joined', participant: joined.participant, run, adversary });
 
   const contributor = createContributor({
     plan,
     engine: createEngine(run.layers),
-    dataset: run.prepare(options.dataset),
+    dataset: run.prepare(dataset),
   });
   let reservation: Reservation | undefined;
   let offer: RoundOffer | undefined;
@@ -227,7 +230,7 @@ function agreeOnTask(joined: Joined): RunPlan {
 }
 
 /** The demand for evidence, where the policy makes one. */
-function createCheck(
+async function createCheck(
   options: JoinOptions,
   {
     policy,
@@ -244,9 +247,11 @@ function createCheck(
     retry: Retry;
     onEvent: (event: JoinEvent) => void;
   },
-): AttestationCheck | undefined {
+): Promise<AttestationCheck | undefined> {
   const { requireAttestation = false } = policy;
   if (requireAttestation === false) return undefined;
+  // Verifiers of evidence are large: a page loads them only where its policy asks for evidence.
+  const { createAttestationCheck } = await import('./attestation.ts');
   const { url, taskId, attestationTrust, insecureSimulatedAttestation = false } = options;
   return createAttestationCheck(
     {

@@ -32,7 +32,7 @@ export const policySchema = z.strictObject({
   minThreshold: z.int().positive().optional(),
   minNoiseMultiplier: z.number().positive().optional(),
   /** Trust models that are accepted. */
-  trust: z.array(z.enum(['nobody', 'coordinator', 'off'])).default(['nobody']),
+  trust: z.array(z.enum(['nobody', 'local', 'coordinator', 'off'])).default(['nobody']),
   /** Addresses of coordinators, as given to `join`. */
   coordinators: z.array(z.string()).optional(),
   /** Evidence of a trusted execution environment that the coordinator must show before anything is sent to it. */
@@ -82,8 +82,8 @@ export function assertPolicyAccepts(
     if (floor !== undefined && !(got >= floor)) refuse(field, `asks for at least ${floor}`, got);
   };
   if (privacy.trust !== 'off') {
-    atMost('maxEpsilon', policy.maxEpsilon, Math.max(privacy.epsilon, plan.epsilonAtEnd));
-    atMost('maxDelta', policy.maxDelta, privacy.delta);
+    atMost('maxEpsilon', policy.maxEpsilon, Math.max(privacy.epsilon ?? 0, plan.epsilonAtEnd));
+    atMost('maxDelta', policy.maxDelta, privacy.delta ?? Infinity);
     atMost('maxEpsilonPerRound', policy.maxEpsilonPerRound, epsilonPerRound);
     atLeast('minNoiseMultiplier', policy.minNoiseMultiplier, plan.noise?.noiseMultiplier ?? 0);
   }

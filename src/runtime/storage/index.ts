@@ -2,6 +2,7 @@ export { StorageError, type StorageErrorCode } from './errors.ts';
 export { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
 export { loadOrCreateKey } from './key-file.ts';
 export { createLedgerFile } from './ledger-file.ts';
+export { type ReadDataOptions, readParticipantData, type WantedData } from './participant-data.ts';
 export { createRunFolder, openRunFolder, type RunFolder } from './run-folder.ts';
 export { type DataPart, loadTaskData } from './task-data.ts';
 export { createCsvParser, type CsvParser, formatCsvRow } from './tables/csv.ts';

@@ -1,0 +1,136 @@
+/**
+ * `sotto keys`: identity keys of participants, and the certificates by which an enrolment authority that is not the
+ * coordinator makes them real to each other. Keys are shown by their fingerprints, never themselves.
+ *
+ * @module
+ */
+
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Command } from 'commander';
+
+import { participantIdOf } from '../federation/wire/index.ts';
+import { createSigningKey, fromHex, type SigningKey, sha256, toHex } from '../foundations/crypto/index.ts';
+import { loadOrCreateKey, readFileOf, writeFileAtomic } from '../runtime/storage/index.ts';
+import { issueCertificate } from '../secure/secagg/index.ts';
+import { UsageError } from './exit-codes.ts';
+
+interface KeyOptions {
+  readonly home: string;
+  readonly json?: boolean;
+}
+
+interface CertifyOptions {
+  readonly authority: string;
+  readonly scope: string;
+  readonly key: string;
+  readonly out?: string;
+}
+
+const KEY_SUFFIX = '.key';
+const HEX_KEY = /^[0-9a-f]{64}$/;
+
+/** Creates the command with its subcommands. */
+export function createKeysCommand(): Command {
+  const home = (command: Command): Command =>
+    command.option('--home <folder>', 'folder with the keys', 'sotto-participant').option('--json', 'as JSON');
+  const named = (command: Command): Command => home(command).argument('[name]', 'name of the key', 'identity');
+  return new Command('keys')
+    .description('Identity keys, and certificates of an enrolment authority.')
+    .addCommand(named(new Command('create').description('Make a key.')).action(create))
+    .addCommand(home(new Command('list').description('List the keys of a folder.')).action(list))
+    .addCommand(named(new Command('show').description('Show a key’s fingerprint and public part.')).action(show))
+    .addCommand(
+      named(
+        new Command('rotate').description(
+          'Put a new key in the place of one; the old one stays beside it, out of use.',
+        ),
+      ).action(rotate),
+    )
+    .addCommand(
+      new Command('certify')
+        .description('As an enrolment authority: certify that a key is a participant’s.')
+        .requiredOption('--authority <file>', 'the authority’s key file; made when it is not there')
+        .requiredOption('--scope <name>', 'name of the federation, as in the participants’ policies')
+        .requiredOption('--key <hex>', 'public key of the participant, from sotto keys show')
+        .option('--out <file>', 'where the certificate goes; printed when left out')
+        .action(certify),
+    );
+}
+
+function pathOf(home: string, name: string): string {
+  if (!/^[a-z0-9][a-z0-9._-]{0,60}$/i.test(name)) throw new UsageError(`"${name}" is not a name of a key`);
+  return join(home, `${name}${KEY_SUFFIX}`);
+}
+
+function load(path: string): SigningKey {
+  if (!existsSync(path)) throw new UsageError(`${path} does not exist: sotto keys create`);
+  return createSigningKey(loadOrCreateKey(path));
+}
+
+function describe(name: string, { publicKey }: SigningKey): Record<string, string> {
+  return {
+    name,
+    participant: participantIdOf(publicKey),
+    fingerprint: `sha256:${toHex(sha256(publicKey))}`,
+    publicKey: toHex(publicKey),
+  };
+}
+
+function print(keys: readonly Record<string, string>[], { json }: KeyOptions, whole: boolean): void {
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify(whole ? keys[0] : { keys })}\n`);
+    return;
+  }
+  for (const { name, participant, fingerprint, publicKey } of keys) {
+    process.stdout.write(`${name}  ${participant}\n  fingerprint ${fingerprint}\n  public key  ${publicKey}\n`);
+  }
+}
+
+function create(name: string, options: KeyOptions): void {
+  const path = pathOf(options.home, name);
+  if (existsSync(path)) throw new UsageError(`${path} exists: sotto keys rotate ${name} puts a new one in its place`);
+  print([describe(name, createSigningKey(loadOrCreateKey(path)))], options, true);
+}
+
+function list(options: KeyOptions): void {
+  if (!existsSync(options.home)) throw new UsageError(`${options.home} does not exist: sotto keys create`);
+  const names = readdirSync(options.home)
+    .filter((file) => file.endsWith(KEY_SUFFIX))
+    .map((file) => file.slice(0, -KEY_SUFFIX.length))
+    .toSorted();
+  print(
+    names.map((name) => describe(name, load(pathOf(options.home, name)))),
+    options,
+    false,
+  );
+}
+
+function show(name: string, options: KeyOptions): void {
+  print([describe(name, load(pathOf(options.home, name)))], options, true);
+}
+
+function rotate(name: string, options: KeyOptions): void {
+  const path = pathOf(options.home, name);
+  const old = load(path);
+  const kept = join(options.home, `${name}.${toHex(sha256(old.publicKey)).slice(0, 8)}.retired`);
+  renameSync(path, kept);
+  print([describe(name, createSigningKey(loadOrCreateKey(path)))], options, true);
+  process.stderr.write(
+    `the old key is in ${kept}, out of use; the new one is another participant: ask for an invitation, have it certified\n`,
+  );
+}
+
+function certify({ authority, scope, key, out }: CertifyOptions): void {
+  const text = key.endsWith(KEY_SUFFIX) ? new TextDecoder().decode(readFileOf(key, 'public key')).trim() : key;
+  if (!HEX_KEY.test(text)) throw new UsageError('--key must be the 64 digits of a public key, from sotto keys show');
+  const signer = createSigningKey(loadOrCreateKey(authority));
+  const identityKey = fromHex(text);
+  const certificate = toHex(issueCertificate(signer, { scope, id: participantIdOf(identityKey), identityKey }));
+  if (out === undefined) process.stdout.write(`${certificate}\n`);
+  else writeFileAtomic(out, `${certificate}\n`);
+  process.stderr.write(
+    `in the participants’ policies: admission: { kind: authority, authorityKey: ${toHex(signer.publicKey)}, scope: ${scope} }\n`,
+  );
+}
