@@ -168,7 +168,8 @@ describe.skipIf(CHROMIUM === undefined)('a browser among processes', () => {
       const { participant, events, computeTranscript: compute } = (globalThis as unknown as { bare: typeof bare }).bare;
       return { receipts: await participant.call('receipts', where), events, transcript: compute() };
     }, place);
-    expect(seen.receipts.filter(({ outcome }) => outcome === 'committed')).toHaveLength(ROUNDS);
+    expect(seen.receipts.intact).toBe(true);
+    expect(seen.receipts.receipts.filter(({ outcome }) => outcome === 'committed')).toHaveLength(ROUNDS);
     expect(seen.transcript.digest).toEqual(computeTranscript().digest);
     expect(complaints).toEqual([]);
   }, 180_000);

@@ -52,7 +52,13 @@ export async function buildPage(name: string, outDir: string): Promise<void> {
   });
 }
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+};
 
 /** Shows the files of a folder below `prefix` of an origin, whatever its server has there. */
 export async function showFolder(

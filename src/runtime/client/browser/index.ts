@@ -7,6 +7,7 @@ export {
 } from './database.ts';
 export { loadOrCreateIdentity } from './identity.ts';
 export {
+  type AttestationView,
   type BudgetView,
   type DataSummary,
   type DroppedFile,
@@ -15,7 +16,8 @@ export {
   type HostRequest,
   type Phase,
   type ReadOptions,
-  type ReceiptView,
+  type GivenPolicy,
+  type ReceiptsView,
   type TaskProgress,
   type TaskView,
 } from './messages.ts';

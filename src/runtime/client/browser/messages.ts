@@ -6,7 +6,9 @@
  */
 
 import type { DatasetFields } from '../../../learning/data/index.ts';
+import type { RecordView } from '../../../trust/attestation/index.ts';
 import type { ParticipantPolicy } from '../policy.ts';
+import type { RoundReceipt } from '../receipts.ts';
 
 /** A task as a page explains it: public constants alone. */
 export interface TaskView {
@@ -73,13 +75,14 @@ export interface BudgetView {
   readonly head: string;
 }
 
-/** The receipt of a round, as the participant keeps it. */
-export interface ReceiptView {
-  readonly time: string;
-  readonly round: number;
-  readonly outcome: string;
-  readonly epsilon: number | null;
+/** The receipts of a task, oldest first, and whether each follows from the one before. */
+export interface ReceiptsView {
+  readonly receipts: readonly RoundReceipt[];
+  readonly intact: boolean;
 }
+
+/** The check of a coordinator's evidence, laid out for people. */
+export type AttestationView = RecordView;
 
 /** Where a participation is. */
 export type Phase = 'idle' | 'joining' | 'waiting' | 'computing' | 'offline' | 'paused' | 'ended' | 'failed';
@@ -115,6 +118,9 @@ export interface DataSummary {
   readonly lines: readonly { readonly text: string; readonly label: string }[];
 }
 
+/** A policy as an object, or the text of a policy file (YAML or JSON). */
+export type GivenPolicy = ParticipantPolicy | string;
+
 interface Place {
   readonly url: string;
   readonly taskId: string;
@@ -124,7 +130,7 @@ interface Place {
 export type HostRequest =
   | { readonly kind: 'open' }
   | ({ readonly kind: 'look'; readonly token: string } & Place)
-  | ({ readonly kind: 'check'; readonly policy: ParticipantPolicy } & Place)
+  | ({ readonly kind: 'check'; readonly policy: GivenPolicy } & Place)
   | ({
       readonly kind: 'read';
       readonly token: string;
@@ -135,7 +141,7 @@ export type HostRequest =
       readonly kind: 'join';
       readonly token: string;
       readonly label: string;
-      readonly policy: ParticipantPolicy;
+      readonly policy: GivenPolicy;
       /** Examples; those of the last `read` where it is left out. */
       readonly data?: DatasetFields;
     } & Place)
@@ -143,7 +149,8 @@ export type HostRequest =
   | ({ readonly kind: 'leave' } & Place)
   | ({ readonly kind: 'budget' } & Place)
   | ({ readonly kind: 'receipts' } & Place)
-  | ({ readonly kind: 'export'; readonly list: 'ledger' | 'receipts' } & Place)
+  | ({ readonly kind: 'attestation' } & Place)
+  | ({ readonly kind: 'export'; readonly list: 'ledger' | 'receipts' | 'attestation' } & Place)
   | { readonly kind: 'forget' };
 
 /** What each request is answered with. */
@@ -157,7 +164,9 @@ export interface HostAnswers {
   pause: null;
   leave: null;
   budget: BudgetView | null;
-  receipts: readonly ReceiptView[];
+  receipts: ReceiptsView;
+  /** The newest check; null where there was none. */
+  attestation: AttestationView | null;
   export: Uint8Array;
   forget: null;
 }
@@ -167,6 +176,7 @@ export type HostEvent =
   | { readonly kind: 'phase'; readonly phase: Phase; readonly note: string | null }
   | { readonly kind: 'reading'; readonly done: number; readonly total: number }
   | { readonly kind: 'progress'; readonly progress: TaskProgress }
+  | { readonly kind: 'attested'; readonly outcome: string }
   | { readonly kind: 'round'; readonly round: number; readonly outcome: string; readonly epsilon: number | null };
 
 /** From page to worker. */

@@ -6,6 +6,8 @@
  */
 
 import canonicalize from 'canonicalize';
+import { parse } from 'yaml';
+import { z } from 'zod';
 
 import { type SigningKey, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { createSystemRng } from '../../../foundations/random/index.ts';
@@ -14,7 +16,8 @@ import { verifyLedger } from '../../../privacy/accounting/index.ts';
 import type { RunPlan } from '../../training/federated/index.ts';
 import { ClientError } from '../errors.ts';
 import { join, type JoinEvent } from '../join.ts';
-import { assertPolicyAccepts } from '../policy.ts';
+import { assertPolicyAccepts, type ParticipantPolicy, policySchema } from '../policy.ts';
+import { digestReceipt, findBrokenReceipt, FIRST_RECEIPT, type RoundReceipt } from '../receipts.ts';
 import { createTransport, fetchInvited, type Invited, type Transport } from '../transport.ts';
 import { deleteParticipantDatabase, openParticipantDatabase, type ParticipantDatabase } from './database.ts';
 import { fingerprintOf, loadOrCreateIdentity } from './identity.ts';
@@ -25,7 +28,7 @@ import type {
   HostEvent,
   HostRequest,
   Phase,
-  ReceiptView,
+  GivenPolicy,
   TaskView,
 } from './messages.ts';
 import { readDroppedFiles } from './read-files.ts';
@@ -62,7 +65,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     return opened;
   };
   const phase = (name: Phase, note: string | null = null): void => onEvent({ kind: 'phase', phase: name, note });
-  const listOf = async (kind: 'ledger' | 'receipts', place: string): Promise<RecordList> =>
+  const listOf = async (kind: 'ledger' | 'receipts' | 'attestation', place: string): Promise<RecordList> =>
     createRecordList((await open()).database, `${kind} ${place}`);
 
   function learn(taskId: string, invited: Invited): Known {
@@ -87,7 +90,8 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
   }
 
   async function takePart(request: Extract<HostRequest, { kind: 'join' }>): Promise<void> {
-    const { url, taskId, token, label, policy } = request;
+    const { url, taskId, token, label } = request;
+    const policy = readPolicy(request.policy);
     const place = placeOf(request);
     const { database, key } = await open();
     const { run, view } = await look(request);
@@ -99,6 +103,8 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     const stop = new AbortController();
     const transport = createTransport({ url, taskId, key, rng: createSystemRng(), now: () => Date.now() });
     const receipts = await listOf('receipts', place);
+    const attestations = await listOf('attestation', place);
+    const newest = (await readReceipts(receipts)).at(-1);
     let writing: Promise<void> = Promise.resolve();
     const hear = (event: JoinEvent): void => {
       switch (event.kind) {
@@ -119,9 +125,16 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
           watchProgress(transport, stop.signal);
           break;
         case 'round':
-          writing = writing.then(() => addReceipt(receipts, event, view));
-          void writing.then(() => onEvent({ ...event, kind: 'round' }));
+          writing = writing.then(() => append(receipts, JSON.stringify(event.receipt)));
+          void writing.then(() => {
+            const { round, outcome, epsilon } = event;
+            onEvent({ kind: 'round', round, outcome, epsilon });
+          });
           phase('waiting');
+          break;
+        case 'attested':
+          writing = writing.then(() => append(attestations, canonicalize(event.record) as string));
+          void writing.then(() => onEvent({ kind: 'attested', outcome: event.record.outcome }));
           break;
         case 'waiting':
           phase('offline', event.reason);
@@ -145,6 +158,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       dataset,
       policy,
       ledgerStore: await listOf('ledger', place),
+      previousReceipt: newest === undefined ? FIRST_RECEIPT : digestReceipt(newest),
       signal: stop.signal,
       onEvent(event) {
         hear(event);
@@ -221,7 +235,12 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       const { run } = await look({ ...request, token: '' });
       try {
         const { task, plan } = run;
-        assertPolicyAccepts(request.policy, { task, plan, url: request.url, epsilonPerRound: plan.epsilonPerAttempt });
+        assertPolicyAccepts(readPolicy(request.policy), {
+          task,
+          plan,
+          url: request.url,
+          epsilonPerRound: plan.epsilonPerAttempt,
+        });
         return null;
       } catch (error) {
         if (error instanceof ClientError) return error.message;
@@ -263,8 +282,14 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     },
     budget: (request) => budgetOf(placeOf(request)),
     async receipts(request) {
-      const records = await (await listOf('receipts', placeOf(request))).read();
-      return records.map((record) => JSON.parse(new TextDecoder().decode(record)) as ReceiptView);
+      const receipts = await readReceipts(await listOf('receipts', placeOf(request)));
+      return { receipts, intact: findBrokenReceipt(receipts) === undefined };
+    },
+    async attestation(request) {
+      const newest = (await (await listOf('attestation', placeOf(request))).read()).at(-1);
+      if (newest === undefined) return null;
+      const { viewRecord } = await import('../../../trust/attestation/index.ts');
+      return viewRecord(JSON.parse(new TextDecoder().decode(newest)) as Parameters<typeof viewRecord>[0]);
     },
     async export(request) {
       return (await listOf(request.list, placeOf(request))).export();
@@ -297,19 +322,20 @@ function headOf(head: { readonly hash?: unknown }): string {
   return head.hash instanceof Uint8Array ? toHex(head.hash) : String(head.hash);
 }
 
-async function addReceipt(
-  receipts: RecordList,
-  { round, outcome, epsilon }: Extract<JoinEvent, { kind: 'round' }>,
-  view: TaskView,
-): Promise<void> {
-  const { length } = await receipts.read();
-  const receipt = {
-    task: view.name,
-    planDigest: view.planDigest,
-    time: new Date().toISOString(),
-    round,
-    outcome,
-    epsilon,
-  };
-  await receipts.append(utf8(canonicalize(receipt) as string), { expectedLength: length });
+/** Reads a policy file's text, or takes a policy as it is. @throws {@link ClientError} naming what is wrong in it. */
+function readPolicy(given: GivenPolicy): ParticipantPolicy {
+  const parsed = policySchema.safeParse(typeof given === 'string' ? parse(given) : given);
+  if (!parsed.success) {
+    throw new ClientError('client/policy-refused', `the policy is not one: ${z.prettifyError(parsed.error)}`);
+  }
+  return parsed.data;
+}
+
+async function readReceipts(receipts: RecordList): Promise<RoundReceipt[]> {
+  return (await receipts.read()).map((record) => JSON.parse(new TextDecoder().decode(record)) as RoundReceipt);
+}
+
+async function append(list: RecordList, line: string): Promise<void> {
+  const { length } = await list.read();
+  await list.append(utf8(line), { expectedLength: length });
 }
