@@ -42,16 +42,10 @@ export type HostAnswer =
   | { readonly kind: 'ready' }
   /** Messages the participant sends back; `refusal` when it refused to answer. */
   | { readonly kind: 'replies'; readonly replies: readonly Uint8Array[]; readonly refusal?: string }
-  | { readonly kind: 'score'; readonly correct: number; readonly count: number; readonly loss: number }
-  | { readonly kind: 'failed'; readonly message: string };
+  | { readonly kind: 'score'; readonly correct: number; readonly count: number; readonly loss: number };
 
-export interface HostRequestEnvelope {
-  readonly id: number;
-  readonly request: HostRequest;
-}
-
-export interface HostAnswerEnvelope {
-  readonly id: number;
+/** An answer with the host's times. */
+export interface TimedAnswer {
   readonly answer: HostAnswer;
   readonly seconds: HostSeconds;
 }

@@ -4,22 +4,14 @@
  * @module
  */
 
-import { parentPort } from 'node:worker_threads';
-
+import { serveRequests } from '../../foundations/kernels/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import { createDataset, type Dataset } from '../../learning/data/index.ts';
 import { createEngine, type Engine } from '../../learning/models/index.ts';
 import { createParticipant, type Participant } from '../client/index.ts';
 import { type Contributor, createContributor, planRun } from '../training/index.ts';
-import type {
-  HostAnswer,
-  HostAnswerEnvelope,
-  HostRequest,
-  HostRequestEnvelope,
-  HostSeconds,
-  HostSetup,
-} from './host-protocol.ts';
+import type { HostAnswer, HostRequest, HostSeconds, HostSetup, TimedAnswer } from './host-protocol.ts';
 
 interface Host {
   readonly participants: ReadonlyMap<string, Participant>;
@@ -93,20 +85,15 @@ function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 const PART = { setup: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
 
 /** Requests are answered one after another: one participant's work never interleaves with another's. */
-let queue: Promise<void> = Promise.resolve();
-
-parentPort?.on('message', ({ id, request }: HostRequestEnvelope) => {
-  queue = queue.then(async () => {
-    const start = performance.now();
-    let result: HostAnswer;
-    try {
-      result = await answer(request);
-    } catch (error) {
-      result = { kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-    }
-    busy[PART[request.kind]] += (performance.now() - start) / 1000;
-    const envelope: HostAnswerEnvelope = { id, answer: result, seconds: secondsSoFar() };
+serveRequests<HostRequest, TimedAnswer>(async (request) => {
+  const start = performance.now();
+  try {
+    const result = await answer(request);
     const transfer = result.kind === 'replies' ? result.replies.map(({ buffer }) => buffer as ArrayBuffer) : [];
-    parentPort?.postMessage(envelope, transfer);
-  });
+    busy[PART[request.kind]] += (performance.now() - start) / 1000;
+    return { answer: { answer: result, seconds: secondsSoFar() }, transfer };
+  } catch (error) {
+    busy[PART[request.kind]] += (performance.now() - start) / 1000;
+    throw error;
+  }
 });

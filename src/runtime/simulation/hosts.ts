@@ -4,18 +4,10 @@
  * @module
  */
 
-import { Worker } from 'node:worker_threads';
-
+import { startWorker } from '../../foundations/kernels/index.ts';
 import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
 import type { TaskFile } from '../task/index.ts';
-import type {
-  HostAnswer,
-  HostAnswerEnvelope,
-  HostedParticipant,
-  HostRequest,
-  HostRequestEnvelope,
-  HostSeconds,
-} from './host-protocol.ts';
+import type { HostAnswer, HostedParticipant, HostRequest, HostSeconds, TimedAnswer } from './host-protocol.ts';
 
 /** Score on the public test data. */
 export interface Score {
@@ -38,43 +30,23 @@ export interface Hosts {
 function startHost(): {
   ask(request: HostRequest): Promise<HostAnswer>;
   seconds(): HostSeconds | undefined;
-  close(): Promise<number>;
+  close(): Promise<void>;
 } {
-  const worker = new Worker(new URL('./host-worker.ts', import.meta.url));
-  const open = new Map<number, { resolve: (answer: HostAnswer) => void; reject: (error: Error) => void }>();
+  const thread = startWorker<HostRequest, TimedAnswer>({
+    inBrowser: () => {
+      throw new TypeError('a simulation runs in Node');
+    },
+    inNode: () => new URL('./host-worker.ts', import.meta.url),
+  });
   let latest: HostSeconds | undefined;
-  let count = 0;
-  let broken: Error | undefined;
-  const fail = (error: Error): void => {
-    broken = error;
-    for (const { reject } of open.values()) reject(error);
-    open.clear();
-  };
-  worker.on('message', ({ id, answer, seconds }: HostAnswerEnvelope) => {
-    latest = seconds;
-    const request = open.get(id);
-    open.delete(id);
-    if (answer.kind === 'failed') request?.reject(new Error(`a host of participants failed: ${answer.message}`));
-    else request?.resolve(answer);
-  });
-  worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on('exit', (code) => {
-    if (code !== 0) fail(new Error(`a host of participants ended with code ${code}`));
-  });
   return {
-    ask: (request) =>
-      new Promise((resolve, reject) => {
-        if (broken !== undefined) {
-          reject(broken);
-          return;
-        }
-        const envelope: HostRequestEnvelope = { id: (count += 1), request };
-        open.set(envelope.id, { resolve, reject });
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin
-        worker.postMessage(envelope);
-      }),
+    async ask(request) {
+      const { answer, seconds } = await thread.ask(request);
+      latest = seconds;
+      return answer;
+    },
     seconds: () => latest,
-    close: () => worker.terminate(),
+    close: () => thread.close(),
   };
 }
 
