@@ -32,7 +32,7 @@ const exact = Float64Array.from({ length: entries }, (_, i) =>
 const ask = (
   assistant: string,
   contributions: readonly (readonly [string, ...Uint8Array[]])[],
-  claim = new Uint8Array(),
+  claim: Uint8Array = new Uint8Array(),
 ) => encodeRequest({ assistant, ...address, planDigest, contributions, claim });
 
 describe('aggregation servers', () => {
@@ -47,7 +47,10 @@ describe('aggregation servers', () => {
   const start = () =>
     names.map((name, i) =>
       createServerAssistant({
-        ...{ sum, name, taskId, minContributors: 2 },
+        sum,
+        name,
+        taskId,
+        minContributors: 2,
         privateKey: keys[i] as Uint8Array,
         answered: createAnsweredAttempts(),
       }),
@@ -101,7 +104,11 @@ describe.each(['bfv', 'paillier', 'ckks'] as const)('a key holder with %s', (sch
 
   it('opens the exact sum of signed contributions, once, and no smaller one', async () => {
     const holder = await createKeyHolderAssistant({
-      ...{ sum, name: 'holder', taskId, roster, minContributors: 2 },
+      sum,
+      name: 'holder',
+      taskId,
+      roster,
+      minContributors: 2,
       answered: createAnsweredAttempts(),
     });
     const encryption = await createSumEncryption(sum, holder.publicKey);
@@ -109,7 +116,9 @@ describe.each(['bfv', 'paillier', 'ckks'] as const)('a key holder with %s', (sch
     const sent = await Promise.all(
       people.map((from, i) =>
         encryptContribution(inputs[i] as Int32Array, {
-          ...{ encryption, from, address },
+          encryption,
+          from,
+          address,
           identity: identities.get(from) as ReturnType<typeof createSigningKey>,
         }),
       ),
