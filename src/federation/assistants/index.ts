@@ -3,6 +3,7 @@ export {
   type Assistant,
   type AssistantRequest,
   createAnsweredAttempts,
+  decodeParts,
   decodeRequest,
   encodeRequest,
 } from './assistant.ts';

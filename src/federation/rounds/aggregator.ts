@@ -15,6 +15,8 @@ import type { TaskPlan } from './plan.ts';
 /** What closing a stage gives. */
 export type AggregatorStep =
   | { readonly kind: 'messages'; readonly messages: ReadonlyMap<string, Uint8Array> }
+  /** Requests to assistants, by name; the stage closes when all have answered. */
+  | { readonly kind: 'ask'; readonly requests: ReadonlyMap<string, Uint8Array> }
   | {
       readonly kind: 'result';
       /** Grid steps; length `plan.dimension`. */
@@ -30,6 +32,8 @@ export interface Aggregator {
   readonly pending: readonly string[];
   /** @throws a typed error when the message is refused; the state is unharmed. */
   receive(from: string, payload: Uint8Array): void;
+  /** Takes an assistant's answer. Absent where nobody is asked. */
+  answer?(assistant: string, payload: Uint8Array): void;
   /** Closes the stage with whoever has answered. @throws a typed error when those are too few. */
   advance(): AggregatorStep;
 }

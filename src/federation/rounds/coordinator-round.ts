@@ -17,6 +17,8 @@ import type { TaskPlan } from './plan.ts';
 /** What the host of the machine must do. */
 export type RoundEffect =
   | { readonly kind: 'send'; readonly to: string; readonly bytes: Uint8Array }
+  /** Ask an assistant, and hand its answer to `answer` or its refusal to `refuse`. */
+  | { readonly kind: 'ask'; readonly assistant: string; readonly bytes: Uint8Array }
   /** Call `timeout(stage)` after this time, unless the stage has closed by then. */
   | { readonly kind: 'timer'; readonly stage: string; readonly afterMs: number }
   /** A participant's message was refused; it counts as not answered. */
@@ -41,6 +43,10 @@ export interface CoordinatorRound {
   readonly stage: string;
   begin(): RoundEffect[];
   receive(from: string, bytes: Uint8Array): RoundEffect[];
+  /** Takes the answer of an assistant that was asked. */
+  answer(assistant: string, bytes: Uint8Array): RoundEffect[];
+  /** An assistant refuses, or cannot be reached: the attempt is aborted. */
+  refuse(assistant: string, error: unknown): RoundEffect[];
   timeout(stage: string): RoundEffect[];
   /** Whether the attempt has ended, one way or the other. */
   readonly done: boolean;
@@ -86,6 +92,10 @@ export function createCoordinatorRound({
           return { kind: 'send', to, bytes: encodeMessage({ kind: 'aggregation', ...address, payload }) };
         });
         return [...sends, timer()];
+      }
+      case 'ask': {
+        const asks = [...step.requests].map(([assistant, bytes]): RoundEffect => ({ kind: 'ask', assistant, bytes }));
+        return [...asks, timer()];
       }
       case 'result': {
         done = true;
@@ -154,6 +164,26 @@ export function createCoordinatorRound({
         return [{ kind: 'refused', from, code: error.code }];
       }
       return aggregator.pending.length === 0 ? advance() : [];
+    },
+    answer(assistant, bytes) {
+      if (done || aggregator.answer === undefined) return [];
+      try {
+        aggregator.answer(assistant, bytes);
+      } catch (error) {
+        return abort(error);
+      }
+      return aggregator.pending.length === 0 ? advance() : [];
+    },
+    refuse(assistant, error) {
+      if (done) return [];
+      const cause = error instanceof SottoError ? error : undefined;
+      const reason = error instanceof Error ? error.message : String(error);
+      return abort(
+        new RoundsError('rounds/aborted', `${assistant} does not help: ${reason}`, {
+          ...(cause === undefined ? {} : { cause }),
+          details: { participants: [assistant] },
+        }),
+      );
     },
     timeout(stage) {
       return done || stage !== aggregator.stage ? [] : advance();
