@@ -18,6 +18,7 @@ import type { CoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
 import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { openServedLog, type ServedLog } from './served-log.ts';
 import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
 
 /** Public facts of a task's data that a coordinator without data must be told, and its test data if it has any. */
@@ -45,6 +46,10 @@ export interface Service {
   createTask(text: string): Promise<TaskService>;
   invite(taskId: string): Promise<{ token: string; expiresAt: string }>;
   audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
+  /** A file of a task's transparency log, as a web server would have it. */
+  logFile(taskId: string, path: string): Promise<Uint8Array | undefined>;
+  /** Proofs of the rounds a participant was called to. */
+  receipt(taskId: string, participant: string): Promise<Uint8Array | undefined>;
   metricLines(taskId: string): Promise<string>;
   prometheus(): Promise<string>;
   logFailure(error: unknown): void;
@@ -66,8 +71,19 @@ export interface ServiceOptions {
   readonly invitationMs?: number;
   /** With it, participants can ask for evidence. */
   readonly attestation?: CoordinatorAttestation;
+  /**
+   * Private key of the tasks' transparency logs, 32 bytes, the same on every node; without it nothing is logged.
+   */
+  readonly logSeed?: Uint8Array;
   /** Where several nodes share the database: who this one is, and who keeps the leases. */
   readonly node?: NodeOptions;
+}
+
+interface RunningTask {
+  readonly service: TaskService;
+  readonly definition: string;
+  readonly facts: TaskFacts;
+  readonly served: ServedLog | undefined;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -86,10 +102,11 @@ export async function createService({
   onWrite,
   invitationMs = DAY_MS,
   attestation,
+  logSeed,
   node: nodeOptions,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
-  const running = new Map<string, { service: TaskService; definition: string; facts: TaskFacts }>();
+  const running = new Map<string, RunningTask>();
   const metrics = new Metrics();
   const labels = ['task'] as const;
   const gauges = {
@@ -126,11 +143,13 @@ export async function createService({
     const facts = await factsOf(task);
     const run = planRun(task, facts);
     const { privacy } = task;
+    const served = logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed });
+    const records = createLedgerTable(db, row.id);
     const ledger =
       privacy.trust === 'off'
         ? undefined
         : await createLedger({
-            store: createLedgerTable(db, row.id),
+            store: served === undefined ? records : await served.log.watch(records, 'ledger.jsonl'),
             budget: { epsilon: privacy.epsilon, delta: privacy.delta },
             relation: privacy.relation,
             privacyUnit: privacy.privacyUnit,
@@ -153,6 +172,9 @@ export async function createService({
       db,
       objects,
       ledger,
+      ...(served === undefined
+        ? {}
+        : { served: { log: served, definition: row.definition, inputShape: facts.inputShape } }),
       settings: settingsOf(task),
       initial: { state: row.state, round: row.round, checkpointKey: row.checkpoint_key },
       ...(facts.evaluate === undefined ? {} : { evaluate: facts.evaluate }),
@@ -165,12 +187,12 @@ export async function createService({
       ...(onWrite === undefined ? {} : { onWrite }),
       clock: () => performance.now(),
     });
-    running.set(row.id, { service, definition: row.definition, facts });
+    running.set(row.id, { service, definition: row.definition, facts, served });
     await service.start();
     return service;
   }
 
-  const found = (id: string): { service: TaskService; definition: string; facts: TaskFacts } => {
+  const found = (id: string): RunningTask => {
     const task = running.get(id);
     if (task === undefined) throw new CoordinatorError('coordinator/unknown-task', `there is no task ${id}`);
     return task;
@@ -178,6 +200,7 @@ export async function createService({
 
   async function audit(actor: string, action: string, subject: string, detail = ''): Promise<void> {
     await db.insertInto('audit_events').values({ at: new Date(), actor, action, subject, detail }).execute();
+    await running.get(subject)?.served?.administrative(actor, action, detail);
   }
 
   /** Takes up a task that is in the database; one that cannot be must not keep the others from being served. */
@@ -249,8 +272,9 @@ export async function createService({
       };
       await node?.claim(row.id);
       await db.insertInto('tasks').values(row).execute();
+      const service = await take(row);
       await audit('operator', 'create', row.id);
-      return take(row);
+      return service;
     },
     async invite(taskId) {
       const expiresAt = new Date(Date.now() + invitationMs);
@@ -259,6 +283,16 @@ export async function createService({
       return { token, expiresAt: expiresAt.toISOString() };
     },
     audit,
+    logFile: async (taskId, path) => found(taskId).served?.read(path),
+    async receipt(taskId, participant) {
+      const rows = await db
+        .selectFrom('attempts')
+        .select(['attempt', 'cohort'])
+        .where('task_id', '=', taskId)
+        .execute();
+      const cohorts = new Map(rows.map(({ attempt, cohort }) => [attempt, JSON.parse(cohort) as string[]]));
+      return found(taskId).served?.receipt(participant, (attempt) => cohorts.get(attempt) ?? []);
+    },
     async metricLines(taskId) {
       found(taskId);
       const rows = await db
