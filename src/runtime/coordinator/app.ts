@@ -18,6 +18,7 @@ import { CoordinatorError } from './errors.ts';
 import { createForwarding } from './forwarding.ts';
 import { problemOf } from './problem.ts';
 import { createRateLimiter, type RateLimit } from './rate-limit.ts';
+import { addLogRoutes } from './log-routes.ts';
 import type { Member } from './registry.ts';
 import type { Service } from './service.ts';
 
@@ -367,6 +368,8 @@ export function createApp(
       room.release();
     }
   });
+
+  addLogRoutes(app, service, { operator, member });
 
   app.get('/v1/tasks/:task/model', async (context) => {
     operator(context);

@@ -27,6 +27,9 @@ import { CoordinatorError } from './errors.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
 import { type AttemptEvent, type AttemptRecord, createJournal } from './journal.ts';
 import { createMailboxes, type Mail } from './mailboxes.ts';
+import type { StageView } from '../view/index.ts';
+import type { TaskWatch } from './task-watch.ts';
+import type { ServedLog } from './served-log.ts';
 
 /** When rounds begin and how long they wait. */
 export interface ServiceSettings {
@@ -63,6 +66,13 @@ export interface ServiceReport {
   readonly contributors: number;
   readonly dropouts: number;
   readonly seconds: number;
+  readonly loss?: number;
+  /** The protocol's stages as they passed. */
+  readonly stages?: readonly StageView[];
+  /** Who stopped answering, with the stage; absent when nobody did. */
+  readonly dropped?: Readonly<Record<string, string>>;
+  /** Mean of bytes sent plus bytes received, a participant. */
+  readonly bytesPerParticipant?: number;
   /** Under which evidence each member of the cohort took part, by participant; absent where nothing was attested. */
   readonly attestation?: AttestedRound;
 }
@@ -123,8 +133,12 @@ export interface TaskServiceOptions {
   readonly taskPolicyDigest: Uint8Array;
   /** False once another node may have taken the task over: nothing is written then. */
   readonly isMine?: () => boolean;
+  /** With it, every round goes into the task's transparency log, with what the log says of the task. */
+  readonly served?: { readonly log: ServedLog; readonly definition: string; readonly inputShape: readonly number[] };
   /** Accuracy on public test data, where the coordinator has some. */
-  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number }>;
+  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number; loss?: number }>;
+  /** Shows people how the task goes. */
+  readonly watch?: TaskWatch;
   readonly onReport?: (report: ServiceReport) => void;
   /** Called between any two writes; tests end the process there. */
   readonly onWrite?: (point: string) => void;
@@ -169,7 +183,9 @@ export function createTaskService({
   attestation,
   taskPolicyDigest,
   isMine = () => true,
+  served,
   evaluate,
+  watch,
   onReport,
   onWrite = () => {},
   clock,
@@ -184,6 +200,7 @@ export function createTaskService({
   let open: OpenAttempt | undefined;
   let opening: ReturnType<typeof setTimeout> | undefined;
   let accuracy: number | null = null;
+  let loss: number | undefined;
   let dropouts = 0;
   let closed = false;
   /** Memory may be ahead of the journal. */
@@ -248,6 +265,8 @@ export function createTaskService({
     const machine = machineOf(record, model.parameters);
     mailboxes.openAttempt(record.attempt);
     open = { record, machine, position: events.length, startMs: clock() };
+    watch?.opened(record, machine.stage, clock());
+    await served?.log.openRound(record, model);
     let effects = machine.begin();
     await perform(effects.filter(({ kind }) => kind !== 'timer' || events.length === 0));
     for (const [i, event] of events.entries()) {
@@ -256,7 +275,9 @@ export function createTaskService({
         const plain = await reveal(event.participant, event.bytes).catch((error: unknown) => abortUnreadable(error));
         if (plain === undefined) return;
         effects = machine.receive(event.participant, plain);
+        watch?.answered(event.participant, event.bytes.length);
       }
+      watch?.moved(machine.stage, clock());
       // Only the last stage's timer still means something.
       await perform(effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1));
     }
@@ -319,6 +340,8 @@ export function createTaskService({
           }
           effects = found;
           taken.push(next);
+          watch?.answered(participant, bytes.length);
+          watch?.moved(open.machine.stage, clock());
           events.push({ kind: 'message', stage, participant, bytes });
           onWrite('before-journal');
         }
@@ -371,7 +394,9 @@ export function createTaskService({
     await journal.append(open.record.attempt, open.position, { kind: 'timeout', stage });
     onWrite('timeout-journaled');
     open.position += 1;
-    await perform(open.machine.timeout(stage));
+    const effects = open.machine.timeout(stage);
+    watch?.moved(open.machine.stage, clock());
+    await perform(effects);
   }
 
   async function perform(effects: readonly RoundEffect[]): Promise<void> {
@@ -379,6 +404,7 @@ export function createTaskService({
       switch (effect.kind) {
         case 'send':
           mailboxes.put(effect.to, effect.bytes);
+          watch?.sent(effect.bytes.length);
           break;
         case 'timer': {
           const { stage } = effect;
@@ -414,23 +440,34 @@ export function createTaskService({
     const finished = model.round >= plan.rounds;
     await journal.commit(record.attempt, { round: model.round, checkpointKey, modelDigest: digest, finished });
     onWrite('round-committed');
+    const { parameters } = model;
+    served?.log.log.closeRound({
+      ...closing(record),
+      outcome: 'committed',
+      contributors: contributors.length,
+      dropouts: result.dropouts.length,
+      parameters,
+      checkpoint,
+    });
     open = undefined;
     dropouts += result.dropouts.length;
     if (finished) stateName = 'finished';
     if (evaluate !== undefined && (finished || model.round % task.training.evaluateEvery === 0 || model.round === 1)) {
-      ({ accuracy } = await evaluate(model.parameters));
+      ({ accuracy, loss } = await evaluate(model.parameters));
     }
     await report({
       attempt: record.attempt,
       round: record.round,
       outcome: 'committed',
       ...(accuracy === null ? {} : { accuracy }),
+      ...(loss === undefined ? {} : { loss }),
       epsilon: ledger?.spent().epsilon ?? null,
       contributors: contributors.length,
       dropouts: result.dropouts.length,
       seconds: (clock() - startMs) / 1000,
       ...attested(record),
     });
+    if (finished) await served?.log.release(model, model.export({ task: task.task, rounds: String(model.round) }));
     await journal.sweep(record.attempt);
     onWrite('vectors-swept');
     if (finished) mailboxes.wakeAll();
@@ -444,6 +481,17 @@ export function createTaskService({
     onWrite('ledger-aborted');
     await journal.abort(record.attempt, error.message);
     onWrite('round-aborted');
+    if (model !== undefined) {
+      const { parameters } = model;
+      served?.log.log.closeRound({
+        ...closing(record),
+        outcome: 'aborted',
+        contributors: 0,
+        dropouts: lost,
+        parameters,
+        checkpoint: null,
+      });
+    }
     open = undefined;
     dropouts += lost;
     await report({
@@ -460,6 +508,8 @@ export function createTaskService({
     await journal.sweep(record.attempt);
     considerOpening();
   }
+
+  const closing = ({ attempt, round }: AttemptRecord): { attempt: number; round: number } => ({ attempt, round });
 
   /** Closes a charge; one that a former process closed stays as it is. */
   async function closeReservation({ reservation }: AttemptRecord, how: 'commit' | 'abort'): Promise<void> {
@@ -497,13 +547,18 @@ export function createTaskService({
     };
   }
 
-  async function report(line: ServiceReport): Promise<void> {
+  async function report(plainLine: ServiceReport): Promise<void> {
+    const line: ServiceReport = { ...plainLine, ...watch?.ended(clock()) };
     await db
       .insertInto('metrics')
       .values({ task_id: id, attempt: line.attempt, report: JSON.stringify(line) })
       .onConflict((conflict) => conflict.columns(['task_id', 'attempt']).doNothing())
       .execute();
     onWrite('metrics-written');
+    served?.log.log.report(JSON.stringify(line), line);
+    await served?.log.log.flush();
+    watch?.reported(line);
+    watch?.state(stateName);
     onReport?.(line);
   }
 
@@ -540,6 +595,7 @@ export function createTaskService({
       } catch (error) {
         if (!(error instanceof AccountingError && error.code === 'accounting/budget-exceeded')) throw error;
         await setState('stopped');
+        watch?.state('budget-spent');
         return;
       }
     }
@@ -547,15 +603,34 @@ export function createTaskService({
     const record = { attempt, round, cohort, reservation };
     await journal.open(record);
     onWrite('attempt-opened');
+    await served?.log.openRound(record, model);
     const machine = machineOf(record, model.parameters);
     mailboxes.openAttempt(attempt);
     open = { record, machine, position: 0, startMs: clock() };
+    watch?.opened(record, machine.stage, clock());
     await perform(machine.begin());
+  }
+
+  /** Says in the log what this process takes up. */
+  async function logStart(): Promise<void> {
+    if (served === undefined || model === undefined) return;
+    const row = await db.selectFrom('tasks').select('checkpoint_key').where('id', '=', id).executeTakeFirst();
+    const key = row?.checkpoint_key ?? null;
+    const { log, definition, inputShape } = served;
+    await log.start({
+      run,
+      definition,
+      inputShape,
+      terms: ledger?.terms[0],
+      model,
+      checkpoint: key === null ? null : await objects.get(key),
+    });
   }
 
   async function setState(next: string): Promise<void> {
     await db.updateTable('tasks').set({ state: next, updated_at: new Date() }).where('id', '=', id).execute();
     stateName = next;
+    watch?.state(next);
     if (next === 'running') considerOpening();
     else mailboxes.wakeAll();
   }
@@ -568,14 +643,17 @@ export function createTaskService({
     start: () =>
       enqueue(async () => {
         await replay();
+        await logStart();
         considerOpening();
       }),
     seen(participant) {
       present.set(participant, clock());
+      watch?.present(presentNow());
       considerOpening();
     },
     left(participant) {
       present.delete(participant);
+      watch?.left(participant);
     },
     async receive(participant, bytes) {
       const plain = await reveal(participant, bytes);

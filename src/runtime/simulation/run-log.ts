@@ -10,8 +10,8 @@ import { dirname } from 'node:path';
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
-import { type AccountTerms, eventToJson } from '../../privacy/accounting/index.ts';
-import { encodeReceipt, formatVerifierKey, type LeafOf, RUN_FILES } from '../../trust/log/index.ts';
+import type { AccountTerms } from '../../privacy/accounting/index.ts';
+import { encodeReceipt, formatVerifierKey, RUN_FILES } from '../../trust/log/index.ts';
 import { loadOrCreateKey, type RunFolder } from '../storage/index.ts';
 import {
   createFileSaltStore,
@@ -20,7 +20,7 @@ import {
   openTaskLog,
   type TaskLog,
 } from '../storage/tiles/index.ts';
-import type { ModelState, RunPlan } from '../training/index.ts';
+import { describeTask, type ModelState, type RunPlan } from '../training/index.ts';
 import type { RunMode } from './run-task.ts';
 
 /** The ledger's name in the log: its file. */
@@ -64,56 +64,18 @@ export async function recordStart(
     readonly inputShape: readonly number[];
   },
 ): Promise<void> {
-  const { task, plan } = run;
-  const { privacy } = task;
   const modelDigest = digestParameters(state.parameters);
   const checkpointDigest = folder.has(RUN_FILES.checkpoint) ? digestOf(folder.read(RUN_FILES.checkpoint)) : null;
   if (log.has('plan')) {
     log.record({ kind: 'resumed', round: state.round, modelDigest, checkpointDigest });
     return;
   }
-  log.record(
-    {
-      kind: 'task',
-      task: task.task,
-      taskDigest: digestOf(folder.read(RUN_FILES.task)),
-      mode,
-      participants: task.participants,
-      rounds: plan.rounds,
-      aggregation: privacy.aggregation.kind,
-      privacy:
-        privacy.trust === 'off' || terms === undefined
-          ? null
-          : {
-              privacyUnit: terms.privacyUnit,
-              trust: privacy.trust,
-              epsilon: terms.budget.epsilon,
-              delta: terms.budget.delta,
-              relation: terms.relation,
-              accountant: privacy.accountant,
-            },
-      seeded: task.simulation.seed !== undefined,
-      version: 'sotto',
-    },
-    {
-      kind: 'plan',
-      planDigest: toHex(plan.digest),
-      attempts: plan.attempts,
-      dimension: plan.dimension,
-      inputShape: [...inputShape],
-      samplingRate: plan.samplingRate,
-      clipNorm: plan.clipNorm,
-      noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
-      threshold: plan.aggregation.kind === 'secagg' ? plan.aggregation.threshold : null,
-      maxCorrupt: plan.aggregation.kind === 'secagg' ? plan.aggregation.maxCorrupt : null,
-      event: plan.event === undefined ? null : (eventToJson(plan.event) as LeafOf<'plan'>['event']),
-      modelDigest,
-    },
-  );
+  const definition = folder.read(RUN_FILES.task);
+  log.record(...describeTask(run, { mode, definition, terms, inputShape, modelDigest }));
   for (const [part, dataset] of Object.entries(data)) {
     const subject = `data:${part}`;
     const commitment = await log.commit(subject, digestDataset(dataset));
-    log.record({ kind: 'data', dataset: task.task, part, examples: dataset.size, commitment });
+    log.record({ kind: 'data', dataset: run.task.task, part, examples: dataset.size, commitment });
   }
 }
 

@@ -87,7 +87,8 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
     readonly done: (first: number) => void;
     readonly fail: (error: unknown) => void;
   }[] = [];
-  let flushing: Promise<void> | undefined;
+  let writing = false;
+  let stale = false;
   await clearBeyond();
 
   async function load(): Promise<SignedCheckpoint> {
@@ -234,31 +235,37 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
     return files;
   }
 
+  /** Writes batch after batch. Ends and says so in one step, so that no leaf is left waiting for a writer that is gone. */
   async function flush(): Promise<void> {
     while (pending.length > 0) {
       const batch = pending;
       pending = [];
-      const first = checkpoint.size;
       try {
+        if (stale) {
+          // Memory may be ahead of the store: go back to what is signed there.
+          checkpoint = await load();
+          edge = await edgeOf(checkpoint);
+        }
+        stale = true;
+        let at = checkpoint.size;
         const files = grow(batch.flatMap(({ leaves }) => leaves));
         const next = sign(edge.range.size(), edge.range.root());
         await store.write(files);
         await store.write([[CHECKPOINT_PATH, new TextEncoder().encode(next.note)]]);
         checkpoint = next;
+        stale = false;
+        for (const { leaves, done } of batch) {
+          done(at);
+          at += leaves.length;
+        }
       } catch (error) {
-        // Memory is ahead of the store: go back to what is signed there.
         for (const { fail } of batch) fail(error);
-        checkpoint = await load();
-        edge = await edgeOf(checkpoint);
         continue;
       }
-      let at = first;
-      for (const { leaves, done } of batch) {
-        done(at);
-        at += leaves.length;
-      }
-      await prune();
+      // What stays behind takes room and is in nobody's way.
+      await prune().catch(() => {});
     }
+    writing = false;
   }
 
   /** Removes partial tiles that nobody needs any more. */
@@ -296,9 +303,9 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
       if (leaves.length === 0) return Promise.resolve(checkpoint.size);
       return new Promise((done, fail) => {
         pending.push({ leaves: leaves.map((leaf) => leaf.slice()), done, fail });
-        flushing ??= flush().finally(() => {
-          flushing = undefined;
-        });
+        if (writing) return;
+        writing = true;
+        void flush();
       });
     },
     reader: () => createLogReader(store, checkpoint.size),

@@ -43,7 +43,8 @@ export interface TaskLog {
   readonly writer: LogWriter;
   /** Leaves that are there already, in order. */
   readonly leaves: readonly LogLeaf[];
-  has(kind: LogLeaf['kind']): boolean;
+  /** Whether a leaf of a kind is there or waiting; of an attempt, where one is named. */
+  has(kind: LogLeaf['kind'], attempt?: number): boolean;
   /** Adds leaves to the next batch. */
   record(...contents: readonly LeafContent[]): void;
   /** Puts everything recorded under a signed checkpoint. */
@@ -109,6 +110,11 @@ export async function openTaskLog({
     for (const content of contents) waiting.push({ ...content, time } as LogLeaf);
   };
 
+  const has: TaskLog['has'] = (kind, attempt) =>
+    [...leaves, ...waiting].some(
+      (leaf) => leaf.kind === kind && (attempt === undefined || ('attempt' in leaf && leaf.attempt === attempt)),
+    );
+
   const commit = async (subject: string, value = subject): Promise<string> =>
     commitTo(value, await salts.saltOf(subject));
 
@@ -131,7 +137,7 @@ export async function openTaskLog({
   return {
     writer,
     leaves,
-    has: (kind) => leaves.some((leaf) => leaf.kind === kind) || waiting.some((leaf) => leaf.kind === kind),
+    has,
     record,
     flush,
     async watch(ledger, name) {
@@ -149,15 +155,21 @@ export async function openTaskLog({
         }
       }
       for (const bytes of records.slice(logged.length)) recordLedger(name, bytes);
+      let known = records.length;
       return {
         read: () => ledger.read(),
         async append(bytes, options) {
           await ledger.append(bytes, options);
+          // A write that was reported as failed and was made, or another writer's, is caught up with.
+          const missed = options.expectedLength > known ? (await ledger.read()).slice(known, -1) : [];
+          for (const each of missed) recordLedger(name, each);
           recordLedger(name, bytes);
+          known = options.expectedLength + 1;
         },
       };
     },
     async openRound({ attempt, round, cohort, parameters }) {
+      if (has('round-opened', attempt)) return;
       const commitments = await Promise.all(cohort.map((member) => commit(member)));
       record({
         kind: 'round-opened',
@@ -170,6 +182,7 @@ export async function openTaskLog({
       await flush();
     },
     closeRound({ attempt, round, outcome, contributors, dropouts, parameters, checkpoint }) {
+      if (has('round-closed', attempt)) return;
       record({
         kind: 'round-closed',
         attempt,
@@ -182,6 +195,7 @@ export async function openTaskLog({
       });
     },
     report(line, { attempt, round, accuracy, loss }) {
+      if (has('evaluation', attempt)) return;
       record({
         kind: 'evaluation',
         attempt,

@@ -110,8 +110,12 @@ export function auditStory(
         break;
       }
       case 'resumed': {
-        const open = [...opened.keys()].some((attempt) => !closed.has(attempt));
-        if (!models.has(leaf.modelDigest) && !open) chain(index, 'a run was taken up with a model that no round left');
+        // A crash between a checkpoint and its leaf leaves one attempt that ended unlogged.
+        const unlogged = [...opened.keys()].filter((attempt) => !closed.has(attempt));
+        if (!models.has(leaf.modelDigest)) {
+          if (unlogged.length === 0) chain(index, 'a run was taken up with a model that no round left');
+          for (const attempt of unlogged) closed.add(attempt);
+        }
         ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
         models.add(leaf.modelDigest);
         break;

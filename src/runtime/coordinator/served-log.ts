@@ -1,0 +1,102 @@
+/**
+ * The transparency log of a served task: tiles among the task's objects, so that a bucket or a web server can host them,
+ * and the coordinator itself does, for operators and the task's participants.
+ *
+ * @module
+ */
+
+import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
+import type { AccountTerms } from '../../privacy/accounting/index.ts';
+import { encodeReceipt, formatVerifierKey, RUN_FILES } from '../../trust/log/index.ts';
+import type { ObjectStore } from '../storage/objects/index.ts';
+import {
+  createObjectSaltStore,
+  createObjectTileStore,
+  digestParameters,
+  openTaskLog,
+  type TaskLog,
+} from '../storage/tiles/index.ts';
+import { describeTask, type ModelState, type RunPlan } from '../training/index.ts';
+import type { AttemptRecord } from './journal.ts';
+
+/** The log of a served task. */
+export interface ServedLog {
+  readonly log: TaskLog;
+  /** Records task and plan, or the model that a new process takes up. */
+  start(facts: {
+    run: RunPlan;
+    definition: string;
+    terms: AccountTerms | undefined;
+    inputShape: readonly number[];
+    model: ModelState;
+    checkpoint: Uint8Array | null;
+  }): Promise<void>;
+  openRound(record: AttemptRecord, model: ModelState): Promise<void>;
+  /** Records a task's end with the digest of its model file. */
+  release(model: ModelState, file: Uint8Array): Promise<void>;
+  /** Records what somebody with rights did; the actor by commitment. */
+  administrative(actor: string, action: string, detail: string): Promise<void>;
+  /** A file of the log as a web server would have it, or the key. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** What a participant takes home. */
+  receipt(participant: string, cohortOf: (attempt: number) => readonly string[]): Promise<Uint8Array>;
+}
+
+/** Opens the log of a served task. `seed` is the coordinator's log key. */
+export async function openServedLog({
+  objects,
+  taskId,
+  seed,
+}: {
+  readonly objects: ObjectStore;
+  readonly taskId: string;
+  readonly seed: Uint8Array;
+}): Promise<ServedLog> {
+  const store = createObjectTileStore(objects, `tasks/${taskId}/log/`);
+  const log = await openTaskLog({
+    store,
+    task: taskId,
+    seed,
+    salts: createObjectSaltStore(objects, `tasks/${taskId}/private/salts/`),
+    clock: () => new Date(),
+    partials: 'all',
+  });
+  return {
+    log,
+    async start({ run, definition, terms, inputShape, model, checkpoint }) {
+      const modelDigest = digestParameters(model.parameters);
+      if (log.has('plan')) {
+        const checkpointDigest = checkpoint === null ? null : toHex(sha256(checkpoint));
+        log.record({ kind: 'resumed', round: model.round, modelDigest, checkpointDigest });
+      } else {
+        log.record(...describeTask(run, { mode: 'served', definition, terms, inputShape, modelDigest }));
+      }
+      await log.flush();
+    },
+    openRound: ({ attempt, round, cohort }, { parameters }) => log.openRound({ attempt, round, cohort, parameters }),
+    async release(model, file) {
+      if (log.has('release')) return;
+      log.record({
+        kind: 'release',
+        round: model.round,
+        modelDigest: digestParameters(model.parameters),
+        files: { [RUN_FILES.model]: toHex(sha256(file)) },
+      });
+      await log.flush();
+    },
+    async administrative(actor, action, detail) {
+      const commitment = await log.commit(`actor:${actor}`, actor);
+      log.record({ kind: 'administrative', actor: commitment, action, subject: taskId, detail });
+      await log.flush();
+    },
+    async read(path) {
+      if (path === RUN_FILES.key) return utf8(`${formatVerifierKey(log.writer.verifier)}\n`);
+      return path.startsWith(RUN_FILES.log) ? store.read(path.slice(RUN_FILES.log.length)) : undefined;
+    },
+    async receipt(participant, cohortOf) {
+      const [receipt] = await log.receipts([participant], cohortOf);
+      if (receipt === undefined) throw new RangeError(`"participant" must be one of the task, got ${participant}`);
+      return encodeReceipt(receipt);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * What a log says of a task and its plan before the first round: the same for a run folder and for a coordinator.
+ *
+ * @module
+ */
+
+import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
+import { type AccountTerms, eventToJson } from '../../privacy/accounting/index.ts';
+import type { LeafContent, LeafOf } from '../../trust/log/index.ts';
+import type { RunPlan } from './plan-run.ts';
+
+/** Makes the leaves `task` and `plan`. */
+export function describeTask(
+  { task, plan }: RunPlan,
+  {
+    mode,
+    definition,
+    terms,
+    inputShape,
+    modelDigest,
+  }: {
+    readonly mode: LeafOf<'task'>['mode'];
+    /** The resolved task file. */
+    readonly definition: string | Uint8Array;
+    /** Of the ledger; absent without privacy. */
+    readonly terms: AccountTerms | undefined;
+    readonly inputShape: readonly number[];
+    /** Of the initial parameters. */
+    readonly modelDigest: string;
+  },
+): readonly LeafContent[] {
+  const { privacy } = task;
+  const { aggregation } = plan;
+  return [
+    {
+      kind: 'task',
+      task: task.task,
+      taskDigest: toHex(sha256(typeof definition === 'string' ? utf8(definition) : definition)),
+      mode,
+      participants: task.participants,
+      rounds: plan.rounds,
+      aggregation: privacy.aggregation.kind,
+      privacy:
+        privacy.trust === 'off' || terms === undefined
+          ? null
+          : {
+              privacyUnit: terms.privacyUnit,
+              trust: privacy.trust,
+              epsilon: terms.budget.epsilon,
+              delta: terms.budget.delta,
+              relation: terms.relation,
+              accountant: privacy.accountant,
+            },
+      seeded: task.simulation.seed !== undefined,
+      version: 'sotto',
+    },
+    {
+      kind: 'plan',
+      planDigest: toHex(plan.digest),
+      attempts: plan.attempts,
+      dimension: plan.dimension,
+      inputShape: [...inputShape],
+      samplingRate: plan.samplingRate,
+      clipNorm: plan.clipNorm,
+      noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
+      threshold: aggregation.kind === 'secagg' ? aggregation.threshold : null,
+      maxCorrupt: aggregation.kind === 'secagg' ? aggregation.maxCorrupt : null,
+      event: plan.event === undefined ? null : (eventToJson(plan.event) as LeafOf<'plan'>['event']),
+      modelDigest,
+    },
+  ];
+}

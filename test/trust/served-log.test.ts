@@ -1,0 +1,114 @@
+/** The log of a served task: everything a round does is in it, a restart goes on with it, and participants prove theirs. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { derivePlan } from '../../src/cli/verify.ts';
+import { signRequest } from '../../src/federation/wire/index.ts';
+import { createSigningKey } from '../../src/foundations/crypto/index.ts';
+import { createSystemRng, readEntropy } from '../../src/foundations/random/index.ts';
+import { openDatabase, type OpenDatabase } from '../../src/runtime/storage/database/index.ts';
+import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
+import { auditRun, parseReceipt, parseVerifierKey, type RunFiles, verifyReceipt } from '../../src/trust/log/index.ts';
+import {
+  OPERATOR,
+  smallTask,
+  startParticipant,
+  startService,
+  type TestService,
+  until,
+  URL_OF_SERVICE,
+} from '../harness/service.ts';
+
+const logSeed = new Uint8Array(32).fill(3);
+const objects = createMemoryObjectStore();
+let database: OpenDatabase;
+let test: TestService;
+beforeAll(async () => {
+  database = await openDatabase({ kind: 'memory' });
+  test = await startService({ database, objects, logSeed });
+}, 60_000);
+afterAll(async () => {
+  await test.close();
+  await database.close();
+});
+
+const filesOf = (
+  task: string,
+  headers: Record<string, string> = { authorization: `Bearer ${OPERATOR}` },
+): RunFiles => ({
+  list: () => Promise.resolve(undefined),
+  async read(name) {
+    const response = await test.fetch(`${URL_OF_SERVICE}/v1/tasks/${task}/${name}`, { headers });
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+  },
+});
+
+async function train(
+  taskId: string,
+  names: readonly string[],
+  seeds: ReadonlyMap<string, Uint8Array>,
+): Promise<() => Promise<void>> {
+  const participants = await Promise.all(
+    names.map(async (name) => {
+      const { token } = await test.service.invite(taskId);
+      return startParticipant(name, { taskId, token, fetch: test.fetch, keySeed: seeds.get(name) as Uint8Array });
+    }),
+  );
+  return async () => {
+    for (const each of participants) each.leave();
+    await Promise.all(participants.map(({ finished }) => finished.catch(() => {})));
+  };
+}
+
+describe('the log of a served task', () => {
+  it('tells its whole story over a restart, and verifies from the address alone', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 4 }));
+    const { id } = task.status();
+    const names = ['a', 'b', 'c', 'd'];
+    const seeds = new Map(names.map((name) => [name, readEntropy(32)]));
+    const leave = await train(id, names, seeds);
+    await until(() => task.status().round >= 2);
+    await leave();
+    await test.service.close();
+    test = await startService({ database, objects, logSeed });
+    const again = await train(id, names, seeds);
+    await until(() => test.service.task(id).status().state === 'finished');
+    await again();
+    await test.service.close(); // What the last round still writes is written.
+
+    const report = await auditRun(filesOf(id), { derivePlan });
+    expect(report.problems).toEqual([]);
+    expect(report).toMatchObject({ ok: true, rounds: 4, delta: 1e-5 });
+    expect(report.epsilon).toBeCloseTo(test.service.task(id).status().epsilon ?? 0, 9);
+    expect(report.attempts).toBeGreaterThanOrEqual(4);
+    expect(report.notes.join()).toContain('the key came with the run');
+    const leaves = new TextDecoder().decode(await filesOf(id).read(`log/tile/entries/000.p/${report.leaves}`));
+    for (const kind of ['administrative', 'resumed', 'release', 'round-closed', 'evaluation']) {
+      expect(leaves).toContain(`"kind":"${kind}"`);
+    }
+    expect(leaves).not.toMatch(/"p-[0-9a-f]{16}"|operator/);
+    test = await startService({ database, objects, logSeed });
+  }, 60_000);
+
+  it('is closed to strangers, and gives a participant the proofs of its own rounds', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 2 }));
+    const { id } = task.status();
+    const names = ['a', 'b', 'c', 'd'];
+    const seeds = new Map(names.map((name) => [name, readEntropy(32)]));
+    const leave = await train(id, names, seeds);
+    await until(() => task.status().state === 'finished');
+    expect(await filesOf(id, {}).read('log/checkpoint')).toBeUndefined();
+    const key = createSigningKey(seeds.get('b') as Uint8Array);
+    const path = `/v1/tasks/${id}/receipt`;
+    const authorization = signRequest(
+      { method: 'GET', path, body: new Uint8Array() },
+      { key, timeMs: Date.now() },
+      createSystemRng(),
+    );
+    const response = await test.fetch(`${URL_OF_SERVICE}${path}`, { headers: { authorization } });
+    const receipt = parseReceipt(new Uint8Array(await response.arrayBuffer()));
+    const vkey = new TextDecoder().decode(await filesOf(id).read('log.vkey')).trim();
+    const { rounds } = verifyReceipt(receipt, { verifiers: [parseVerifierKey(vkey)] });
+    expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
+    await leave();
+  }, 60_000);
+});
