@@ -16,6 +16,7 @@ import { getRequestListener } from '@hono/node-server';
 
 import { toHex } from '../../foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
+import { loadOrCreateKey } from '../storage/index.ts';
 import { openDatabase } from '../storage/database/index.ts';
 import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '../storage/objects/index.ts';
 import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/queue/index.ts';
@@ -45,6 +46,8 @@ export interface ServeOptions extends Pick<ServiceOptions, 'factsOf' | 'log' | '
   };
   /** With it, participants can ask for evidence of what runs here. */
   readonly attestation?: AttestationOptions;
+  /** Private key of the tasks' transparency logs, made when it is missing; nodes of one service share it. */
+  readonly logKeyFile?: string;
   readonly rateLimit?: RateLimit;
   /** For several nodes on one database: each holds a lease on the tasks it serves. */
   readonly nodes?: {
@@ -83,6 +86,7 @@ export async function serve({
   attestation,
   rateLimit,
   nodes,
+  logKeyFile = join(folder, 'private', 'log.key'),
   ...options
 }: ServeOptions): Promise<Served> {
   const database = await openDatabase(
@@ -108,6 +112,7 @@ export async function serve({
       db: database.db,
       objects,
       operatorToken: operatorTokenOf(folder),
+      logSeed: loadOrCreateKey(logKeyFile),
       onShutdown: () => requestShutdown(),
       ...(attestation === undefined
         ? {}
