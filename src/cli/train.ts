@@ -15,6 +15,7 @@ import { createRunFolder, openRunFolder, readFileOf, type RunFolder } from '../r
 import { parseTrainingFile, type TrainingFile } from '../runtime/task/index.ts';
 import { MODEL_FORMATS, type ModelFormat, trainTask } from '../runtime/training/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { newVault, vaultOfRun } from './key-store-options.ts';
 import { createProgress, formatSeconds, type Progress } from './progress.ts';
 import { addTaskOptions, overridesOf, runFolderOf, type RunOptions, workersOf } from './run-options.ts';
 import { formatTrainSummary } from './train-text.ts';
@@ -47,7 +48,8 @@ async function train(taskPath: string | undefined, options: TrainOptions): Promi
         `--resume goes on with a run as it was planned: leave out ${changed === undefined ? 'the task file' : `--${changed}`}`,
       );
     }
-    const folder = openRunFolder(options.resume);
+    const vault = await vaultOfRun(options.resume, options.keyStore);
+    const folder = openRunFolder(options.resume, { vault });
     const name = 'task.resolved.yaml';
     const text = new TextDecoder().decode(folder.read(name));
     const task = parseTrainingFile(text, { path: folder.file(name) });
@@ -63,7 +65,9 @@ async function train(taskPath: string | undefined, options: TrainOptions): Promi
     dirname(resolve(taskPath)),
   );
   const path = runFolderOf(options, task);
-  await run(task, { folder: () => createRunFolder(path), path, options });
+  const vault = await newVault(options.keyStore, `train/${task.task.replaceAll(/[^\x21-\x7e]/g, '-')}`);
+  await run(task, { folder: () => createRunFolder(path, { vault }), path, options });
+  vault?.close();
 }
 
 /** A resumed run starts elsewhere: every path must mean the same from everywhere. */
@@ -136,7 +140,7 @@ function eventsOf(task: TrainingFile, progress: Progress): NonNullable<Parameter
       if (unused.length > 0) progress.note(`not in the model and left out: ${unused.join(', ')}`);
     },
     onReport: (report) => progress.attempt(report, { rounds: task.training.rounds, epsilon }),
-    onNonFinite: (count) =>
-      progress.note(`for you alone: ${count} gradients were not finite and counted as zero; it is written nowhere`),
+    onNonFinite: ({ count, round }) =>
+      progress.note(`for you alone: ${count} gradients up to step ${round} were not finite and counted as zero`),
   };
 }

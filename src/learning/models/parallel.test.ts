@@ -7,7 +7,9 @@ import { conv2d, dense, dropout, maxPool, model, relu, type Model } from './decl
 import { createEngine } from './engine.ts';
 import { createParallelEngine, shareDataset, type ParallelEngine } from './parallel.ts';
 import { initializeParameters } from './parameters.ts';
+import { extractFeatures } from './parallel-features.ts';
 import { compilePlan } from './plan.ts';
+import { createFeatureExtractor } from './scattering.ts';
 
 const EXAMPLES = 3000;
 const shape = [6, 6, 1];
@@ -98,5 +100,23 @@ describe('a worker', () => {
       inNode: () => new URL('./no-such-worker.ts', import.meta.url),
     };
     await expect(startWorker(entry).ask({})).rejects.toThrow('a worker failed');
+  });
+});
+
+describe('features on several cores', () => {
+  it('are those of one thread, bit for bit', async () => {
+    const images = createDataset({
+      inputs: createSeededRng('pictures').bytes(1100 * 256),
+      inputShape: [16, 16, 1],
+      labels: new Uint8Array(1100),
+      inputScale: 1 / 255,
+    });
+    for (const bits of [8, 16] as const) {
+      const config = { kind: 'scattering', bits } as const;
+      const one = createFeatureExtractor(config, images.inputShape).extract(images);
+      const { inputs, inputShape, inputScale, inputOffset } = await extractFeatures(config, images, { workers: 2 });
+      expect([inputShape, inputScale, inputOffset]).toEqual([one.inputShape, one.inputScale, one.inputOffset]);
+      expect(Buffer.from(inputs.buffer).equals(Buffer.from(one.inputs.buffer))).toBe(true);
+    }
   });
 });

@@ -29,7 +29,7 @@ import {
   type ParallelEngine,
   shareDataset,
 } from '../../learning/models/index.ts';
-import { createLedgerFile, loadTaskData, readFileOf, type RunFolder } from '../storage/index.ts';
+import { loadTaskData, readFileOf, type RunFolder } from '../storage/index.ts';
 import { TaskError, type TrainingFile } from '../task/index.ts';
 import { type Normalization, prepareFeatures, type TaskFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
@@ -60,7 +60,7 @@ export interface TrainEvents {
   onPlan?: (plan: TrainingPlan, start: StartingPoint) => void;
   onReport?: (report: StepsReport, plan: TrainingPlan) => void;
   /** Examples whose gradient was not finite and counted as zero. For the data holder alone: it is written nowhere. */
-  onNonFinite?: (count: number) => void;
+  onNonFinite?: (seen: { readonly count: number; readonly round: number }) => void;
 }
 
 /** `summary.json`. */
@@ -223,7 +223,6 @@ export async function trainTask({
     const { training } = plan.task;
     const steps = createSteps(plan, { engine, state });
     const schedule = createSchedule(training.schedule, { totalSteps: training.rounds });
-    let nonFinite = 0;
     if (plan.noise?.charged === 'run') await charge(ledger, plan.noise.event, 'training');
     while (state.round < training.rounds) {
       if (signal.aborted) return 'stopped';
@@ -231,6 +230,7 @@ export async function trainTask({
       const wanted = Math.min(CHARGED_TOGETHER, training.rounds - state.round, untilNext(state.round, training));
       const reserved = await reserveSteps(ledger, plan, { wanted, round: state.round + 1 });
       if (reserved === undefined) return 'budget-spent';
+      let nonFinite = 0;
       await timer.time('steps', async () => {
         for (let i = 0; i < reserved.steps; i += 1) {
           const request = { parameters: state.parameters, dataset, learningRateFactor: schedule(state.round) };
@@ -254,9 +254,9 @@ export async function trainTask({
       };
       folder.appendLine('metrics.jsonl', { ...line });
       events.onReport?.(line, plan);
+      if (nonFinite > 0) events.onNonFinite?.({ count: nonFinite, round: state.round });
       if (stop !== undefined && state.round % stop.every === 0 && (await stop.isReached())) return 'early-stop';
     }
-    if (nonFinite > 0) events.onNonFinite?.(nonFinite);
     return 'rounds-done';
   }
 }
@@ -379,7 +379,7 @@ function holdOut(dataset: Dataset, share: number | undefined): { kept: Dataset; 
 function openLedgerIn(folder: RunFolder, { task, privacy }: TrainingFile): Promise<Ledger | undefined> {
   if (privacy.trust === 'off') return Promise.resolve(undefined);
   return createLedger({
-    store: createLedgerFile(folder.file('ledger.jsonl')),
+    store: folder.ledger('ledger.jsonl'),
     budget: { epsilon: privacy.epsilon, delta: privacy.delta },
     relation: privacy.relation,
     privacyUnit: privacy.privacyUnit,
