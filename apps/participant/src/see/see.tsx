@@ -6,7 +6,7 @@ import { digitPixels, drawDigit, readPixels, setPen, SIDE } from './digits.ts';
 import type { Setting, Sight } from './experiment.ts';
 
 const clip = signal(true);
-const noise = signal(0.5);
+const noise = signal(1.2);
 const noisy = signal(true);
 const masks = signal(true);
 const label = signal(3);
@@ -94,7 +94,7 @@ export function See() {
             <input
               type="range"
               min={0.01}
-              max={1.5}
+              max={2}
               step={0.01}
               value={noise.value}
               disabled={!noisy.value}
@@ -143,6 +143,7 @@ export function See() {
                 digit’s class, dark for negative, light for positive. {bytes(found.bytes)} travel.
               </p>
               <h2>What the coordinator rebuilds</h2>
+              <p class="small">It looks at all ten classes; here is the one most like your digit.</p>
               <div class="vectors">
                 <Guess title="From your contribution alone" shown={found.guess} />
                 <Guess title="From the sum of all five" shown={found.sum} />
@@ -187,7 +188,7 @@ export function See() {
 }
 
 function contributionWords({ guess }: Sight): string {
-  const like = `alike to ${percent(Math.round(guess.likeness * 100) / 100)}`;
+  const like = `likeness ${percent(Math.round(guess.likeness * 100) / 100)}`;
   if (guess.likeness > 0.9) return `It reads your digit (${like}).`;
   if (guess.likeness > 0.5) return `It can still make your digit out (${like}).`;
   if (guess.likeness > 0.2) return `A shade of your digit is left (${like}).`;
@@ -195,7 +196,7 @@ function contributionWords({ guess }: Sight): string {
 }
 
 function sumWords({ sum }: Sight): string {
-  const like = `alike to ${percent(Math.round(sum.likeness * 100) / 100)}`;
+  const like = `likeness ${percent(Math.round(sum.likeness * 100) / 100)}`;
   if (sum.likeness > 0.5)
     return `The sum of only five gives your digit away (${like}): masks do not help there, noise does.`;
   if (sum.likeness > 0.2) return `The sum still holds a shade of it (${like}).`;
@@ -337,9 +338,9 @@ function Guess({ title, shown }: { title: string; shown: Sight['guess'] }) {
     <figure class={`vector ${shown.likeness > 0.5 ? 'bad' : 'good'}`}>
       <figcaption>
         <b>{title}</b>
-        <span class="small">alike to {percent(Math.round(shown.likeness * 100) / 100)}</span>
+        <span class="small">likeness {percent(Math.round(shown.likeness * 100) / 100)}</span>
       </figcaption>
-      <Picture values={shown.picture} name={`${title}, alike to ${percent(Math.round(shown.likeness * 100) / 100)}`} />
+      <Picture values={shown.picture} name={`${title}, likeness ${percent(Math.round(shown.likeness * 100) / 100)}`} />
     </figure>
   );
 }

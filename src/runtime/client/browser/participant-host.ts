@@ -29,6 +29,7 @@ import type {
   HostRequest,
   Phase,
   GivenPolicy,
+  TaskProgress,
   TaskView,
 } from './messages.ts';
 import { readDroppedFiles } from './read-files.ts';
@@ -143,6 +144,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
           phase('waiting', event.reason);
           break;
         case 'ended':
+          void tellProgress(transport);
           phase('ended', event.state);
           break;
       }
@@ -181,21 +183,23 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     await settle.promise;
   }
 
+  /** Asks how the task stands. @returns whether it goes on. */
+  async function tellProgress(transport: Transport): Promise<boolean> {
+    try {
+      const status = (await transport.status()) as Awaited<ReturnType<Transport['status']>> & Partial<TaskProgress>;
+      const { state, round, rounds, accuracy = null, participants = 0 } = status;
+      onEvent({ kind: 'progress', progress: { state, round, rounds, accuracy, participants } });
+      return state !== 'finished' && state !== 'stopped';
+    } catch {
+      // The rounds themselves tell when the coordinator is away.
+      return true;
+    }
+  }
+
   function watchProgress(transport: Transport, signal: AbortSignal): void {
     const ask = async (): Promise<void> => {
       if (signal.aborted) return;
-      try {
-        const status = (await transport.status()) as Awaited<ReturnType<Transport['status']>> & {
-          accuracy?: number | null;
-          participants?: number;
-        };
-        const { state, round, rounds, accuracy = null, participants = 0 } = status;
-        onEvent({ kind: 'progress', progress: { state, round, rounds, accuracy, participants } });
-        if (state === 'finished' || state === 'stopped') return;
-      } catch {
-        // The rounds themselves tell when the coordinator is away.
-      }
-      setTimeout(() => void ask(), PROGRESS_MS);
+      if (await tellProgress(transport)) setTimeout(() => void ask(), PROGRESS_MS);
     };
     void ask();
   }
