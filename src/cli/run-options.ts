@@ -26,6 +26,7 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly resume?: string;
+  readonly keyStore?: string;
   /** False where nobody wants to watch. */
   readonly page?: boolean;
 }
@@ -38,6 +39,7 @@ export function addTaskOptions(command: Command): Command {
     .option('--data <folder>', 'folder with the four files of an IDX data set, instead of the task file’s data')
     .option('--out <folder>', 'run folder to make (default: runs/TASK-TIME)')
     .option('--workers <count>', 'worker threads (default: one a core)')
+    .option('--key-store <folder>', 'seal the run folder under a key of this key store (sotto keystore init)')
     .option('--json', 'print the summary as JSON, and nothing else, on standard output')
     .addOption(new Option('--quiet', 'no progress'))
     .option('--no-page', 'do not serve a page to watch the run');

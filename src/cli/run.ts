@@ -11,6 +11,7 @@ import { parseTaskFile } from '../runtime/task/index.ts';
 import { addTaskOptions, folderOfTask, readTask, runFolderOf, type RunOptions, workersOf } from './run-options.ts';
 import { execute } from './execute.ts';
 import { UsageError } from './exit-codes.ts';
+import { newVault, vaultOfRun } from './key-store-options.ts';
 
 /** Creates the command. */
 export function createRunCommand(): Command {
@@ -32,13 +33,15 @@ async function run(taskPath: string | undefined, options: RunOptions): Promise<v
         `--resume goes on with a run as it was planned: leave out ${changed === undefined ? 'the task file' : `--${changed}`}`,
       );
     }
-    const folder = openRunFolder(options.resume);
+    const vault = await vaultOfRun(options.resume, options.keyStore);
+    const folder = openRunFolder(options.resume, { vault });
     try {
       const path = folder.file('task.resolved.yaml');
       const task = parseTaskFile(new TextDecoder().decode(folder.read('task.resolved.yaml')), { path });
       await execute({ task, taskFolder: process.cwd(), folder: () => folder, options });
     } finally {
       folder.close();
+      vault?.close();
     }
     return;
   }
@@ -46,11 +49,12 @@ async function run(taskPath: string | undefined, options: RunOptions): Promise<v
     throw new UsageError('name a task file: sotto run TASK, or a run to go on with: --resume RUN');
   const task = readTask(taskPath, options);
   const path = runFolderOf(options, task);
+  const vault = await newVault(options.keyStore, `run/${task.task.replaceAll(/[^\x21-\x7e]/g, '-')}`);
   await execute({
     task,
 
     taskFolder: folderOfTask(taskPath),
-    folder: () => createRunFolder(path),
+    folder: () => createRunFolder(path, { vault }),
     options: { ...options, out: path },
     workers: workersOf(options),
   });

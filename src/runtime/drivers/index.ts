@@ -23,6 +23,14 @@ export {
 } from './attestation/sev-guest.ts';
 export { createInsecureSimulatedSource } from './attestation/simulated.ts';
 export { assembleSnpEvidence, type SnpCertificates } from './attestation/snp-evidence.ts';
+export {
+  createFileKeeper,
+  createKeyringKeeper,
+  createKmsKeeper,
+  createPassphraseKeeper,
+  type KeyringModule,
+  type KmsAdapter,
+} from './keys/keepers.ts';
 export { startPaillierWorkers } from './paillier-workers.ts';
 export { TlsError, type TlsErrorCode } from './tls/errors.ts';
 export { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from './tls/pinned-fetch.ts';

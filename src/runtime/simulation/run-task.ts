@@ -12,7 +12,7 @@ import { RoundsError } from '../../federation/rounds/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
-import { createLedgerFile, loadTaskData, type RunFolder } from '../storage/index.ts';
+import { loadTaskData, type RunFolder } from '../storage/index.ts';
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
 import { createModelState, planRun, type RunPlan } from '../training/index.ts';
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
@@ -94,7 +94,7 @@ export async function runTask({
       privacy.trust === 'off'
         ? undefined
         : await createLedger({
-            store: await log.watch(createLedgerFile(folder.file(LEDGER_NAME)), LEDGER_NAME),
+            store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
             budget: { epsilon: privacy.epsilon, delta: privacy.delta },
             relation: privacy.relation,
             privacyUnit: privacy.privacyUnit,

@@ -13,7 +13,14 @@ export type StorageErrorCode =
   | 'storage/unreadable'
   | 'storage/not-a-run'
   /** Somebody else wrote first. */
-  | 'storage/conflict';
+  | 'storage/conflict'
+  /** It is sealed, and no key store was named. */
+  | 'storage/sealed'
+  | 'storage/seal-broken'
+  /** The key store cannot be opened with what was given. */
+  | 'storage/key-store'
+  | 'storage/unknown-key'
+  | 'storage/key-destroyed';
 
 /** Something outside the program is not as it must be. */
 export class StorageError extends SottoError<StorageErrorCode> {}

@@ -14,15 +14,21 @@
  * | `receipts/` | what each participant may take home: proofs of the rounds it was called to |
  * | `private/` | the log's private key and the salts of its commitments: for the run's holder alone |
  *
+ * With a vault everything in it is sealed, files whole and lines one by one; the transparency log is public and is not.
+ *
  * @module
  */
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { LedgerStore } from '../../privacy/accounting/index.ts';
 import { StorageError } from './errors.ts';
 import { readFileOf, writeFileAtomic } from './files.ts';
+import { createLedgerFile } from './ledger-file.ts';
 import { takeLock } from './lock.ts';
+import { createSealedLedgerStore } from './sealed/sealed-ledger.ts';
+import { isSealedFile, sealedKeyId, type Vault } from './sealed/vault.ts';
 
 /** A run folder that this process holds. */
 export interface RunFolder {
@@ -35,8 +41,16 @@ export interface RunFolder {
   appendLine(name: string, line: Readonly<Record<string, unknown>>): void;
   /** The lines of a JSON-lines file; a last line cut by a crash is left out. */
   readLines(name: string): Readonly<Record<string, unknown>>[];
+  /** The ledger in a file of the folder. */
+  ledger(name: string): LedgerStore;
   /** Gives the folder up, so that another process may resume the run. */
   close(): void;
+}
+
+/** How a run folder is kept. */
+export interface RunFolderOptions {
+  /** Seals everything that is written, and opens what is read. */
+  readonly vault?: Vault | undefined;
 }
 
 const LOCK = 'run.lock';
@@ -45,7 +59,7 @@ const LOCK = 'run.lock';
  * Creates a run folder.
  * @throws {@link StorageError} `storage/exists` when anything is there already.
  */
-export function createRunFolder(path: string): RunFolder {
+export function createRunFolder(path: string, { vault }: RunFolderOptions = {}): RunFolder {
   if (existsSync(path)) {
     throw new StorageError(
       'storage/exists',
@@ -58,18 +72,33 @@ export function createRunFolder(path: string): RunFolder {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     throw new StorageError('storage/unreadable', `the run folder ${path} cannot be made (${code})`, { cause });
   }
-  return hold(path);
+  return hold(path, vault);
 }
 
 /**
  * Opens the folder of an earlier run.
  * @throws {@link StorageError} `storage/not-a-run` when it has no task, `storage/exists` when a process holds it.
  */
-export function openRunFolder(path: string): RunFolder {
+export function openRunFolder(path: string, { vault }: RunFolderOptions = {}): RunFolder {
   if (!existsSync(join(path, 'task.resolved.yaml'))) {
     throw new StorageError('storage/not-a-run', `${path} is not a run folder: it has no task.resolved.yaml`);
   }
-  return hold(path);
+  const keyId = runFolderKey(path);
+  if (keyId !== vault?.keyId) {
+    throw new StorageError(
+      'storage/sealed',
+      keyId === undefined
+        ? `${path} is not sealed: leave the key store out`
+        : `${path} is sealed under key ${keyId}: name its key store with --key-store`,
+    );
+  }
+  return hold(path, vault);
+}
+
+/** The key a run folder is sealed under; undefined when it is not sealed. */
+export function runFolderKey(path: string): string | undefined {
+  const bytes = readFileOf(join(path, 'task.resolved.yaml'), 'run folder');
+  return isSealedFile(bytes) ? sealedKeyId(bytes) : undefined;
 }
 
 /** Files whose end has been looked at by this process. */
@@ -85,29 +114,53 @@ function dropCutLine(path: string): void {
   if (end < bytes.length) truncateSync(path, end);
 }
 
-function hold(path: string): RunFolder {
+function hold(path: string, vault: Vault | undefined): RunFolder {
   const release = takeLock(join(path, LOCK), path);
   const file = (name: string): string => join(path, name);
+  /** Lines written of each sealed file. */
+  const lines = new Map<string, number>();
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+  const linesOf = (name: string): readonly string[] =>
+    existsSync(file(name)) ? readFileSync(file(name), 'utf8').split('\n').slice(0, -1) : [];
   return {
     path,
     file,
     has: (name) => existsSync(file(name)),
-    read: (name) => readFileOf(file(name), 'run folder'),
-    write: (name, content, options) => writeFileAtomic(file(name), content, options),
+    read(name) {
+      const bytes = readFileOf(file(name), 'run folder');
+      return vault === undefined ? bytes : vault.open(name, bytes);
+    },
+    write(name, content, options) {
+      const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+      writeFileAtomic(file(name), vault === undefined ? bytes : vault.seal(name, bytes), options);
+    },
     appendLine(name, line) {
       dropCutLine(file(name));
-      appendFileSync(file(name), `${JSON.stringify(line)}\n`);
+      const text = JSON.stringify(line);
+      if (vault === undefined) {
+        appendFileSync(file(name), `${text}\n`);
+        return;
+      }
+      const position = lines.get(name) ?? linesOf(name).length;
+      const sealed = vault.sealRecord(name, position, new TextEncoder().encode(text));
+      appendFileSync(file(name), Buffer.concat([sealed, Buffer.from('\n')]));
+      lines.set(name, position + 1);
     },
     readLines(name) {
       if (!existsSync(file(name))) return [];
-      const complete = readFileSync(file(name), 'utf8').split('\n').slice(0, -1);
-      return complete.map((line, i) => {
+      return linesOf(name).map((stored, i) => {
+        const line = vault === undefined ? stored : decoder.decode(vault.openRecord(name, i, encoder.encode(stored)));
         try {
           return JSON.parse(line) as Record<string, unknown>;
         } catch (cause) {
           throw new StorageError('storage/unreadable', `${file(name)}:${i + 1} is not JSON`, { cause });
         }
       });
+    },
+    ledger(name) {
+      const store = createLedgerFile(file(name));
+      return vault === undefined ? store : createSealedLedgerStore(store, { vault, name });
     },
     close: release,
   };

@@ -1,0 +1,72 @@
+/**
+ * How commands find and open a key store: its folder by option, the secret of its keeper from the environment or a folder
+ * apart, never from the command line, which other users of the machine can read.
+ *
+ * @module
+ */
+
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { createFileKeeper, createKeyringKeeper, createPassphraseKeeper } from '../runtime/drivers/index.ts';
+import {
+  KEY_STORE_FILE,
+  type KeyStore,
+  openKeyStore,
+  openVault,
+  readFileOf,
+  type RootKeeper,
+  runFolderKey,
+  type Vault,
+} from '../runtime/storage/index.ts';
+import { UsageError } from './exit-codes.ts';
+
+/** Keepers the command line knows. */
+export const KEEPERS = ['file', 'passphrase', 'keyring'] as const;
+
+/** Makes a keeper. The key file's folder is `SOTTO_KEY_FOLDER`, or the store's name with `-keys`. */
+export async function keeperOf(folder: string, kind: string): Promise<RootKeeper> {
+  if (kind === 'file') return createFileKeeper(process.env.SOTTO_KEY_FOLDER ?? `${resolve(folder)}-keys`);
+  if (kind === 'keyring') return createKeyringKeeper({ account: resolve(folder) });
+  if (kind === 'passphrase') {
+    const passphrase = process.env.SOTTO_PASSPHRASE;
+    if (passphrase === undefined || passphrase.length < 12) {
+      throw new UsageError('set SOTTO_PASSPHRASE to the passphrase of the key store, at least 12 characters');
+    }
+    return createPassphraseKeeper(passphrase);
+  }
+  throw new UsageError(`the key store is kept by ${kind}: open it from a program that has that keeper`);
+}
+
+/** Opens the key store in a folder with the keeper that it names. */
+export async function openNamedKeyStore(folder: string): Promise<KeyStore> {
+  const path = join(folder, KEY_STORE_FILE);
+  if (!existsSync(path)) throw new UsageError(`there is no key store in ${folder}: sotto keystore init ${folder}`);
+  const { keeper = '' } = JSON.parse(new TextDecoder().decode(readFileOf(path, 'key store'))) as { keeper?: string };
+  return openKeyStore(folder, { keeper: await keeperOf(folder, keeper), create: false });
+}
+
+/** Makes a data key for something new, and its vault. */
+export async function newVault(keyStore: string | undefined, label: string): Promise<Vault | undefined> {
+  if (keyStore === undefined) return undefined;
+  const keys = await openNamedKeyStore(keyStore);
+  try {
+    const { id } = await keys.createKey(label);
+    return await openVault(keys, id);
+  } finally {
+    keys.close();
+  }
+}
+
+/** Opens the vault of a run folder that was sealed; undefined for one that was not. */
+export async function vaultOfRun(run: string, keyStore: string | undefined): Promise<Vault | undefined> {
+  const id = existsSync(join(run, 'task.resolved.yaml')) ? runFolderKey(run) : undefined;
+  if (id === undefined) return undefined;
+  if (keyStore === undefined) throw new UsageError(`${run} is sealed: name its key store with --key-store`);
+  const keys = await openNamedKeyStore(keyStore);
+  try {
+    return await openVault(keys, id);
+  } finally {
+    keys.close();
+  }
+}
