@@ -19,6 +19,7 @@ function Page() {
   const current = session.value;
   if (current === undefined) return <p class="soft">One moment …</p>;
   if (current.mode === 'signed-out') return <SignInPage signedOut={current} />;
+  if (current.mode === 'signed-in' && current.roles.length === 0 && page !== 'settings') return <NoRole {...current} />;
   switch (page) {
     case 'tasks':
       return id === '' ? <TasksPage /> : <TaskPage id={id} />;
@@ -41,6 +42,20 @@ function Page() {
         </div>
       );
   }
+}
+
+/** Somebody who is known and has no right yet. */
+function NoRole({ name, subject }: { name: string; subject: string }) {
+  return (
+    <div class="card empty">
+      <h1>Welcome, {name}</h1>
+      <p>You have no role here yet. Ask an owner to give one to</p>
+      <p class="mono">{subject}</p>
+      <p>
+        <a href="#/settings">Settings, sign out</a>
+      </p>
+    </div>
+  );
 }
 
 /** A run has one task: its page is the first one. */

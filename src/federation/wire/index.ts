@@ -17,6 +17,7 @@ export {
   type RoundOffer,
   type SealedMessage,
 } from './messages.ts';
+export { formatInvitationLink, type Invitation, PARTICIPANT_PAGE_PATH, parseInvitationFragment } from './invitation.ts';
 export { decodeMail, encodeMail, type MailFrame } from './mail.ts';
 export { type RequestClaims, type SignedRequest, signRequest, verifyRequest } from './request-signature.ts';
 export { computeTaskPolicyDigest, participantIdOf, type ToldTask } from './task-policy.ts';

@@ -1,0 +1,136 @@
+/**
+ * Who asks: a person with a session's cookie, or a program with an API token. A cookie counts only when the request comes
+ * from a page of this very address, so that another site cannot use the browser that holds it.
+ *
+ * @module
+ */
+
+import type { Context } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+
+import {
+  type AccessControl,
+  type AccessRequest,
+  type AccessStore,
+  type Action,
+  decide,
+  type Principal,
+  type Resource,
+} from '../../../trust/access/index.ts';
+import { PeopleError } from './errors.ts';
+import { type PersonSession, SESSION_MS, type Sessions } from './sessions.ts';
+
+/** Somebody who asks. */
+export interface Asking {
+  readonly principal: Principal;
+  /** Absent when an API token was shown. */
+  readonly session?: PersonSession;
+}
+
+/** Tells who asks and what they may. */
+export interface Gate {
+  /** Who asks, or undefined. @throws {@link PeopleError} `people/foreign-origin`. */
+  who(context: Context): Promise<Asking | undefined>;
+  /** @throws {@link PeopleError} `people/signed-out`. */
+  require(context: Context): Promise<Asking>;
+  /** What somebody may; asks without writing down. */
+  allowed(principal: Principal, request: AccessRequest): Promise<boolean>;
+  /** Lets a look through; a refusal is written down. */
+  look(context: Context, action: Action, resource: Resource): Promise<Asking>;
+  /** Lets an act through; it is written down either way. */
+  act(context: Context, request: AccessRequest, detail?: string): Promise<Asking>;
+  /** Gives the browser a session. */
+  admit(context: Context, secret: string): void;
+  dismiss(context: Context): void;
+  /** @throws {@link PeopleError} `people/foreign-origin` unless a page of this address asks. */
+  assertOwnPage(context: Context): void;
+}
+
+/** The installation, as a resource. */
+export const INSTALLATION = { kind: 'service', id: 'installation' } as const;
+
+const isChanging = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
+const isSecure = (context: Context): boolean => new URL(context.req.url).protocol === 'https:';
+/** The prefix binds the cookie to this host and to TLS; without TLS no browser would take it. */
+const cookieName = (context: Context): string => (isSecure(context) ? '__Host-sotto' : 'sotto');
+
+/** Creates the gate. */
+export function createGate({
+  sessions,
+  access,
+  store,
+  now,
+}: {
+  sessions: Sessions;
+  access: AccessControl;
+  store: AccessStore;
+  now: () => number;
+}): Gate {
+  function assertOwnPage(context: Context): void {
+    const { method } = context.req;
+    const site = context.req.header('sec-fetch-site');
+    const origin = context.req.header('origin');
+    const host = context.req.header('host') ?? new URL(context.req.url).host;
+    const foreignSite = site !== undefined && site !== 'same-origin' && (site !== 'none' || isChanging(method));
+    const foreignOrigin =
+      origin === undefined
+        ? isChanging(method)
+        : !URL.canParse(origin) || new URL(origin).host !== host || isSecure(context) !== origin.startsWith('https:');
+    if (foreignSite || foreignOrigin) {
+      throw new PeopleError('people/foreign-origin', 'this request does not come from a page of this address');
+    }
+  }
+
+  async function who(context: Context): Promise<Asking | undefined> {
+    const shown = /^Bearer (sotto_[0-9a-f_]+)$/.exec(context.req.header('authorization') ?? '')?.[1];
+    if (shown !== undefined) return { principal: await access.authenticate(shown) };
+    const secret = getCookie(context, cookieName(context));
+    if (secret === undefined) return undefined;
+    assertOwnPage(context);
+    const session = await sessions.find(secret);
+    if (session === undefined) return undefined;
+    return { session, principal: { subject: session.account.subject, groups: session.groups } };
+  }
+
+  async function allowed(principal: Principal, request: AccessRequest): Promise<boolean> {
+    const subjects = [principal.subject, ...(principal.groups ?? []).map((group) => `group:${group}`)];
+    const [grants, roles] = await Promise.all([store.grantsOf(subjects), access.roles()]);
+    return decide(principal, request, { grants, roles, at: new Date(now()) }).allowed;
+  }
+
+  async function require(context: Context): Promise<Asking> {
+    const asking = await who(context);
+    if (asking === undefined) throw new PeopleError('people/signed-out', 'sign in first');
+    return asking;
+  }
+
+  return {
+    who,
+    require,
+    allowed,
+    assertOwnPage,
+    async look(context, action, resource) {
+      const asking = await require(context);
+      const request = { action, resource };
+      if (!(await allowed(asking.principal, request))) await access.assert(asking.principal, request);
+      return asking;
+    },
+    async act(context, request, detail) {
+      const asking = await require(context);
+      await access.assert(asking.principal, request, detail);
+      return asking;
+    },
+    admit(context, secret) {
+      setCookie(context, cookieName(context), secret, {
+        httpOnly: true,
+        sameSite: 'Strict',
+        secure: isSecure(context),
+        path: '/',
+        maxAge: SESSION_MS / 1000,
+      });
+    },
+    dismiss(context) {
+      deleteCookie(context, cookieName(context), { path: '/', secure: isSecure(context) });
+    },
+  };
+}
