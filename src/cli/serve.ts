@@ -14,6 +14,8 @@ import { fromHex, toHex } from '../foundations/crypto/index.ts';
 import { createEngine } from '../learning/models/index.ts';
 import {
   computeCodeDigest,
+  OPERATOR_TOKEN_FILE,
+  type PagesOptions,
   serve as startService,
   type ServeOptions,
   type TaskFacts,
@@ -29,6 +31,8 @@ import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { planRun } from '../runtime/training/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { preloadPages } from './pages.ts';
+import { version } from './version.ts';
 
 interface ServeCommandOptions {
   readonly folder: string;
@@ -45,6 +49,9 @@ interface ServeCommandOptions {
   readonly node?: boolean;
   readonly advertise?: string;
   readonly rate: string;
+  readonly page?: boolean;
+  readonly publicUrl?: string;
+  readonly oidc?: string;
   readonly invitations: string;
   readonly json?: boolean;
 }
@@ -74,6 +81,12 @@ export function createServeCommand(): Command {
     )
     .option('--advertise <url>', 'address under which the other nodes reach this one')
     .option('--rate <requests>', 'requests a second that one address may send', '200')
+    .option('--no-page', 'serve no pages for people')
+    .option('--public-url <url>', 'address that invitations name, where it is another than the one people use')
+    .option(
+      '--oidc <issuer>',
+      'let people sign in at this OpenID Connect provider; needs SOTTO_OIDC_CLIENT_ID, and SOTTO_OIDC_CLIENT_SECRET unless PKCE alone is asked for',
+    )
     .option('--invitations <count>', 'invitations to print for the task', '0')
     .option('--json', 'print addresses and invitations as one line of JSON')
     .action((taskPath: string | undefined, options: ServeCommandOptions) => serve(taskPath, options));
@@ -128,6 +141,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
     factsOf: (task) => Promise.resolve(factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath))),
     log: (fields, message) => log.info(fields, message),
+    ...(options.page === false ? {} : { pages: pagesOf(options) }),
     ...faultPoint(),
   });
   const tasks = served.service.tasks().map((task) => task.status());
@@ -148,6 +162,11 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   };
   if (options.json === true) process.stdout.write(`${JSON.stringify(facts)}\n`);
   else printAddresses(facts);
+  if (options.json !== true && options.page !== false) {
+    process.stdout.write(
+      `page for people: ${served.url}/  (the first account asks for the code in ${join(options.folder, OPERATOR_TOKEN_FILE)})\n`,
+    );
+  }
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
@@ -232,6 +251,24 @@ function readPem(path: string): string {
   return new TextDecoder().decode(readFileOf(path, 'TLS file'));
 }
 
+/** The pages, and who may sign in on them. */
+function pagesOf({ oidc, publicUrl }: ServeCommandOptions): PagesOptions {
+  const clientId = process.env.SOTTO_OIDC_CLIENT_ID;
+  const clientSecret = process.env.SOTTO_OIDC_CLIENT_SECRET;
+  if (oidc !== undefined && (!URL.canParse(oidc) || clientId === undefined)) {
+    throw new UsageError('--oidc takes the address of the provider, and SOTTO_OIDC_CLIENT_ID must say who asks');
+  }
+  return {
+    dashboard: preloadPages('dashboard'),
+    participant: preloadPages('participant'),
+    version,
+    ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
+    ...(oidc === undefined || clientId === undefined
+      ? {}
+      : { oidc: { issuer: oidc, clientId, ...(clientSecret === undefined ? {} : { clientSecret }) } }),
+  };
+}
+
 /** What the coordinator knows of a task's data: the shape of an example, and public test data where it has some. */
 function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
   if (task.model.input !== undefined && !hasData(task, baseFolder)) return { inputShape: task.model.input };
@@ -241,7 +278,7 @@ function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
   const engine = createEngine(layers);
   return {
     inputShape: test.inputShape,
-    evaluate: (parameters) => Promise.resolve({ accuracy: engine.evaluate({ parameters, dataset }).accuracy }),
+    evaluate: (parameters) => Promise.resolve(engine.evaluate({ parameters, dataset })),
   };
 }
 

@@ -6,13 +6,13 @@
  */
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import type { Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
 
 import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
 import { fromHex, toHex } from '../../foundations/crypto/index.ts';
+import { isolate } from '../view/index.ts';
 import { createByteBudget } from './byte-budget.ts';
 import { CoordinatorError } from './errors.ts';
 import { createForwarding } from './forwarding.ts';
@@ -66,6 +66,8 @@ const json = <T extends z.ZodType>(schema: T, description: string) =>
 
 /** Limits of the interface, and what the socket knows of a caller. */
 export interface AppOptions {
+  /** Pages for people, and the interface they use. */
+  readonly pages?: Hono;
   /** By sender's address. */
   readonly rateLimit?: RateLimit;
   /** Bytes of message bodies that are in memory at once; who comes later waits with an unread socket. */
@@ -90,6 +92,7 @@ export function createApp(
     rateLimit = DEFAULT_RATE_LIMIT,
     bodyBytes = DEFAULT_BODY_BYTES,
     clientCertificateOf = () => undefined,
+    pages,
   }: AppOptions = {},
 ): OpenAPIHono {
   const limiter = createRateLimiter(rateLimit, () => performance.now());
@@ -100,21 +103,7 @@ export function createApp(
     },
   });
 
-  app.use(
-    secureHeaders({
-      crossOriginOpenerPolicy: 'same-origin',
-      crossOriginEmbedderPolicy: 'require-corp',
-      crossOriginResourcePolicy: 'same-origin',
-      contentSecurityPolicy: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
-        workerSrc: ["'self'"],
-        objectSrc: ["'none'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    }),
-  );
+  app.use(isolate());
   const limit = (maxSize: number) =>
     bodyLimit({
       maxSize,
@@ -399,6 +388,7 @@ export function createApp(
     openapi: '3.1.0',
     info: { title: 'Sotto coordinator', version: String(PROTOCOL_VERSION) },
   });
+  if (pages !== undefined) app.route('/', pages);
   return app;
 }
 

@@ -23,6 +23,7 @@ import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } fro
 import { createApp } from './app.ts';
 import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
+import { mountPages, type PagesOptions } from './mount-pages.ts';
 import { problemOf } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
@@ -49,6 +50,8 @@ export interface ServeOptions extends Pick<ServiceOptions, 'factsOf' | 'log' | '
   /** Private key of the tasks' transparency logs, made when it is missing; nodes of one service share it. */
   readonly logKeyFile?: string;
   readonly rateLimit?: RateLimit;
+  /** Pages for people. */
+  readonly pages?: PagesOptions;
   /** For several nodes on one database: each holds a lease on the tasks it serves. */
   readonly nodes?: {
     /** Address under which the other nodes reach this one; its own by default. */
@@ -87,6 +90,7 @@ export async function serve({
   rateLimit,
   nodes,
   logKeyFile = join(folder, 'private', 'log.key'),
+  pages,
   ...options
 }: ServeOptions): Promise<Served> {
   const database = await openDatabase(
@@ -130,7 +134,9 @@ export async function serve({
           }),
       ...options,
     });
+    const mounted = pages === undefined ? undefined : mountPages(service, pages);
     const app = createApp(service, {
+      ...(mounted === undefined ? {} : { pages: mounted.routes }),
       ...(rateLimit === undefined ? {} : { rateLimit }),
       clientCertificateOf: (context) => certificateOf(context.env),
     });
@@ -140,7 +146,9 @@ export async function serve({
       service,
       shutdownRequested,
       async close() {
+        for (const task of service.tasks()) service.tracker(task.status().id).feed.close();
         await service.close();
+        await mounted?.close();
         await listening.close();
         await objects.close();
         await nats?.close();

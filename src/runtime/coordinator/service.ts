@@ -13,6 +13,7 @@ import { createLedgerTable, type Database } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import { planRun } from '../training/index.ts';
+import type { TaskTracker } from '../view/index.ts';
 import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
@@ -20,11 +21,13 @@ import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
 import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
+import { createTaskWatch } from './task-watch.ts';
+import { restoreTracker } from './restore-tracker.ts';
 
 /** Public facts of a task's data that a coordinator without data must be told, and its test data if it has any. */
 export interface TaskFacts {
   readonly inputShape: readonly number[];
-  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number }>;
+  readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number; loss?: number }>;
 }
 
 /** The service. */
@@ -42,9 +45,14 @@ export interface Service {
   task(id: string): TaskService;
   definition(id: string): string;
   inputShape(id: string): readonly number[];
+  /** What people see of a task. */
+  tracker(id: string): TaskTracker;
+  /** Finds a task's public facts, as before it is accepted. */
+  factsOf(task: TaskFile): Promise<TaskFacts>;
+  readonly db: Database;
   /** Creates and starts a task from the text of a task file. */
-  createTask(text: string): Promise<TaskService>;
-  invite(taskId: string): Promise<{ token: string; expiresAt: string }>;
+  createTask(text: string, actor?: string): Promise<TaskService>;
+  invite(taskId: string, actor?: string): Promise<{ token: string; expiresAt: string }>;
   audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
   /** A file of a task's transparency log, as a web server would have it. */
   logFile(taskId: string, path: string): Promise<Uint8Array | undefined>;
@@ -80,6 +88,7 @@ export interface ServiceOptions {
 }
 
 interface RunningTask {
+  readonly tracker: TaskTracker;
   readonly service: TaskService;
   readonly definition: string;
   readonly facts: TaskFacts;
@@ -163,8 +172,10 @@ export async function createService({
       inputShape: facts.inputShape,
       planDigest: run.plan.digest,
     });
+    const tracker = await restoreTracker(db, { ...row, run });
     const service = createTaskService({
       id: row.id,
+      watch: createTaskWatch(tracker),
       taskPolicyDigest,
       isMine: () => node?.holds(row.id) ?? true,
       ...(attestation === undefined ? {} : { attestation }),
@@ -187,7 +198,7 @@ export async function createService({
       ...(onWrite === undefined ? {} : { onWrite }),
       clock: () => performance.now(),
     });
-    running.set(row.id, { service, definition: row.definition, facts, served });
+    running.set(row.id, { service, definition: row.definition, facts, served, tracker });
     await service.start();
     return service;
   }
@@ -250,7 +261,10 @@ export async function createService({
     task: (id) => found(id).service,
     definition: (id) => found(id).definition,
     inputShape: (id) => found(id).facts.inputShape,
-    async createTask(text) {
+    tracker: (id) => found(id).tracker,
+    factsOf,
+    db,
+    async createTask(text, actor = 'operator') {
       const task = parseTaskFile(text, { path: 'task' });
       if (task.simulation.seed !== undefined) {
         throw new CoordinatorError(
@@ -273,13 +287,13 @@ export async function createService({
       await node?.claim(row.id);
       await db.insertInto('tasks').values(row).execute();
       const service = await take(row);
-      await audit('operator', 'create', row.id);
+      await audit(actor, 'create', row.id);
       return service;
     },
-    async invite(taskId) {
+    async invite(taskId, actor = 'operator') {
       const expiresAt = new Date(Date.now() + invitationMs);
       const token = await registry.createToken(taskId, { expiresAt });
-      await audit('operator', 'invite', taskId);
+      await audit(actor, 'invite', taskId);
       return { token, expiresAt: expiresAt.toISOString() };
     },
     audit,
