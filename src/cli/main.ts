@@ -9,14 +9,18 @@ import { Command, CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
 import { createAttestCommand } from './attest.ts';
+import { createCardCommand } from './card.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
 import { createModelCommand } from './model.ts';
 import { createInitCommand } from './init.ts';
 import { createKeysCommand } from './keys.ts';
+import { createKeystoreCommand } from './keystore.ts';
 import { createMpcCommand } from './mpc.ts';
+import { createOpenCommand } from './open.ts';
 import { createOperateCommands } from './operate.ts';
+import { createPackageCommand } from './package.ts';
 import { createPiiCommand } from './pii.ts';
 import { createPrepareCommand } from './prepare.ts';
 import { createPartyCommand } from './party.ts';
@@ -55,7 +59,9 @@ function createProgram(): Command {
   program.addCommand(createPrivacyCommand()).addCommand(createSecaggCommand());
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   program.addCommand(createAttestCommand());
+  program.addCommand(createCardCommand());
   program.addCommand(createVerifyCommand());
+  program.addCommand(createPackageCommand()).addCommand(createOpenCommand()).addCommand(createKeystoreCommand());
   for (const command of createOperateCommands()) program.addCommand(command);
   return program;
 }

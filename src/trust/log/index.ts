@@ -4,7 +4,16 @@
  * @module
  */
 
-export { type AuditOptions, auditRun, type DerivedPlan, RUN_FILES, type RunFiles } from './audit/audit.ts';
+export {
+  type AuditOptions,
+  auditRun,
+  type DerivedPlan,
+  readRun,
+  RUN_FILES,
+  type RunFiles,
+  type RunStory,
+} from './audit/audit.ts';
+export { type Story } from './audit/story.ts';
 export { type AuditCode, type AuditProblem, type AuditReport } from './audit/report.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {

@@ -66,12 +66,26 @@ const hexOf = (bytes: Uint8Array): string => toHex(sha256(bytes));
 
 /** Audits a run. Never throws for what the files hold: everything wrong is a problem of the report. */
 export async function auditRun(files: RunFiles, options: AuditOptions = {}): Promise<AuditReport> {
+  return (await readRun(files, options)).report;
+}
+
+/** A run as its log tells it, with the verdict on it. */
+export interface RunStory {
+  readonly report: AuditReport;
+  /** The leaves, when the whole tree holds. */
+  readonly leaves: readonly LogLeaf[];
+  /** What the leaves amount to; undefined when the tree does not hold. */
+  readonly story?: Story;
+}
+
+/** Audits a run and returns what its log tells. */
+export async function readRun(files: RunFiles, options: AuditOptions = {}): Promise<RunStory> {
   const findings = createFindings();
   const listed = await files.list();
   const verifiers = await findVerifiers(files, options, findings);
   const checkpoint = verifiers.length === 0 ? undefined : await findCheckpoint(files, { verifiers, options, findings });
   const empty = { inclusion: 0, consistency: 0 };
-  if (checkpoint === undefined) return finish({ findings, listed, options });
+  if (checkpoint === undefined) return { report: finish({ findings, listed, options }), leaves: [] };
 
   const source: TileSource = { read: (path) => files.read(`${RUN_FILES.log}${path}`) };
   const tree = await auditTree(source, checkpoint, { findings, prefix: RUN_FILES.log, listed });
@@ -87,7 +101,7 @@ export async function auditRun(files: RunFiles, options: AuditOptions = {}): Pro
     }
   }
   const whole = tree.sound && leaves.length === tree.entries.length;
-  if (!whole) return finish({ findings, listed, options, checkpoint, leaves });
+  if (!whole) return { report: finish({ findings, listed, options, checkpoint, leaves }), leaves: [] };
   const story = auditStory(leaves, { findings, file: `${RUN_FILES.log}tile/entries` });
 
   const receipts = await auditReceipts(files, { listed, verifiers, findings, leaves });
@@ -98,7 +112,8 @@ export async function auditRun(files: RunFiles, options: AuditOptions = {}): Pro
 
   await auditFiles(files, { story, findings, options, listed });
   await auditPrivate(files, { checkpoint, findings });
-  return finish({ findings, listed, options, checkpoint, leaves, story, proofs, receipts: receipts.length });
+  const report = finish({ findings, listed, options, checkpoint, leaves, story, proofs, receipts: receipts.length });
+  return { report, leaves, story };
 }
 
 async function findVerifiers(

@@ -1,0 +1,73 @@
+/**
+ * Sentences that several sheets share, each derived from the card.
+ *
+ * @module
+ */
+
+import type { PrivacyCard } from './card.ts';
+
+/** Marks what only the controller can say. */
+export function missing(what: string): string {
+  return `[to be filled in by the controller: ${what}]`;
+}
+
+/** Whether, and how, the run is void of protection; empty when it is not. */
+export function describeVoid(card: PrivacyCard): string {
+  if (card.guarantee === null) return 'NOT PRIVATE: this model was trained without any protection.';
+  return card.seeded
+    ? 'VOID: this run follows from a seed and protects nobody; its numbers are those of a rehearsal.'
+    : '';
+}
+
+/** Whose data is hidden, and what that means. */
+export function describeUnit({ guarantee }: PrivacyCard): string {
+  if (guarantee === null) return 'Nobody’s data is hidden.';
+  const { privacyUnit, relation } = guarantee;
+  const unit = privacyUnit === 'example' ? 'one record of one participant' : 'everything that one participant holds';
+  const change =
+    relation === 'zero-out'
+      ? 'is replaced by nothing'
+      : relation === 'replace-one'
+        ? 'is replaced by another'
+        : 'is added or taken away';
+  return `Two data sets are neighbours when ${unit} ${change} (${relation}). A person with several records has them protected together only by group privacy.`;
+}
+
+/** Who had to be trusted. */
+export function describeTrust({ guarantee, aggregation, maxCorrupt, mode }: PrivacyCard): string {
+  if (guarantee === null) return 'Everybody who saw the training is trusted with everything.';
+  const sum =
+    aggregation === 'secagg'
+      ? `contributions are masked (secure aggregation) and only their sum is opened; up to ${maxCorrupt ?? 0} participants may collude with the coordinator`
+      : 'contributions are added in the clear';
+  switch (guarantee.trust) {
+    case 'nobody':
+      return `Nobody is trusted with a contribution: each participant adds its share of the noise, ${sum}.`;
+    case 'local':
+      return `Each contribution is private by itself before it leaves its participant; ${sum}.`;
+    default:
+      return mode === 'single-party'
+        ? 'The one party that holds the data adds the noise.'
+        : `The coordinator is trusted with the exact sum and adds the noise; ${sum}.`;
+  }
+}
+
+/** The parties and what each sees. */
+export function describeActors(card: PrivacyCard): readonly string[] {
+  return [
+    `Participants (${card.participants}): hold the data; see the current model, the roster and the plan.`,
+    card.aggregation === 'secagg'
+      ? 'Coordinator: sees rosters, sizes and times, masked vectors, the sum and the model; follows the protocol (honest but curious).'
+      : 'Coordinator: sees every contribution.',
+    'Readers of the model: see the model, and are bounded by epsilon whatever else they know.',
+    'Auditors: see the log, its ledger records and the receipts they are shown; no data.',
+  ];
+}
+
+/** What protects against the defects of implementations. */
+export const PROTECTION_NOTES: readonly string[] = [
+  'Noise is drawn by exact integer samplers from a cryptographic generator; no floating-point noise is released.',
+  'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.',
+  'Every attempt is charged to a hash-chained ledger before data is touched; the ledger’s records stand in a transparency log.',
+  'Participants check the plan against their own policy and keep their own ledger.',
+];
