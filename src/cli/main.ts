@@ -17,6 +17,7 @@ import { createModelCommand } from './model.ts';
 import { createInitCommand } from './init.ts';
 import { createKeysCommand } from './keys.ts';
 import { createKeystoreCommand } from './keystore.ts';
+import { createLineageCommand } from './lineage.ts';
 import { createMpcCommand } from './mpc.ts';
 import { createOpenCommand } from './open.ts';
 import { createOperateCommands } from './operate.ts';
@@ -60,6 +61,7 @@ function createProgram(): Command {
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   program.addCommand(createAttestCommand());
   program.addCommand(createCardCommand());
+  program.addCommand(createLineageCommand());
   program.addCommand(createVerifyCommand());
   program.addCommand(createPackageCommand()).addCommand(createOpenCommand()).addCommand(createKeystoreCommand());
   for (const command of createOperateCommands()) program.addCommand(command);

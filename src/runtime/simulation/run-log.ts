@@ -5,14 +5,14 @@
  * @module
  */
 
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import type { AccountTerms } from '../../privacy/accounting/index.ts';
 import { encodeReceipt, formatVerifierKey, RUN_FILES } from '../../trust/log/index.ts';
-import { loadOrCreateKey, type RunFolder } from '../storage/index.ts';
+import { loadOrCreateKey, readFileOf, type RunFolder } from '../storage/index.ts';
 import {
   createFileSaltStore,
   createFileTileStore,
@@ -72,6 +72,11 @@ export async function recordStart(
   }
   const definition = folder.read(RUN_FILES.task);
   log.record(...describeTask(run, { mode, definition, terms, inputShape, modelDigest }));
+  const { folder: source } = run.task.data;
+  const lineage = source === undefined ? undefined : join(source, 'lineage.json');
+  if (lineage !== undefined && existsSync(lineage)) {
+    log.record({ kind: 'preparation', job: 'prepare', lineageDigest: digestOf(readFileOf(lineage, 'lineage')) });
+  }
   for (const [part, dataset] of Object.entries(data)) {
     const subject = `data:${part}`;
     const commitment = await log.commit(subject, digestDataset(dataset));

@@ -15,7 +15,7 @@ const STYLE = `
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
 main{max-width:62rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}h1{font-size:1.9rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.5rem 0 .75rem}
 .lead{color:var(--soft);margin:0 0 1.5rem}.void{background:var(--limit);color:var(--paper);padding:.75rem 1rem;border-radius:.4rem;font-weight:700}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.75rem}
+.figures{display:grid;grid-template-columns:repeat(3,1fr);gap:.75rem}
 .figures div{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}.figures b{display:block;font-size:1.5rem;font-variant-numeric:tabular-nums}
 .figures span{color:var(--soft);font-size:.85rem}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem}figcaption{font-weight:600;margin-bottom:.5rem}
@@ -25,7 +25,7 @@ path{fill:none;stroke-width:2.5}.main{stroke:var(--main)}.limit{stroke:var(--lim
 .key.limit{border-color:var(--limit);border-top-style:dashed}.key.reference{border-color:var(--soft);border-top-style:dotted}
 table{width:100%;border-collapse:collapse;background:var(--card);border:1px solid var(--line);border-radius:.5rem}th,td{text-align:left;vertical-align:top;padding:.55rem .8rem;border-top:1px solid var(--line)}
 tr:first-child>*{border-top:0}th{width:15rem;font-weight:600}code{font-size:.85em;overflow-wrap:anywhere}dt{font-weight:600;margin-top:.9rem}dd{margin:.15rem 0 0;color:var(--soft)}
-@media(max-width:34rem){th{width:9rem}.plots{grid-template-columns:1fr}}
+@media(max-width:34rem){.figures{grid-template-columns:1fr 1fr}th{width:9rem}.plots{grid-template-columns:1fr}}
 `;
 
 const escape = (text: string): string =>
@@ -137,8 +137,8 @@ function tradeOffPlot({ tradeOff }: PrivacyCard): string {
   if (tradeOff.length === 0) return '<figure><figcaption>No guarantee, no trade-off.</figcaption></figure>';
   return drawPlot({
     title: 'What the best membership test can do',
-    x: 'members it misses at least, by outsiders it accuses',
-    y: 'missed',
+    x: 'outsiders accused (false-positive rate)',
+    y: 'members missed',
     maxX: 1,
     maxY: 1,
     lines: [
