@@ -36,7 +36,10 @@ export const wordsOf = (key: string): string => {
 /** The choices of a schema; choices within choices are choices too. */
 export function choicesOf(schema: Schema): readonly Schema[] {
   const inner = schema.oneOf ?? schema.anyOf;
-  return inner === undefined ? [schema] : inner.flatMap(choicesOf);
+  if (inner === undefined) return [schema];
+  const all = inner.flatMap(choicesOf);
+  const mixed = all.some(({ properties }) => properties !== undefined);
+  return mixed ? all.flatMap((each) => each.enum?.map((value): Schema => ({ const: value })) ?? [each]) : all;
 }
 
 const fixedOf = (choice: Schema): readonly (readonly [string, unknown])[] =>
@@ -44,20 +47,31 @@ const fixedOf = (choice: Schema): readonly (readonly [string, unknown])[] =>
     value === undefined ? [] : [[key, value] as const],
   );
 
-/** Names the choices by what only some of them fix. */
+/** Keys that say most of a choice, first. */
+const TELLING = ['trust', 'kind', 'privacyUnit', 'aggregation'];
+
+/** Names the choices by as few of the keys that they fix as tell them apart. */
 function namesOf(choices: readonly Schema[]): readonly string[] {
-  const varying = (key: string): boolean =>
-    new Set(choices.map((choice) => String(choice.properties?.[key]?.const))).size > 1;
-  const names = choices.map((choice) =>
-    fixedOf(choice)
-      .filter(([key]) => varying(key))
-      .map(([key, value]) =>
-        key === 'kind' || key === 'trust' ? String(value) : `${wordsOf(key).toLowerCase()} ${String(value)}`,
-      )
-      .join(', '),
-  );
-  return names.map((name, i) => (name === '' ? (choices[i]?.type ?? `choice ${i + 1}`) : name));
+  const keys = [...new Set([...TELLING, ...choices.flatMap((choice) => fixedOf(choice).map(([key]) => key))])];
+  const used: string[] = [];
+  const name = (choice: Schema, i: number): string => {
+    if (choice.const !== undefined) return textOf(choice.const);
+    const parts = used.flatMap((key) => {
+      const value = choice.properties?.[key]?.const;
+      return value === undefined ? [] : [textOf(value)];
+    });
+    return parts.length === 0 ? (choice.type ?? `choice ${i + 1}`) : parts.join(', ');
+  };
+  for (const key of keys) {
+    const values = new Set(choices.map((choice) => choice.properties?.[key]?.const));
+    if (values.size < 2 && choices.length > 1) continue;
+    if (new Set(choices.map(name)).size === choices.length) break;
+    used.push(key);
+  }
+  return choices.map(name);
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 /** The choice a value has made. */
 function chosenOf(choices: readonly Schema[], value: unknown): number {
@@ -117,6 +131,10 @@ export function Field(props: FieldProps) {
   return <Group {...props} choices={choices} />;
 }
 
+/** What is asked first; and what a coordinator does not use, last. */
+const ORDER = ['task', 'participants', 'privacy', 'training', 'model', 'features', 'data', 'service'];
+const ASIDE = ['partition', 'simulation'];
+
 function Group({ choices, ...props }: FieldProps & { readonly choices: readonly Schema[] }) {
   const { path, value, onChange, required, name, explanations } = props;
   const id = useId();
@@ -124,13 +142,16 @@ function Group({ choices, ...props }: FieldProps & { readonly choices: readonly 
   const choice = choices[chosen] as Schema;
   const fields = isFields(value) ? value : {};
   const names = namesOf(choices);
-  const entries = Object.entries(choice.properties ?? {}).filter(([, inner]) => inner.const === undefined);
+  const place = (key: string): number => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
+  const entries = Object.entries(choice.properties ?? {})
+    .filter(([, inner]) => inner.const === undefined)
+    .toSorted(([one], [other]) => (path === '' ? place(one) - place(other) : 0));
   const isMain = ([key, inner]: readonly [string, Schema]): boolean =>
     (choice.required ?? []).includes(key) || key in fields || (inner.default !== undefined && path !== '');
   const all = entries.map(
     ([key, inner]) =>
       [
-        isMain([key, inner]) || path === '',
+        path === '' ? !ASIDE.includes(key) : isMain([key, inner]),
         choicesOf(inner).some(({ properties }) => properties !== undefined),
         <Field
           key={key}
@@ -161,7 +182,7 @@ function Group({ choices, ...props }: FieldProps & { readonly choices: readonly 
               onChange={(event) => onChange(startOf(choices[Number(event.currentTarget.value)] as Schema, fields))}
             >
               {names.map((each, i) => (
-                <option key={each} value={String(i)}>
+                <option key={i} value={String(i)}>
                   {each}
                 </option>
               ))}
@@ -259,14 +280,19 @@ function Simple({ name, path, schema, value, required, explanations, onChange }:
         }}
       />
     );
-  } else if (types.length === 1 && types[0] === 'string') {
+  } else if (types.every((type) => type === 'string' || type === 'number' || type === 'integer')) {
+    const takesNumbers = types.some((type) => type !== 'string');
     control = (
       <input
         {...common}
         required={required}
         {...(schema.maxLength === undefined ? {} : { maxLength: schema.maxLength })}
-        value={typeof shown === 'string' ? shown : ''}
-        onInput={(event) => onChange(event.currentTarget.value === '' ? undefined : event.currentTarget.value)}
+        value={plain}
+        onInput={(event) => {
+          const text = event.currentTarget.value;
+          const isNumber = takesNumbers && text.trim() !== '' && Number.isFinite(Number(text));
+          onChange(text === '' ? undefined : isNumber ? Number(text) : text);
+        }}
       />
     );
   } else {

@@ -72,42 +72,44 @@ export function PeoplePage() {
                         <span class="soft mono">{person.subject}</span>
                       </td>
                       <td>
-                        {person.grants.map(({ id, role, scope }) => (
-                          <span key={id} class="pill">
-                            {role}
-                            {scope === 'everything' ? '' : ` of ${scope}`}
-                            {permissions().grant && person.subject !== me && (
-                              <button
-                                type="button"
-                                class="quiet"
-                                aria-label={`Take the role ${role} from ${person.name}`}
-                                onClick={() => act(send('DELETE', `/grants/${id}`))}
-                              >
-                                ×
-                              </button>
-                            )}
-                          </span>
-                        ))}
-                        {permissions().grant && person.subject !== me && (
-                          <select
-                            aria-label={`Give ${person.name} a role`}
-                            value=""
-                            onChange={(event) =>
-                              act(
-                                send('POST', '/grants', {
-                                  subject: person.subject,
-                                  role: event.currentTarget.value,
-                                  scope: 'everything',
-                                }),
-                              )
-                            }
-                          >
-                            <option value="">give a role …</option>
-                            {ROLES.map((role) => (
-                              <option key={role}>{role}</option>
-                            ))}
-                          </select>
-                        )}
+                        <div class="pills">
+                          {person.grants.map(({ id, role, scope }) => (
+                            <span key={id} class="pill">
+                              {role}
+                              {scope === 'everything' ? '' : ` of ${scope}`}
+                              {permissions().grant && person.subject !== me && (
+                                <button
+                                  type="button"
+                                  class="quiet"
+                                  aria-label={`Take the role ${role} from ${person.name}`}
+                                  onClick={() => act(send('DELETE', `/grants/${id}`))}
+                                >
+                                  ×
+                                </button>
+                              )}
+                            </span>
+                          ))}
+                          {permissions().grant && person.subject !== me && (
+                            <select
+                              aria-label={`Give ${person.name} a role`}
+                              value=""
+                              onChange={(event) =>
+                                act(
+                                  send('POST', '/grants', {
+                                    subject: person.subject,
+                                    role: event.currentTarget.value,
+                                    scope: 'everything',
+                                  }),
+                                )
+                              }
+                            >
+                              <option value="">give a role …</option>
+                              {ROLES.map((role) => (
+                                <option key={role}>{role}</option>
+                              ))}
+                            </select>
+                          )}
+                        </div>
                       </td>
                       <td class="number">
                         {permissions().grant && person.subject !== me && (

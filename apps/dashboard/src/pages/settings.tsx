@@ -52,8 +52,8 @@ export function SettingsPage() {
               <dl class="facts">
                 <dt>shows</dt>
                 <dd>{KINDS[kind]}</dd>
-                <dt>place</dt>
-                <dd class="mono">{place === '' ? '–' : place}</dd>
+                {place !== '' && <dt>place</dt>}
+                {place !== '' && <dd class="mono">{place}</dd>}
                 <dt>version</dt>
                 <dd>Sotto {version}</dd>
               </dl>
@@ -290,7 +290,7 @@ function Tokens() {
               </div>
               <fieldset>
                 <span class="soft">It may</span>
-                <div class="fields">
+                <div class="checks">
                   {actions.map((action) => (
                     <label key={action}>
                       <input type="checkbox" name="actions" value={action} defaultChecked={action === 'task.view'} />{' '}

@@ -42,7 +42,11 @@ export function SummaryTab({ live }: { live: LiveTask }) {
         <section class="card half" aria-label="Participants">
           <header>
             <h2>Participants</h2>
-            <p>{plural(head.present, 'participant')} there</p>
+            <p>
+              {isOver(head.state)
+                ? `${plural(head.participants, 'participant')} at the most`
+                : `${plural(head.present, 'participant')} there`}
+            </p>
           </header>
           {live.participants.value.length === 0 ? (
             <p class="soft">
