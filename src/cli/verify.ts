@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { Command } from 'commander';
@@ -25,8 +25,9 @@ import {
 } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { folderFiles, urlFiles } from './run-files.ts';
+import { checkPackage, type PackageTrust } from './verify-package.ts';
 
-interface VerifyOptions {
+interface VerifyOptions extends PackageTrust {
   readonly key: readonly string[];
   readonly witnesses?: string;
   readonly seen: readonly string[];
@@ -49,6 +50,9 @@ export function createVerifyCommand(): Command {
     )
     .option('--witnesses <count>', 'how many of the witnesses given by --key must have signed')
     .option('--seen <file>', 'a checkpoint you saw before: the log must continue it; repeatable', collect, [])
+    .option('--public-key <file>', 'for a package: key whose signature counts, PEM; repeatable', collect, [])
+    .option('--root <file>', 'for a package: root whose certificates’ signatures count, PEM; repeatable', collect, [])
+    .option('--identity <file>', 'for a sealed package: age identity that opens it; repeatable', collect, [])
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
     .option('--json', 'print { ok, epsilon, delta, problems, … } as JSON')
     .action((target: string, options: VerifyOptions) => verify(target, options));
@@ -58,6 +62,10 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
   const isUrl = /^https?:\/\//.test(target);
   if (!isUrl && !existsSync(target))
     throw new UsageError(`${target} does not exist: name a run folder, a package or an address`);
+  if (!isUrl && statSync(target).isFile()) {
+    await verifyPackageFile(target, options);
+    return;
+  }
   const token = options.token ?? process.env.SOTTO_TOKEN;
   const files = isUrl ? await urlFiles(target, { token }) : folderFiles(target);
   const report = await auditRun(files, {
@@ -68,6 +76,23 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
   });
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else process.stdout.write(`${formatVerdict(report, isUrl ? target : basename(target))}\n`);
+  if (!report.ok) process.exitCode = 1;
+}
+
+async function verifyPackageFile(path: string, options: VerifyOptions): Promise<void> {
+  const report = await checkPackage(path, options, new Date());
+  if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  else {
+    const claim =
+      report.epsilon === null
+        ? 'NONE: NOT PRIVATE'
+        : `ε = ${report.epsilon.toFixed(3)} at δ = ${report.delta}, as its signer says`;
+    const lines = report.problems.map(({ code, file, detail }) => `  ✗ ${file}: ${detail} (${code})`);
+    const verdict = report.ok ? 'VERIFIED' : `${lines.length} PROBLEM${lines.length === 1 ? '' : 'S'}`;
+    process.stdout.write(
+      [`${basename(path)}: ${verdict}`, ...lines, ...(report.ok ? [`  privacy  ${claim}`] : []), ''].join('\n'),
+    );
+  }
   if (!report.ok) process.exitCode = 1;
 }
 
