@@ -1,8 +1,11 @@
+import { useRef } from 'preact/hooks';
+
 import { short } from '../format.ts';
 import { CAUTIOUS, conditions, demand, policyFile, refusal, task, usePolicyFile } from '../state.ts';
 
 /** The person's own floors, and whether the task meets them. */
 export function ConditionsForm() {
+  const chooser = useRef<HTMLInputElement>(null);
   const set = conditions.value;
   const now = task.value;
   const said = refusal.value;
@@ -83,15 +86,16 @@ export function ConditionsForm() {
             Back to the form
           </button>
         )}
-        <label class="link file">
+        <button type="button" class="link" onClick={() => chooser.current?.click()}>
           Use a policy file
-          <input
-            type="file"
-            accept=".yaml,.yml,.json"
-            class="hidden"
-            onChange={(event) => void usePolicyFile(event.currentTarget.files?.[0] ?? null)}
-          />
-        </label>
+        </button>
+        <input
+          ref={chooser}
+          type="file"
+          accept=".yaml,.yml,.json"
+          hidden
+          onChange={(event) => void usePolicyFile(event.currentTarget.files?.[0] ?? null)}
+        />
         <span class="small">
           The same file that <code>sotto join --policy</code> takes; with it you can demand proof of the coordinator’s
           hardware.

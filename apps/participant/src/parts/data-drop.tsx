@@ -35,14 +35,14 @@ export function DataDrop() {
       >
         <p>{task.value === null ? '' : wanted(task.value)}</p>
         <p class="actions">
-          <label class="button">
+          <button type="button" class="button" onClick={() => folder.current?.click()}>
             Choose a folder
-            <input ref={folder} type="file" multiple class="hidden" onChange={(event) => take(event.currentTarget)} />
-          </label>
-          <label class="button quiet">
+          </button>
+          <button type="button" class="button quiet" onClick={() => files.current?.click()}>
             Choose files
-            <input ref={files} type="file" multiple class="hidden" onChange={(event) => take(event.currentTarget)} />
-          </label>
+          </button>
+          <input ref={folder} type="file" multiple hidden onChange={(event) => take(event.currentTarget)} />
+          <input ref={files} type="file" multiple hidden onChange={(event) => take(event.currentTarget)} />
         </p>
         <p class="small">or drop them here. They are read in this browser and go nowhere.</p>
       </div>
