@@ -1,0 +1,35 @@
+export { AnswersError, type AnswersErrorCode } from './errors.ts';
+export {
+  type CalibrationBin,
+  type ClassificationMetrics,
+  type ClassMetrics,
+  type FairnessGaps,
+  type GroupMetrics,
+} from './evaluation/classification.ts';
+export { type Estimate, type NoisyCounts } from './evaluation/estimates.ts';
+export {
+  evaluateFederated,
+  type FederatedEvaluationOptions,
+  type FederatedEvaluationPlan,
+  joinFederatedEvaluation,
+  planFederatedEvaluation,
+} from './evaluation/federated.ts';
+export { type RegressionFigures, type RegressionMetrics } from './evaluation/regression.ts';
+export {
+  computeMetrics,
+  createTallyNoise,
+  evaluatePrivately,
+  type EvaluationMetrics,
+  type PrivateEvaluationTarget,
+  type TallyNoise,
+} from './evaluation/release.ts';
+export { openRepeatedLooks, type RepeatedLooks } from './evaluation/repeated-looks.ts';
+export {
+  argmax,
+  type ClassificationLayout,
+  computeAuc,
+  computeTally,
+  type Predictions,
+  type RegressionLayout,
+  type TallyLayout,
+} from './evaluation/tally.ts';
