@@ -59,19 +59,43 @@ export function createJournal({
   const folderOf = (attempt: number): string => `tasks/${taskId}/attempts/${attempt}/`;
 
   async function appendAll(attempt: number, position: number, events: readonly AttemptEvent[]): Promise<void> {
-    const rows = await Promise.all(
-      events.map(async (event, i) => {
-        const at = position + i;
-        const row = { task_id: taskId, attempt, position: at, kind: event.kind, stage: event.stage };
-        if (event.kind === 'timeout') return { ...row, participant: null, payload: null, object_key: null };
-        const { participant, bytes } = event;
-        if (bytes.length <= INLINE_BYTES) return { ...row, participant, payload: bytes, object_key: null };
-        const key = `${folderOf(attempt)}${at}`;
-        await objects.put(key, bytes);
-        return { ...row, participant, payload: null, object_key: key };
-      }),
+    // The vectors of a batch are one object: one write to wait for, whatever the store.
+    const large = events.flatMap((event) =>
+      event.kind === 'message' && event.bytes.length > INLINE_BYTES ? [event] : [],
     );
+    const key = `${folderOf(attempt)}${position}`;
+    const offsets = new Map<AttemptEvent, number>();
+    let sizeBytes = 0;
+    for (const event of large) {
+      offsets.set(event, sizeBytes);
+      sizeBytes += event.bytes.length;
+    }
+    if (large.length === 1 && large[0] !== undefined) await objects.put(key, large[0].bytes);
+    else if (large.length > 1) {
+      const pack = new Uint8Array(sizeBytes);
+      for (const event of large) pack.set(event.bytes, offsets.get(event));
+      await objects.put(key, pack);
+    }
+    const rows = events.map((event, i) => {
+      const row = { task_id: taskId, attempt, position: position + i, kind: event.kind, stage: event.stage };
+      if (event.kind === 'timeout') return { ...row, participant: null, payload: null, object_key: null };
+      const { participant, bytes } = event;
+      const offset = offsets.get(event);
+      if (offset === undefined) return { ...row, participant, payload: bytes, object_key: null };
+      return { ...row, participant, payload: null, object_key: `${key}@${offset}+${bytes.length}` };
+    });
     await db.insertInto('attempt_events').values(rows).execute();
+  }
+
+  /** Reads vectors where `appendAll` put them; a pack is fetched once for all that lie in it. */
+  function createPackReader(): (place: string) => Promise<Uint8Array> {
+    let last: { key: string; bytes: Uint8Array } | undefined;
+    return async (place) => {
+      const [, key = place, offset = '0', length] = /^(.*)@(\d+)\+(\d+)$/.exec(place) ?? [];
+      if (last?.key !== key) last = { key, bytes: await objects.get(key) };
+      const start = Number(offset);
+      return length === undefined ? last.bytes : last.bytes.slice(start, start + Number(length));
+    };
   }
 
   return {
@@ -148,10 +172,11 @@ export function createJournal({
         .orderBy('position')
         .execute();
       const events: AttemptEvent[] = [];
+      const read = createPackReader();
       for (const { kind, stage, participant, payload, object_key: key } of rows) {
         if (kind === 'timeout') events.push({ kind: 'timeout', stage });
         else if (participant !== null) {
-          const bytes = key === null ? new Uint8Array(payload ?? []) : await objects.get(key);
+          const bytes = key === null ? new Uint8Array(payload ?? []) : await read(key);
           events.push({ kind: 'message', stage, participant, bytes });
         }
       }
