@@ -101,7 +101,7 @@ export async function join(options: JoinOptions): Promise<void> {
   if (joined === undefined) return;
   const run = agreeOnTask(joined);
   const { task, plan } = run;
-  const ledger = await openLedger(task, options.ledgerStore);
+  const ledger = await openLedger(run, options.ledgerStore);
   const policy = options.policy ?? DEFAULT_POLICY;
   assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   const adversary = adversaryOf(policy, plan);
@@ -117,6 +117,7 @@ export async function join(options: JoinOptions): Promise<void> {
   onEvent({ kind: 'joined', participant: joined.participant, run, adversary });
 
   const contributor = createContributor({
+    id: joined.participant,
     plan,
     engine: createEngine(run.layers),
     dataset: run.prepare(dataset),
@@ -182,7 +183,10 @@ export async function join(options: JoinOptions): Promise<void> {
   });
 
   let cursor = 0;
-  const bell = createWakeUps((on) => transport.listen(cursor, { ...on, signal }), signal);
+  const over = new AbortController();
+  // The stream of events ends with the task too, or it would keep the process of a participant that is done.
+  const listening = AbortSignal.any([signal, over.signal]);
+  const bell = createWakeUps((on) => transport.listen(cursor, { ...on, signal: listening }), listening);
   const waitMs = Math.min(WAIT_MS, attestation?.intervalMs ?? WAIT_MS);
   try {
     while (!signal.aborted) {
@@ -211,6 +215,8 @@ export async function join(options: JoinOptions): Promise<void> {
   } catch (error) {
     await transport.leave().catch(() => {});
     throw error;
+  } finally {
+    over.abort();
   }
   await transport.leave().catch(() => {});
 }
@@ -340,12 +346,12 @@ async function answer(
   }
 }
 
-async function openLedger(task: TaskFile, store: LedgerStore): Promise<Ledger | undefined> {
+async function openLedger({ task, plan }: RunPlan, store: LedgerStore): Promise<Ledger | undefined> {
   const { privacy } = task;
-  if (privacy.trust === 'off') return undefined;
+  if (privacy.trust === 'off' || plan.budget === undefined) return undefined;
   return createLedger({
     store,
-    budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+    budget: plan.budget,
     relation: privacy.relation,
     privacyUnit: privacy.privacyUnit,
     dataset: task.task,
