@@ -62,10 +62,6 @@ export async function startRunPage({ task, port = PAGE_PORT }: { task: TaskFile;
       if (folder !== '') tracker.setModels(listModels(folder, tracker));
       tracker.setState(stateOf(summary));
       tracker.feed.close();
-      // The streams write their last line; then everything closes, whoever is still reading.
-      await new Promise((done) => {
-        setTimeout(done, 150);
-      });
       await server.close();
     },
   };

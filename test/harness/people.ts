@@ -5,6 +5,7 @@
  */
 
 import { createApp, mountPages, type OidcOptions } from '../../src/runtime/coordinator/index.ts';
+import type { PageFiles } from '../../src/runtime/view/index.ts';
 import { OPERATOR, startService, type TestService, URL_OF_SERVICE } from './service.ts';
 
 /** Somebody at a browser. */
@@ -27,7 +28,7 @@ export const PASSWORD = 'four random words here';
 /** Starts it, with the first account. */
 export async function startPeopleService({ oidc }: { oidc?: OidcOptions } = {}): Promise<PeopleService> {
   const test = await startService();
-  const none = (): Promise<ReadonlyMap<string, never>> => Promise.resolve(new Map());
+  const none = (): Promise<PageFiles> => Promise.resolve(new Map());
   const mounted = mountPages(test.service, {
     dashboard: none,
     participant: none,

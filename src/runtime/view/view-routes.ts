@@ -103,7 +103,7 @@ function streamTask(
       if (change !== undefined) {
         version = change.version;
         await stream.writeSSE({ event: 'change', data: JSON.stringify(change) });
-        await nextChange([], { signal, timeoutMs: paceMs });
+        if (!tracker.feed.closed) await nextChange([], { signal, timeoutMs: paceMs });
       } else if (tracker.feed.closed) {
         await stream.writeSSE({ event: 'end', data: '' });
         return;

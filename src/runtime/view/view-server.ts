@@ -6,8 +6,9 @@
  * @module
  */
 
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -32,6 +33,14 @@ const STATUS: Readonly<Record<string, number>> = {
   'view/not-here': 404,
   'view/not-built': 503,
 };
+
+/** What open pages are given to hear how it ended. */
+const LAST_WORDS_MS = 400;
+
+const isWatched = (server: Server): Promise<boolean> =>
+  new Promise((resolve) => {
+    server.getConnections((error, count) => resolve(error === null && count > 0));
+  });
 
 /** Creates the application over a source; it needs no socket. */
 export function createViewApp({
@@ -93,10 +102,13 @@ export async function startViewServer({
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    close: () =>
-      new Promise((resolve) => {
+    async close() {
+      // Streams write their last line; then everything closes, whoever is still reading.
+      if (await isWatched(server)) await sleep(LAST_WORDS_MS);
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+    },
   };
 }
