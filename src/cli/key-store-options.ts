@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { createFileKeeper, createKeyringKeeper, createPassphraseKeeper } from '../runtime/drivers/index.ts';
@@ -18,6 +18,7 @@ import {
   type RootKeeper,
   runFolderKey,
   type Vault,
+  writeFileAtomic,
 } from '../runtime/storage/index.ts';
 import { UsageError } from './exit-codes.ts';
 
@@ -66,6 +67,32 @@ export async function vaultOfRun(run: string, keyStore: string | undefined): Pro
   const keys = await openNamedKeyStore(keyStore);
   try {
     return await openVault(keys, id);
+  } finally {
+    keys.close();
+  }
+}
+
+/** File in a coordinator's folder that names the key its state is sealed under. */
+const KEY_ID_FILE = 'sealed-under';
+
+/** Opens the vault of a coordinator's folder, or makes one for a folder that has no state yet. */
+export async function vaultOfFolder(folder: string, keyStore: string | undefined): Promise<Vault | undefined> {
+  const path = join(folder, KEY_ID_FILE);
+  if (!existsSync(path)) {
+    if (keyStore === undefined) return undefined;
+    if (existsSync(join(folder, 'database'))) {
+      throw new UsageError(`${folder} has state in the clear: seal a new folder, or leave --key-store out`);
+    }
+    const keys = await openNamedKeyStore(keyStore);
+    const { id } = await keys.createKey('coordinator');
+    keys.close();
+    mkdirSync(folder, { recursive: true });
+    writeFileAtomic(path, `${id}\n`);
+  }
+  if (keyStore === undefined) throw new UsageError(`${folder} is sealed: name its key store with --key-store`);
+  const keys = await openNamedKeyStore(keyStore);
+  try {
+    return await openVault(keys, new TextDecoder().decode(readFileOf(path, 'key of the folder')).trim());
   } finally {
     keys.close();
   }

@@ -30,11 +30,16 @@ import { SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { planRun } from '../runtime/training/index.ts';
+import { alertSinks } from './alert-options.ts';
 import { UsageError } from './exit-codes.ts';
+import { vaultOfFolder } from './key-store-options.ts';
 import { preloadPages } from './pages.ts';
 import { version } from './version.ts';
 
 interface ServeCommandOptions {
+  readonly keyStore?: string;
+  readonly alertWebhook: readonly string[];
+  readonly alertMail: readonly string[];
   readonly folder: string;
   readonly host: string;
   readonly port: string;
@@ -55,6 +60,8 @@ interface ServeCommandOptions {
   readonly invitations: string;
   readonly json?: boolean;
 }
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** Creates the command. */
 export function createServeCommand(): Command {
@@ -88,6 +95,9 @@ export function createServeCommand(): Command {
       'let people sign in at this OpenID Connect provider; needs SOTTO_OIDC_CLIENT_ID, and SOTTO_OIDC_CLIENT_SECRET unless PKCE alone is asked for',
     )
     .option('--invitations <count>', 'invitations to print for the task', '0')
+    .option('--key-store <folder>', 'seal ledgers and objects under a key of this key store')
+    .option('--alert-webhook <url>', 'send alerts there, signed with SOTTO_WEBHOOK_SECRET; repeatable', collect, [])
+    .option('--alert-mail <address>', 'send alerts there by the server in SOTTO_SMTP_URL; repeatable', collect, [])
     .option('--json', 'print addresses and invitations as one line of JSON')
     .action((taskPath: string | undefined, options: ServeCommandOptions) => serve(taskPath, options));
 }
@@ -110,6 +120,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   }
   const tls = await tlsOf(options);
   const attestation = attestationOf(options);
+  const vault = await vaultOfFolder(options.folder, options.keyStore);
   const log = pino({ redact: ['token', 'authorization', 'parameters', 'payload'] }, pino.destination(2));
   const text = taskPath === undefined ? undefined : readFileSync(taskPath, 'utf8');
   const databaseUrl = process.env.DATABASE_URL;
@@ -141,6 +152,8 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
     factsOf: (task) => Promise.resolve(factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath))),
     log: (fields, message) => log.info(fields, message),
+    alerts: { sinks: alertSinks(options) },
+    ...(vault === undefined ? {} : { vault }),
     ...(options.page === false ? {} : { pages: pagesOf(options) }),
     ...faultPoint(),
   });

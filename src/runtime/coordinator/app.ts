@@ -113,6 +113,7 @@ export function createApp(
     });
   app.onError((error, context) => {
     const problem = problemOf(error);
+    service.refused(problem.type);
     if (problem.status === 500) service.logFailure(error);
     const after = error instanceof CoordinatorError ? error.details.retryAfterSeconds : undefined;
     return context.body(JSON.stringify(problem), problem.status as 400, {

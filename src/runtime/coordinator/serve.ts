@@ -19,6 +19,7 @@ import { createSystemRng, readEntropy } from '../../foundations/random/index.ts'
 import { loadOrCreateKey } from '../storage/index.ts';
 import { openDatabase } from '../storage/database/index.ts';
 import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '../storage/objects/index.ts';
+import { createSealedObjectStore } from '../storage/index.ts';
 import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/queue/index.ts';
 import { createApp } from './app.ts';
 import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
@@ -29,7 +30,10 @@ import type { RateLimit } from './rate-limit.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
 /** Where and how to serve. */
-export interface ServeOptions extends Pick<ServiceOptions, 'factsOf' | 'log' | 'onReport' | 'onWrite'> {
+export interface ServeOptions extends Pick<
+  ServiceOptions,
+  'factsOf' | 'log' | 'onReport' | 'onWrite' | 'alerts' | 'vault'
+> {
   /** Holds database, objects and operator token. */
   readonly folder: string;
   readonly host: string;
@@ -100,10 +104,11 @@ export async function serve({
   const shutdownRequested = new Promise<void>((resolve) => {
     requestShutdown = resolve;
   });
-  const objects: ObjectStore =
+  const plain: ObjectStore =
     bucket === undefined
       ? createFileObjectStore(join(folder, 'objects'))
       : createS3ObjectStore({ ...bucket, bucketUrl: bucket.url });
+  const objects = options.vault === undefined ? plain : createSealedObjectStore(plain, options.vault);
   const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) });
   let leases: LeaseStore | undefined;
   let nats: Nats | undefined;

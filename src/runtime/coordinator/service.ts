@@ -16,7 +16,10 @@ import { planRun } from '../training/index.ts';
 import type { TaskTracker } from '../view/index.ts';
 import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
+import type { Alert } from '../../trust/monitoring/index.ts';
+import { createSealedLedgerStore, type Vault } from '../storage/index.ts';
 import { CoordinatorError } from './errors.ts';
+import { type AlertOptions, createServiceMonitor } from './monitoring.ts';
 import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
@@ -61,6 +64,10 @@ export interface Service {
   metricLines(taskId: string): Promise<string>;
   prometheus(): Promise<string>;
   logFailure(error: unknown): void;
+  /** Counts a refused request by its code. */
+  refused(code: string): void;
+  /** Alerts that hold. */
+  alerts(): readonly Alert[];
   requestShutdown(): void;
   close(): Promise<void>;
 }
@@ -85,6 +92,10 @@ export interface ServiceOptions {
   readonly logSeed?: Uint8Array;
   /** Where several nodes share the database: who this one is, and who keeps the leases. */
   readonly node?: NodeOptions;
+  /** Who is told of alerts. */
+  readonly alerts?: AlertOptions;
+  /** Seals the tasks’ ledgers; the objects are sealed by their store. */
+  readonly vault?: Vault;
 }
 
 interface RunningTask {
@@ -113,11 +124,14 @@ export async function createService({
   attestation,
   logSeed,
   node: nodeOptions,
+  alerts,
+  vault,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
   const running = new Map<string, RunningTask>();
   const metrics = new Metrics();
   const labels = ['task'] as const;
+  const monitor = createServiceMonitor({ registry: metrics, log, ...(alerts === undefined ? {} : { alerts }) });
   const gauges = {
     round: new Gauge({ name: 'sotto_round', help: 'committed rounds', labelNames: labels, registers: [metrics] }),
     epsilon: new Gauge({ name: 'sotto_epsilon', help: 'epsilon spent', labelNames: labels, registers: [metrics] }),
@@ -153,13 +167,14 @@ export async function createService({
     const run = planRun(task, facts);
     const { privacy } = task;
     const served = logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed });
-    const records = createLedgerTable(db, row.id);
+    const table = createLedgerTable(db, row.id);
+    const records = vault === undefined ? table : createSealedLedgerStore(table, { vault, name: `ledger/${row.id}` });
     const ledger =
-      privacy.trust === 'off'
+      privacy.trust === 'off' || run.plan.budget === undefined
         ? undefined
         : await createLedger({
             store: served === undefined ? records : await served.log.watch(records, 'ledger.jsonl'),
-            budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+            budget: run.plan.budget,
             relation: privacy.relation,
             privacyUnit: privacy.privacyUnit,
             dataset: task.task,
@@ -194,6 +209,19 @@ export async function createService({
         dropouts.inc({ task: row.id }, report.dropouts);
         log({ task: row.id, ...report }, `round ${report.round} ${report.outcome}`);
         onReport?.(row.id, report);
+        const logged = served?.log.leaves;
+        monitor
+          .observe(
+            {
+              id: row.id,
+              ledger,
+              noiseMultiplier: run.plan.noise?.noiseMultiplier ?? null,
+              minCohort: settingsOf(task).startThreshold,
+              loggedRecords: () => logged?.filter(({ kind }) => kind === 'ledger').length ?? null,
+            },
+            report,
+          )
+          .catch((error: unknown) => log({ level: 'error', error: String(error) }, 'a task cannot be watched'));
       },
       ...(onWrite === undefined ? {} : { onWrite }),
       clock: () => performance.now(),
@@ -328,6 +356,8 @@ export async function createService({
     },
     logFailure: (error) =>
       log({ level: 'error', error: error instanceof Error ? error.message : String(error) }, 'a request failed'),
+    refused: (code) => monitor.refused(code),
+    alerts: () => monitor.active(),
     requestShutdown: onShutdown,
     async close() {
       await node?.stop();

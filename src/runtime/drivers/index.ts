@@ -4,6 +4,9 @@
  * @module
  */
 
+export { AlertError, type AlertErrorCode } from './alerts/errors.ts';
+export { createMailSink, type MailOptions } from './alerts/mail.ts';
+export { createWebhookSink, type WebhookOptions } from './alerts/webhook.ts';
 export { type CertificateTable, readCertificateTable } from './attestation/certificate-table.ts';
 export { type ConfidentialSpaceOptions, createConfidentialSpaceSource } from './attestation/confidential-space.ts';
 export { createTsmSource, type TsmFiles, type TsmOptions } from './attestation/configfs-tsm.ts';

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+
+import { createLedger, createMemoryLedgerStore, gaussian } from '../../privacy/accounting/index.ts';
+import { METRICS } from '../../trust/monitoring/index.ts';
+import { createServiceMonitor } from './monitoring.ts';
+import type { ServiceReport } from './task-service.ts';
+
+describe('the monitor of a service', () => {
+  it('sets metrics, tells the sinks once, and survives one that fails', async () => {
+    const registry = new Registry();
+    const delivered: string[] = [];
+    const logged: string[] = [];
+    const monitor = createServiceMonitor({
+      registry,
+      log: (_, text) => void logged.push(text),
+      alerts: {
+        minNoiseMultiplier: 9,
+        sinks: [
+          { name: 'broken', deliver: () => Promise.reject(new Error('away')) },
+          {
+            name: 'kept',
+            deliver: ({ raised }) => {
+              delivered.push(...raised.map(({ code }) => code));
+              return Promise.resolve();
+            },
+          },
+        ],
+      },
+    });
+    const ledger = await createLedger({
+      store: createMemoryLedgerStore(),
+      budget: { epsilon: 1, delta: 1e-5 },
+      relation: 'add-or-remove-one',
+      privacyUnit: 'example',
+      dataset: 'd',
+      accountant: 'rdp',
+      clock: () => new Date(0),
+    });
+    await ledger.reserve({ event: gaussian({ noiseMultiplier: 8 }), purpose: 'training' });
+    const report: ServiceReport = {
+      attempt: 1,
+      round: 1,
+      outcome: 'committed',
+      epsilon: 0.5,
+      contributors: 3,
+      dropouts: 0,
+      seconds: 1,
+    };
+    const task = { id: 't', ledger, noiseMultiplier: 8, minCohort: 5, loggedRecords: () => 3 };
+    await monitor.observe(task, report);
+    await monitor.observe(task, { ...report, attempt: 2 });
+    expect(delivered.toSorted()).toEqual(
+      ['budget-spent', 'cohort-below-minimum', 'ledger-behind-log', 'noise-below-policy']
+        .concat('budget-spent')
+        .toSorted(),
+    );
+    expect(logged).toContain('an alert could not be delivered');
+    monitor.refused('coordinator/stale-request');
+    const text = await registry.metrics();
+    expect(text).toContain('sotto_noise_multiplier_floor{task="t"} 9');
+    expect(text).toContain('sotto_refusals_total{code="coordinator/stale-request"} 1');
+    expect(text).toMatch(/sotto_budget_spent\{task="t",dataset="d",block="",purpose="training"\} 0\.\d+/);
+    expect(text).toContain('sotto_alerts{task="t",code="ledger-behind-log",severity="critical"} 1');
+    const service = readFileSync(new URL('service.ts', import.meta.url), 'utf8');
+    for (const name of Object.keys(METRICS)) {
+      expect(text.includes(`# TYPE ${name} `) || service.includes(`'${name}'`), name).toBe(true);
+    }
+  });
+});

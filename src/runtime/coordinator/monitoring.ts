@@ -1,0 +1,159 @@
+/**
+ * The coordinator watches itself: after every attempt it observes the task, sets the metrics, and hands new alerts to
+ * the sinks. A sink that fails is logged; it never holds a round up.
+ *
+ * @module
+ */
+
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+import type { Ledger } from '../../privacy/accounting/index.ts';
+import {
+  type Alert,
+  type AlertRules,
+  type AlertSink,
+  type AttemptFact,
+  createMonitor,
+  measureBudgets,
+  type MetricName,
+  METRICS,
+  subjectOf,
+} from '../../trust/monitoring/index.ts';
+import type { ServiceReport } from './task-service.ts';
+
+/** Who is told, and by which limits. */
+export interface AlertOptions {
+  readonly sinks?: readonly AlertSink[];
+  readonly rules?: AlertRules;
+  /** The least noise multiplier that a task may run with. */
+  readonly minNoiseMultiplier?: number;
+}
+
+/** What a task shows of itself after an attempt. */
+export interface WatchedTask {
+  readonly id: string;
+  readonly ledger: Ledger | undefined;
+  readonly noiseMultiplier: number | null;
+  readonly minCohort: number;
+  /** Ledger records that the transparency log has; null without a log. */
+  readonly loggedRecords: () => number | null;
+}
+
+/** The monitor of a service. */
+export interface ServiceMonitor {
+  /** Observes a task after an attempt; resolves once the sinks have answered. */
+  observe(task: WatchedTask, report: ServiceReport): Promise<void>;
+  /** Counts a request that was refused, by its code. */
+  refused(code: string): void;
+  active(): readonly Alert[];
+}
+
+const HOUR_MS = 3600 * 1000;
+/** Refusals that are remembered: enough to see a storm, too few to be one. */
+const MAX_REFUSALS = 10_000;
+/** Codes that say that somebody saw another round than the rest. */
+const SPLIT_VIEW = /survivor|split|another roster|inconsistent/i;
+
+/** Creates the monitor; its metrics go into `registry`. */
+export function createServiceMonitor({
+  registry,
+  log,
+  clock = () => new Date(),
+  alerts: { sinks = [], rules, minNoiseMultiplier } = {},
+}: {
+  readonly registry: Registry;
+  readonly log: (fields: Readonly<Record<string, unknown>>, text: string) => void;
+  readonly clock?: () => Date;
+  readonly alerts?: AlertOptions;
+}): ServiceMonitor {
+  const monitor = createMonitor(rules);
+  const gauge = (name: MetricName): Gauge =>
+    new Gauge({ name, help: METRICS[name].help, labelNames: [...METRICS[name].labels], registers: [registry] });
+  const counter = (name: MetricName): Counter =>
+    new Counter({ name, help: METRICS[name].help, labelNames: [...METRICS[name].labels], registers: [registry] });
+  const spent = gauge('sotto_budget_spent');
+  const limit = gauge('sotto_budget_limit');
+  const burn = gauge('sotto_budget_burn_per_day');
+  const exhausted = gauge('sotto_budget_exhausted_seconds');
+  const noise = gauge('sotto_noise_multiplier');
+  const noiseFloor = gauge('sotto_noise_multiplier_floor');
+  const cohort = gauge('sotto_cohort');
+  const cohortFloor = gauge('sotto_cohort_floor');
+  const ledgerRecords = gauge('sotto_ledger_records');
+  const loggedRecords = gauge('sotto_logged_records');
+  const alertGauge = gauge('sotto_alerts');
+  const splitViews = counter('sotto_split_views_total');
+  const refusals = counter('sotto_refusals_total');
+  const attempts = new Map<string, AttemptFact[]>();
+  const refusedAt: Date[] = [];
+  const clockRefusedAt: Date[] = [];
+
+  function factOf({ outcome, contributors, dropouts, reason }: ServiceReport, at: Date): AttemptFact {
+    const split = reason !== undefined && SPLIT_VIEW.test(reason) ? 1 : 0;
+    // An aborted attempt has no contributors; its cohort is then unknown here and no smaller than those it lost.
+    return { at, outcome, cohort: contributors + dropouts, contributors, dropouts, splitViews: split };
+  }
+
+  return {
+    async observe({ id, ledger, noiseMultiplier, minCohort, loggedRecords: logged }, report) {
+      const at = clock();
+      const list = (attempts.get(id) ?? []).filter((each) => at.getTime() - each.at.getTime() <= HOUR_MS);
+      const fact = factOf(report, at);
+      list.push(fact);
+      attempts.set(id, list);
+      const budgets = ledger === undefined ? [] : measureBudgets(await ledger.verify());
+      const known = logged();
+      const records = ledger?.head().records ?? 0;
+      const step = monitor.observe({
+        at,
+        task: id,
+        budgets,
+        attempts: list,
+        noiseMultiplier,
+        policy: {
+          minNoiseMultiplier: noiseMultiplier === null ? null : (minNoiseMultiplier ?? null),
+          minCohort: fact.outcome === 'committed' ? minCohort : 0,
+        },
+        refusals: refusedAt,
+        clockRefusals: clockRefusedAt,
+        log: known === null || ledger === undefined ? null : { ledgerRecords: records, loggedRecords: known },
+      });
+      for (const budget of budgets) {
+        const { dataset, timeBlock, purpose, epsilonSpent, epsilonLimit } = budget;
+        const labels = { task: id, dataset, block: timeBlock ?? '', purpose: purpose ?? '' };
+        const forecast = step.forecasts.get(subjectOf(budget));
+        spent.set(labels, epsilonSpent);
+        limit.set(labels, epsilonLimit);
+        burn.set(labels, forecast?.burnPerDay ?? 0);
+        if (forecast?.exhaustedAt) exhausted.set(labels, forecast.exhaustedAt.getTime() / 1000);
+        else exhausted.remove(labels);
+      }
+      if (noiseMultiplier !== null) noise.set({ task: id }, noiseMultiplier);
+      if (minNoiseMultiplier !== undefined) noiseFloor.set({ task: id }, minNoiseMultiplier);
+      cohort.set({ task: id }, fact.cohort);
+      cohortFloor.set({ task: id }, minCohort);
+      ledgerRecords.set({ task: id }, records);
+      if (known !== null) loggedRecords.set({ task: id }, known);
+      if (fact.splitViews > 0) splitViews.inc({ task: id }, fact.splitViews);
+      alertGauge.reset();
+      for (const { task, code, severity } of monitor.active()) alertGauge.inc({ task, code, severity });
+      for (const alert of step.raised) log({ level: 'warn', alert: alert.code, task: id }, alert.detail);
+      if (step.raised.length + step.resolved.length === 0) return;
+      await Promise.all(
+        sinks.map((sink) =>
+          sink.deliver(step).catch((error: unknown) => {
+            log({ level: 'error', sink: sink.name, error: String(error) }, 'an alert could not be delivered');
+          }),
+        ),
+      );
+    },
+    refused(code) {
+      refusals.inc({ code });
+      const at = clock();
+      const target = code === 'coordinator/stale-request' ? clockRefusedAt : refusedAt;
+      target.push(at);
+      if (target.length > MAX_REFUSALS) target.splice(0, MAX_REFUSALS / 2);
+    },
+    active: () => monitor.active(),
+  };
+}
