@@ -19,8 +19,14 @@ import { SottoError } from '../foundations/numerics/index.ts';
 
 const BY_CODE: Readonly<Record<string, number>> = {
   'accounting/budget-exceeded': 30,
+  'accounting/quota-exceeded': 30,
+  'answers/quota': 30,
+  'answers/no-consensus': 32,
   'rounds/impossible-plan': 2,
   'card/unverified': 1,
+  'lineage/unverified': 1,
+  'log/forked': 1,
+  'log/rolled-back': 1,
   'client/policy-refused': 32,
   'client/attestation-refused': 32,
   'tls/wrong-fingerprint': 21,
@@ -34,6 +40,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   data: 2,
   preparation: 2,
   models: 2,
+  answers: 2,
   usage: 2,
   attestation: 2,
   package: 2,

@@ -33,3 +33,11 @@ export {
   type RegressionLayout,
   type TallyLayout,
 } from './evaluation/tally.ts';
+export {
+  describeProtection,
+  type EvaluationReport,
+  formatShare,
+  type Protection,
+  renderEvaluationPage,
+  summaryRows,
+} from './report/evaluation-page.ts';

@@ -1,0 +1,138 @@
+/**
+ * A trained model of a run folder, ready to be asked: its plan, parameters, features and what its training promised.
+ *
+ * @module
+ */
+
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import type { Dataset } from '../learning/data/index.ts';
+import {
+  compilePlan,
+  createEngine,
+  createFeatureExtractor,
+  decodeModelFile,
+  type FeaturesConfig,
+  model,
+  modelSchema,
+} from '../learning/models/index.ts';
+import { type DataPart, loadTaskData, readFileOf } from '../runtime/storage/index.ts';
+import { UsageError } from './exit-codes.ts';
+
+/** What training promised; null for a model that was trained without privacy. */
+export interface TrainingPromise {
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly privacyUnit: string;
+  readonly relation: string;
+}
+
+/** A model that can be asked. */
+export interface AnsweringModel {
+  readonly name: string;
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  readonly promise: TrainingPromise | null;
+  /** Data of the task, or of a folder with the four files of an IDX data set. */
+  load(part: DataPart, folder?: string): Dataset;
+  /** Probabilities, `classes` an example. */
+  probabilities(dataset: Dataset): Float32Array;
+}
+
+const runSchema = z.object({
+  task: z.string(),
+  data: z.object({ folder: z.string().optional(), package: z.string().optional() }),
+  features: z.unknown().optional(),
+  model: modelSchema,
+});
+const summarySchema = z.object({
+  epsilon: z.number().nullable(),
+  delta: z.number().nullable(),
+  privacyUnit: z.string().nullable(),
+  relation: z.string().nullable(),
+  seeded: z.boolean().optional(),
+});
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(readFileOf(path, 'summary')));
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new UsageError(`${path} is not JSON`);
+    throw cause;
+  }
+}
+
+/** Reads the model of a run folder. @throws {UsageError} when the folder is none, or its model is no classifier. */
+export function openAnsweringModel(folder: string): AnsweringModel {
+  const path = join(folder, 'task.resolved.yaml');
+  if (!existsSync(path)) throw new UsageError(`${folder} is not a run folder: it has no task.resolved.yaml`);
+  const read = runSchema.safeParse(parse(new TextDecoder().decode(readFileOf(path, 'task file'))));
+  if (!read.success) throw new UsageError(`${path} does not describe a model: ${z.prettifyError(read.error)}`);
+  const { task, data, features, model: declared } = read.data;
+  const load = (part: DataPart, other?: string): Dataset =>
+    loadTaskData(other === undefined ? data : { folder: resolve(other) }, { part, baseFolder: folder });
+  const inputShape = declared.input ?? load('test').inputShape;
+  const extractor = features === undefined ? undefined : createFeatureExtractor(features as FeaturesConfig, inputShape);
+  const plan = compilePlan(
+    model(declared.layers, { input: extractor?.outputShape ?? inputShape, loss: declared.loss }),
+  );
+  const { loss, outputWidth } = plan;
+  if (loss !== 'softmaxCrossEntropy' && !(loss === 'binaryCrossEntropy' && outputWidth === 1)) {
+    throw new UsageError(`${folder} holds no classifier: its loss is ${JSON.stringify(loss)}`);
+  }
+  const { parameters, frozen } = decodeModelFile(readFileOf(join(folder, 'model.safetensors'), 'model'), plan);
+  const engine = createEngine(plan, { frozen });
+  const classes = loss === 'softmaxCrossEntropy' ? outputWidth : 2;
+  return {
+    name: task,
+    inputShape,
+    classes,
+    promise: promiseOf(join(folder, 'summary.json')),
+    load,
+    probabilities(dataset) {
+      if (dataset.inputShape.join() !== inputShape.join()) {
+        throw new UsageError(
+          `the model takes examples of ${inputShape.join(' × ')}, the data has ${dataset.inputShape.join(' × ')}`,
+        );
+      }
+      const logits = engine.predict({ parameters, dataset: extractor?.extract(dataset) ?? dataset });
+      return classes === 2 && outputWidth === 1 ? sigmoidPairs(logits) : softmaxRows(logits, classes);
+    },
+  };
+}
+
+function promiseOf(path: string): TrainingPromise | null {
+  const read = summarySchema.safeParse(readJson(path));
+  if (!read.success) throw new UsageError(`${path} does not say what the training promised`);
+  const { epsilon, delta, privacyUnit, relation, seeded } = read.data;
+  if (epsilon === null || delta === null || privacyUnit === null || relation === null || seeded === true) return null;
+  return { epsilon, delta, privacyUnit, relation };
+}
+
+function softmaxRows(logits: Float32Array, classes: number): Float32Array {
+  const out = new Float32Array(logits.length);
+  for (let row = 0; row < logits.length; row += classes) {
+    const scores = logits.subarray(row, row + classes);
+    const top = Math.max(...scores);
+    const powers = Array.from(scores, (score) => Math.exp(score - top));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    powers.forEach((power, j) => {
+      out[row + j] = power / total;
+    });
+  }
+  return out;
+}
+
+function sigmoidPairs(logits: Float32Array): Float32Array {
+  const out = new Float32Array(2 * logits.length);
+  logits.forEach((logit, i) => {
+    const one = 1 / (1 + Math.exp(-logit));
+    out[2 * i] = 1 - one;
+    out[2 * i + 1] = one;
+  });
+  return out;
+}
