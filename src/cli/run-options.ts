@@ -64,7 +64,7 @@ export function readTask(path: string, options: RunOptions): TaskFile {
   if (options.participants !== undefined) {
     const base = parseTaskFile(text, { path });
     const { aggregation } = base.privacy;
-    if (aggregation.kind === 'secagg') {
+    if (aggregation.kind === 'secagg' && aggregation.threshold !== undefined && aggregation.shareRatio === 1) {
       const share = aggregation.threshold / base.participants;
       const scaled = Math.ceil(share * (overrides.participants as number));
       overrides['privacy.aggregation.threshold'] = scaled;

@@ -10,7 +10,7 @@ import { createRing, decodeRing } from '../../foundations/vector/index.ts';
 import { createSecAggAggregator, type SecAggConfig } from '../../secure/secagg/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
 import { createClearAggregator } from './clear.ts';
-import type { TaskPlan } from './plan.ts';
+import type { TaskPlan } from './plan-types.ts';
 
 /** What closing a stage gives. */
 export type AggregatorStep =
@@ -19,7 +19,7 @@ export type AggregatorStep =
   | { readonly kind: 'ask'; readonly requests: ReadonlyMap<string, Uint8Array> }
   | {
       readonly kind: 'result';
-      /** Grid steps; length `plan.dimension`. */
+      /** Grid steps; length `plan.entries`. */
       readonly sum: Float64Array;
       readonly contributors: readonly string[];
       readonly dropouts: readonly string[];
@@ -41,17 +41,31 @@ export interface Aggregator {
 /** The settings both sides of one attempt derive alike. */
 export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggConfig {
   if (plan.aggregation.kind !== 'secagg') throw new TypeError('the plan does not aggregate by secagg');
-  const { threshold, maxCorrupt, adversary } = plan.aggregation;
+  const { threshold, maxCorrupt, adversary, degree, dropoutFraction, minSurvivors } = plan.aggregation;
   return {
     taskId: address.taskId,
     round: address.round,
     attempt: address.attempt,
     bitWidth: plan.bitWidth,
-    entries: plan.dimension,
+    entries: plan.entries,
     threshold,
     maxCorrupt,
+    minSurvivors,
     configDigest: plan.digest,
     adversary,
+    ...(degree === undefined
+      ? {}
+      : {
+          graph: {
+            kind: 'harary',
+            degree,
+            dropoutFraction,
+            draw: adversary === 'malicious-coordinator' ? 'commit-reveal' : 'coordinator',
+          },
+        }),
+    ...(plan.noise?.addedBy === 'protocol'
+      ? { noise: { mechanism: 'discrete-gaussian', shareVariance: plan.noise.shareVariance } }
+      : {}),
   };
 }
 
@@ -65,7 +79,7 @@ export function createAggregator({
   address: MessageAddress;
   cohort: readonly string[];
 }): Aggregator {
-  if (plan.aggregation.kind === 'clear') return createClearAggregator({ dimension: plan.dimension, cohort });
+  if (plan.aggregation.kind === 'clear') return createClearAggregator({ plan, cohort });
   const aggregator = createSecAggAggregator({ cohort, config: secaggConfig(plan, address) });
   const ring = createRing({ bitWidth: plan.bitWidth });
   return {

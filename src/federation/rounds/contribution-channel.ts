@@ -12,7 +12,7 @@ import type { MessageAddress } from '../wire/index.ts';
 import { secaggConfig } from './aggregator.ts';
 import { encodeClear } from './clear.ts';
 import { RoundsError } from './errors.ts';
-import type { TaskPlan } from './plan.ts';
+import type { TaskPlan } from './plan-types.ts';
 
 /** What the participant does next. */
 export type ChannelAnswer =
@@ -54,7 +54,7 @@ export function createContributionChannel({
       handle() {
         throw new RoundsError('rounds/unexpected-message', 'aggregation in the clear has no further messages');
       },
-      contribute: (contribution) => ({ kind: 'send', payload: encodeClear(contribution) }),
+      contribute: (contribution) => ({ kind: 'send', payload: encodeClear(contribution, plan) }),
     };
   }
   const participant = createSecAggParticipant({ ...security, id, config: secaggConfig(plan, address), rng });

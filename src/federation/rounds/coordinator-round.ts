@@ -12,7 +12,7 @@ import { decodeMessage, encodeMessage, type MessageAddress } from '../wire/index
 import { type Aggregator, createAggregator } from './aggregator.ts';
 import { RoundsError } from './errors.ts';
 import { encodeParameters } from './parameters.ts';
-import type { TaskPlan } from './plan.ts';
+import type { TaskPlan } from './plan-types.ts';
 
 /** What the host of the machine must do. */
 export type RoundEffect =
@@ -28,7 +28,7 @@ export type RoundEffect =
 
 /** The decoded outcome of an attempt. */
 export interface RoundResult {
-  /** Sum of the contributions in grid steps, noise shares included; length `plan.dimension`. */
+  /** Sum of the contributions in grid steps, noise shares included; length `plan.entries`. */
   readonly sum: Float64Array;
   /** Participants whose contribution is in the sum. */
   readonly contributors: readonly string[];
@@ -59,6 +59,7 @@ export interface RoundOptions {
   readonly round: number;
   readonly attempt: number;
   readonly cohort: readonly string[];
+  /** The model, and what the strategy offers beside it: length `plan.offered`. */
   readonly parameters: Float32Array;
 }
 
@@ -137,15 +138,23 @@ export function createCoordinatorRound({
     },
     begin() {
       const encoded = encodeParameters(parameters);
-      const bytes = encodeMessage({
-        kind: 'round-offer',
-        ...address,
-        planDigest: plan.digest,
-        modelDigest: sha256(encoded),
-        cohort,
-        parameters: encoded,
-      });
-      return [...cohort.map((to): RoundEffect => ({ kind: 'send', to, bytes })), timer()];
+      const modelDigest = sha256(encoded);
+      const offerTo = (named: readonly string[]): Uint8Array =>
+        encodeMessage({
+          kind: 'round-offer',
+          ...address,
+          planDigest: plan.digest,
+          modelDigest,
+          cohort: named,
+          parameters: encoded,
+        });
+      // A private draw publishes no roster. In a sparse graph the roster of the protocol names the others.
+      const alone =
+        plan.update?.drawRate !== undefined ||
+        (plan.aggregation.kind === 'secagg' && plan.aggregation.degree !== undefined);
+      const shared = alone ? undefined : offerTo(cohort);
+      if (aggregator.pending.length === 0) return advance();
+      return [...cohort.map((to): RoundEffect => ({ kind: 'send', to, bytes: shared ?? offerTo([to]) })), timer()];
     },
     receive(from, bytes) {
       if (done) return [];

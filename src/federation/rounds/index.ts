@@ -13,5 +13,20 @@ export {
   type ParticipantOptions,
   type ParticipantRounds,
 } from './participant-round.ts';
-export { type ModelFacts, type PlannedNoise, planTask, type TaskPlan } from './plan.ts';
-export { privacySchema, type PrivacySettings, roundsSchema, type RoundsSettings, type RoundsTask } from './task.ts';
+export {
+  addCoordinatorNoiseInto,
+  type ContributionEncoder,
+  createContributionEncoder,
+} from './contribution-encoder.ts';
+export { createParticipations, type Participations } from './participation.ts';
+export { planTask } from './plan.ts';
+export type { ModelFacts, PlannedAggregation, PlannedNoise, TaskPlan, UpdatePlan } from './plan-types.ts';
+export {
+  findRoundsProblems,
+  privacySchema,
+  type PrivacySettings,
+  type RoundsProblem,
+  roundsSchema,
+  type RoundsSettings,
+  type RoundsTask,
+} from './task.ts';

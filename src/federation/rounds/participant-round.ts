@@ -12,7 +12,7 @@ import { decodeMessage, encodeMessage, type MessageAddress, type RoundOffer } fr
 import { type ChannelSecurity, type ContributionChannel, createContributionChannel } from './contribution-channel.ts';
 import { RoundsError } from './errors.ts';
 import { decodeParameters } from './parameters.ts';
-import type { TaskPlan } from './plan.ts';
+import type { TaskPlan } from './plan-types.ts';
 
 /** What the host of the machine must do. */
 export type ParticipantEffect =
@@ -30,7 +30,7 @@ export interface ParticipantRounds {
   receive(bytes: Uint8Array): ParticipantEffect[];
   /**
    * Answers the last `contribute` effect.
-   * @param contribution - grid integers, noise share included; length `plan.dimension`.
+   * @param contribution - grid integers, noise share included; length `plan.entries`.
    */
   contribute(contribution: Int32Array): ParticipantEffect[];
 }
@@ -62,7 +62,7 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
     if (!equalBytes(offer.modelDigest, sha256(offer.parameters))) refuse('the parameters do not match their digest');
     if (!offer.cohort.includes(id)) refuse('the cohort does not name this participant');
     if (new Set(offer.cohort).size !== offer.cohort.length) refuse('the cohort names somebody twice');
-    const parameters = decodeParameters(offer.parameters, plan.dimension);
+    const parameters = decodeParameters(offer.parameters, plan.offered);
     const address = { taskId, round: offer.round, attempt: offer.attempt };
     highWater = offer.attempt;
     const channel = createContributionChannel({ ...security, id, plan, address, rng: rng(address) });
@@ -82,7 +82,12 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
     receive(bytes) {
       const message = decodeMessage(bytes);
       if (message.kind === 'round-offer') return open(message);
-      if (current === undefined || message.kind === 'sealed' || message.attempt !== current.address.attempt || message.taskId !== taskId) {
+      if (
+        current === undefined ||
+        message.kind === 'sealed' ||
+        message.attempt !== current.address.attempt ||
+        message.taskId !== taskId
+      ) {
         throw new RoundsError('rounds/unexpected-message', `a ${message.kind} message belongs to no open attempt`);
       }
       if (message.kind === 'round-closed') {
@@ -96,8 +101,8 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
       if (current === undefined) {
         throw new RoundsError('rounds/unexpected-message', 'no open attempt awaits a contribution');
       }
-      if (contribution.length !== plan.dimension) {
-        throw new RangeError(`"contribution" must have ${plan.dimension} entries, got ${contribution.length}`);
+      if (contribution.length !== plan.entries) {
+        throw new RangeError(`"contribution" must have ${plan.entries} entries, got ${contribution.length}`);
       }
       return reply(current.channel.contribute(contribution));
     },

@@ -101,7 +101,7 @@ export async function join(options: JoinOptions): Promise<void> {
   if (joined === undefined) return;
   const run = agreeOnTask(joined);
   const { task, plan } = run;
-  const ledger = await openLedger(task, options.ledgerStore);
+  const ledger = await openLedger(run, options.ledgerStore);
   const policy = options.policy ?? DEFAULT_POLICY;
   assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   const adversary = adversaryOf(policy, plan);
@@ -117,6 +117,7 @@ export async function join(options: JoinOptions): Promise<void> {
   onEvent({ kind: 'joined', participant: joined.participant, run, adversary });
 
   const contributor = createContributor({
+    id: joined.participant,
     plan,
     engine: createEngine(run.layers),
     dataset: run.prepare(dataset),
@@ -345,12 +346,12 @@ async function answer(
   }
 }
 
-async function openLedger(task: TaskFile, store: LedgerStore): Promise<Ledger | undefined> {
+async function openLedger({ task, plan }: RunPlan, store: LedgerStore): Promise<Ledger | undefined> {
   const { privacy } = task;
-  if (privacy.trust === 'off') return undefined;
+  if (privacy.trust === 'off' || plan.budget === undefined) return undefined;
   return createLedger({
     store,
-    budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+    budget: plan.budget,
     relation: privacy.relation,
     privacyUnit: privacy.privacyUnit,
     dataset: task.task,

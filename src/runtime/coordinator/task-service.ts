@@ -7,6 +7,7 @@
  */
 
 import {
+  addCoordinatorNoiseInto,
   type CoordinatorRound,
   createCoordinatorRound,
   type RoundEffect,
@@ -18,7 +19,6 @@ import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import type { Ledger } from '../../privacy/accounting/index.ts';
 import { AccountingError } from '../../privacy/accounting/index.ts';
-import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
 import type { Database } from '../storage/database/index.ts';
 import { StorageError } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
@@ -262,7 +262,7 @@ export function createTaskService({
     stale = false;
     if (found === undefined) return;
     const { record, events } = found;
-    const machine = machineOf(record, model.parameters);
+    const machine = machineOf(record, model.offered());
     mailboxes.openAttempt(record.attempt);
     open = { record, machine, position: events.length, startMs: clock() };
     watch?.opened(record, machine.stage, clock());
@@ -427,8 +427,8 @@ export function createTaskService({
     if (open === undefined || model === undefined) return;
     const { record, startMs } = open;
     const { sum, contributors } = result;
-    if (plan.noise?.addedBy === 'coordinator') addCentralNoise(sum);
-    model.apply(sum);
+    addCoordinatorNoiseInto(sum, plan, createSystemRng());
+    model.apply(sum, { attempt: record.attempt, contributors });
     const checkpoint = model.checkpoint();
     const digest = toHex(sha256(checkpoint));
     const checkpointKey = `tasks/${id}/checkpoints/${record.round}-${record.attempt}`;
@@ -519,16 +519,6 @@ export function createTaskService({
     else await ledger.abort(reservation, { dataTouched: true });
   }
 
-  function addCentralNoise(sum: Float64Array): void {
-    if (plan.noise === undefined) return;
-    const noise = new Int32Array(sum.length);
-    createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension }).addShareInto(
-      noise,
-      createSystemRng(),
-    );
-    for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
-  }
-
   /** The round's line of the transcript. */
   function attested({ cohort }: AttemptRecord): { attestation?: AttestedRound } {
     if (attestation === undefined) return {};
@@ -604,7 +594,7 @@ export function createTaskService({
     await journal.open(record);
     onWrite('attempt-opened');
     await served?.log.openRound(record, model);
-    const machine = machineOf(record, model.parameters);
+    const machine = machineOf(record, model.offered());
     mailboxes.openAttempt(attempt);
     open = { record, machine, position: 0, startMs: clock() };
     watch?.opened(record, machine.stage, clock());

@@ -37,7 +37,7 @@ function setUp({ task, seed, participants, test }: HostSetup): Host {
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
   for (const { id, data } of participants) {
-    const contributor = createContributor({ plan, engine, dataset: prepare(createDataset(data)) });
+    const contributor = createContributor({ id, plan, engine, dataset: prepare(createDataset(data)) });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng }));

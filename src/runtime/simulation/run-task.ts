@@ -91,11 +91,11 @@ export async function runTask({
     const clock = (): Date => (seed === undefined ? new Date() : new Date(0));
     const log = await openRunLog(folder, { task: task.task, clock });
     const ledger =
-      privacy.trust === 'off'
+      privacy.trust === 'off' || run.plan.budget === undefined
         ? undefined
         : await createLedger({
             store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
-            budget: { epsilon: privacy.epsilon, delta: privacy.delta },
+            budget: run.plan.budget,
             relation: privacy.relation,
             privacyUnit: privacy.privacyUnit,
             dataset: task.task,
@@ -141,6 +141,7 @@ export async function runTask({
         state,
         hosts,
         ledger,
+        chargedBefore: (await ledger?.verify())?.charges.length ?? 0,
         log,
         folder,
         faults: (attempt) => rng(`faults/${attempt}`),

@@ -66,14 +66,14 @@ export async function simulateRound({
   let bytesSent = 0;
   let bytesReceived = 0;
   let coordinatorSeconds = 0;
-  const log = createStageLog(({
-	attempt: round.address.attempt,
-	round: round.address.round,
-	cohort,
-	stage: round.stage,
-	nowMs: startMs,
-	virtual: true
-}));
+  const log = createStageLog({
+    attempt: round.address.attempt,
+    round: round.address.round,
+    cohort,
+    stage: round.stage,
+    nowMs: startMs,
+    virtual: true,
+  });
 
   const delay = (): number => least + ((most - least) * rng.uint32()) / 2 ** 32;
 

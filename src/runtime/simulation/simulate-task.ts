@@ -6,10 +6,13 @@
  * @module
  */
 
-import { createCoordinatorRound } from '../../federation/rounds/index.ts';
+import {
+  addCoordinatorNoiseInto,
+  createCoordinatorRound,
+  createParticipations,
+} from '../../federation/rounds/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { AccountingError, type Ledger } from '../../privacy/accounting/index.ts';
-import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
 import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
@@ -66,6 +69,7 @@ export async function simulateTask({
   state,
   hosts,
   ledger,
+  chargedBefore,
   log,
   folder,
   faults,
@@ -81,6 +85,8 @@ export async function simulateTask({
   hosts: Hosts;
   /** Absent without privacy. */
   ledger: Ledger | undefined;
+  /** Charges of earlier parts of the run: everybody counts as having been in all of them. */
+  chargedBefore: number;
   /** Every charge, round and report goes into it. */
   log: TaskLog;
   folder: RunFolder;
@@ -98,10 +104,8 @@ export async function simulateTask({
   const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0 };
   let score: Score | undefined;
   let ended: TaskOutcome['ended'] = 'rounds-done';
-  const centralNoise =
-    plan.noise?.addedBy === 'coordinator'
-      ? createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension })
-      : undefined;
+  const { maxParticipations, update } = plan;
+  const members = createParticipations({ ids, maxParticipations, earlier: chargedBefore });
 
   while (state.round < plan.rounds) {
     if (signal.aborted) {
@@ -111,17 +115,20 @@ export async function simulateTask({
     const start = performance.now();
     const attempt = state.attempts + 1;
     const round = state.round + 1;
-    const reservation = await reserve(attempt, round);
+    const rng = faults(attempt);
+    const cohort = cohortOf(attempt);
+    const reservation =
+      cohort.length < 2 && update?.drawRate === undefined ? 'spent' : await reserve(attempt, round, cohort);
     if (reservation === 'spent') {
       ended = 'budget-spent';
       break;
     }
     state.beginAttempt();
+    members.add(cohort);
     // The charge and the round stand under a signature before anybody is asked for anything.
-    await log.openRound({ attempt, round, cohort: ids, parameters: state.parameters });
-    const rng = faults(attempt);
-    const answers = drawDropouts({ participants: ids, dropoutRate: task.simulation.dropoutRate }, rng);
-    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort: ids, parameters: state.parameters });
+    await log.openRound({ attempt, round, cohort, parameters: state.parameters });
+    const answers = drawDropouts({ participants: cohort, dropoutRate: task.simulation.dropoutRate }, rng);
+    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters: state.offered() });
     const { latencyMs } = task.simulation;
     const outcome = await simulateRound({
       round: machine,
@@ -130,7 +137,7 @@ export async function simulateTask({
       answers,
       latencyMs,
       rng,
-      cohort: ids,
+      cohort,
       onOpen,
       onProgress,
     });
@@ -142,7 +149,7 @@ export async function simulateTask({
       attempt,
       round,
       dropouts: outcome.dropouts,
-      bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / ids.length),
+      bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / Math.max(1, cohort.length)),
       virtualMs: Math.round(outcome.virtualMs),
       stages: outcome.log.stages(),
       ...(outcome.dropouts === 0 ? {} : { dropped: outcome.log.dropped() }),
@@ -170,8 +177,8 @@ export async function simulateTask({
       continue;
     }
     const { sum, contributors } = outcome.result;
-    if (centralNoise !== undefined) addNoise(sum, attempt);
-    state.apply(sum);
+    addCoordinatorNoiseInto(sum, plan, coordinatorRng(attempt));
+    state.apply(sum, { attempt, contributors });
     // The charge is on the disk; a checkpoint that a power failure sets back costs rounds, not privacy.
     const checkpoint = state.checkpoint();
     folder.write('checkpoint.safetensors', checkpoint, { durable: false });
@@ -196,7 +203,8 @@ export async function simulateTask({
     abortedAttempts: totals.aborted,
     score: await hosts.evaluate(state.parameters),
     ended,
-    bytesPerParticipantRound: totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / ids.length),
+    bytesPerParticipantRound:
+      totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / plan.participants),
     coordinatorSeconds: totals.coordinatorSeconds,
   };
 
@@ -204,8 +212,11 @@ export async function simulateTask({
   async function reserve(
     attempt: number,
     round: number,
+    cohort: readonly string[],
   ): Promise<Awaited<ReturnType<Ledger['reserve']>> | undefined | 'spent'> {
     if (ledger === undefined || plan.event === undefined) return undefined;
+    // Of a private draw every attempt is charged: it is the draw that is amplified, not the absence.
+    if (update?.drawRate === undefined && !members.isCharged(cohort)) return undefined;
     try {
       return await ledger.reserve({ event: plan.event, purpose: 'training', round, attempt });
     } catch (error) {
@@ -214,10 +225,13 @@ export async function simulateTask({
     }
   }
 
-  function addNoise(sum: Float64Array, attempt: number): void {
-    const noise = new Int32Array(sum.length);
-    centralNoise?.addShareInto(noise, coordinatorRng(attempt));
-    for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (noise[i] as number);
+  /** Whom an attempt asks: everybody, a cohort, or a private draw. */
+  function cohortOf(attempt: number): readonly string[] {
+    const rng = coordinatorRng(attempt).fork('cohort');
+    if (update?.drawRate !== undefined) return members.draw(update.drawRate, rng);
+    return plan.participants === ids.length && maxParticipations === undefined
+      ? ids
+      : members.choose(plan.participants, rng);
   }
 
   async function report(line: AttemptReport): Promise<void> {

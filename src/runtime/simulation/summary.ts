@@ -83,7 +83,7 @@ export function summarize({
     accuracy: outcome.score.accuracy,
     loss: outcome.score.loss,
     epsilon: isPrivate ? epsilon : null,
-    delta: isPrivate ? privacy.delta : null,
+    delta: plan.budget?.delta ?? null,
     privacyUnit: isPrivate ? privacy.privacyUnit : null,
     relation: isPrivate ? privacy.relation : null,
     accountant: isPrivate ? privacy.accountant : null,

@@ -8,7 +8,7 @@
 import { isMap, LineCounter, parseDocument, stringify, type Document } from 'yaml';
 import { z } from 'zod';
 
-import { privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
+import { findRoundsProblems, privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
 import { featuresSchema, modelSchema, optimizerSchema } from '../../learning/models/index.ts';
 import { TaskError } from './errors.ts';
 
@@ -68,7 +68,8 @@ export const taskFileSchema = z
     features: featuresSchema.optional(),
     model: modelSchema,
     training: roundsSchema.extend({
-      optimizer: optimizerSchema,
+      /** Sums of gradients alone: updates are applied by `strategy`. */
+      optimizer: optimizerSchema.optional(),
       /** Test accuracy is computed after every so many rounds, and at the end. */
       evaluateEvery: z.int().positive().default(10),
     }),
@@ -76,19 +77,22 @@ export const taskFileSchema = z
     simulation: simulationSchema.prefault({}),
     service: serviceSchema.prefault({}),
   })
-  .superRefine(({ participants, privacy }, context) => {
-    const { aggregation } = privacy;
-    if (aggregation.kind !== 'secagg') return;
-    const maxCorrupt = privacy.trust === 'nobody' ? privacy.maxCorrupt : 0;
-    const least = Math.floor((participants + maxCorrupt) / 2) + 1;
-    if (aggregation.threshold >= least && aggregation.threshold <= participants) return;
-    context.addIssue({
-      code: 'custom',
-      path: ['privacy', 'aggregation', 'threshold'],
-      message:
-        `must be in [${least}, ${participants}] for ${participants} participants of whom ${maxCorrupt} may be corrupt ` +
-        '(2 · threshold > participants + maxCorrupt)',
-    });
+  .superRefine(({ participants, privacy, training }, context) => {
+    const { optimizer, evaluateEvery: _evaluateEvery, ...rounds } = training;
+    const problems = findRoundsProblems({ participants, privacy, rounds });
+    if (rounds.local === undefined && optimizer === undefined) {
+      problems.push({
+        path: ['training', 'optimizer'],
+        message: 'is missing: it moves the model by a sum of gradients',
+      });
+    }
+    if (rounds.local !== undefined && optimizer !== undefined) {
+      problems.push({
+        path: ['training', 'optimizer'],
+        message: 'must be left out: updates are applied by `strategy`',
+      });
+    }
+    for (const { path, message } of problems) context.addIssue({ code: 'custom', path: [...path], message });
   });
 export type TaskFile = z.infer<typeof taskFileSchema>;
 

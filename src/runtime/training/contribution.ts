@@ -11,6 +11,7 @@ import type { TaskPlan } from '../../federation/rounds/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import type { Engine } from '../../learning/models/index.ts';
 import { createDistributedDiscreteGaussian, createPoissonSampler } from '../../privacy/mechanisms/index.ts';
+import { createUpdateContributor } from './update-contribution.ts';
 
 /** Seconds of this thread's time, by part. */
 export interface ContributionSeconds {
@@ -22,11 +23,11 @@ export interface ContributionSeconds {
 export interface Contributor {
   /**
    * Computes one contribution.
-   * @param parameters - the current model, length `plan.dimension`.
+   * @param parameters - what was offered, length `plan.offered`.
    * @param rng - private coins of this attempt; never used twice.
-   * @returns grid integers; with `noise.addedBy: participants` one share of the noise is in them.
+   * @returns `plan.entries` grid integers; with `noise.addedBy` `participants` or `each` the own noise is in them.
    */
-  contribute(parameters: Float32Array, rng: Rng): Int32Array;
+  contribute(parameters: Float32Array, rng: Rng, address: { readonly attempt: number }): Int32Array;
   readonly seconds: ContributionSeconds;
   /** Examples so far whose gradient was not finite and was zeroed. For the data holder alone. */
   readonly nonFinite: number;
@@ -34,17 +35,22 @@ export interface Contributor {
 
 /** Creates the contributor of a data holder. */
 export function createContributor({
+  id,
   plan,
   engine,
   dataset,
 }: {
+  /** As the coordinator knows the participant: public weights are looked up under it. */
+  id: string;
   plan: TaskPlan;
   engine: Engine;
   dataset: Dataset;
 }): Contributor {
+  const { update } = plan;
+  if (update !== undefined) return createUpdateContributor({ id, plan: { ...plan, update }, engine, dataset });
   const sampler = createPoissonSampler({ samplingRate: plan.samplingRate });
   const noise =
-    plan.noise?.addedBy === 'participants'
+    plan.noise?.addedBy === 'participants' || plan.noise?.addedBy === 'each'
       ? createDistributedDiscreteGaussian({ ...plan.noise, dimension: plan.dimension })
       : undefined;
   const seconds: ContributionSeconds = { gradients: 0, noise: 0 };

@@ -9,17 +9,16 @@ import { toHex } from '../../foundations/crypto/index.ts';
 import type { TaskPlan } from '../../federation/rounds/index.ts';
 import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
 import {
-  createOptimizer,
   decodeSafetensors,
   encodeSafetensors,
   initializeParameters,
-  type Optimizer,
   type OptimizerConfig,
   type Plan,
   type SafetensorsTensor,
   tensorToFloat32,
 } from '../../learning/models/index.ts';
 import { TaskError } from '../task/index.ts';
+import { createGradientMover, createUpdateMover } from './movers.ts';
 
 /** A model in training. */
 export interface ModelState {
@@ -30,8 +29,10 @@ export interface ModelState {
   readonly attempts: number;
   /** Counts an attempt that is about to start. */
   beginAttempt(): number;
-  /** Takes one step: the decoded sum ÷ (scale · expected batch size) is the gradient. */
-  apply(sum: Float64Array): void;
+  /** What a round offers: the parameters, SCAFFOLD's control, an adaptive clip norm. Length `plan.offered`. */
+  offered(): Float32Array;
+  /** Takes one step with the sum of an attempt, noise included: a gradient, or the update of a cohort. */
+  apply(sum: Float64Array, attempt: { readonly attempt: number; readonly contributors: readonly string[] }): void;
   checkpoint(): Uint8Array;
   /** The model file: one tensor a parameter block. */
   export(metadata: Readonly<Record<string, string>>): Uint8Array;
@@ -52,13 +53,14 @@ export function createModelState({
 }: {
   plan: TaskPlan;
   layers: Plan;
-  optimizer: OptimizerConfig;
+  /** Absent for rounds of updates, where the plan's strategy moves the model. */
+  optimizer: OptimizerConfig | undefined;
   checkpoint?: Uint8Array | undefined;
   /** Attempts the ledger knows of; more than the checkpoint when a run was interrupted. */
   attempts?: number;
 }): ModelState {
   const parameters = initializeParameters(layers, initialParametersRng(plan.taskName));
-  const optimizer: Optimizer = createOptimizer(config, plan.dimension);
+  const mover = plan.update === undefined ? createGradientMover(plan, config) : createUpdateMover(plan, plan.update);
   let round = 0;
   let attempts = knownAttempts;
   if (checkpoint !== undefined) {
@@ -78,13 +80,13 @@ export function createModelState({
     for (const [name, tensor] of tensors) {
       if (name.startsWith(SLOT)) slots[name.slice(SLOT.length)] = float64Of(tensor);
     }
-    optimizer.load({ kind: config.kind, steps: Number(metadata.steps), slots });
+    mover.load({ steps: Number(metadata.steps), slots });
     round = Number(metadata.round);
     attempts = Math.max(attempts, Number(metadata.attempts));
   }
-  const gradient = new Float64Array(plan.dimension);
   return {
     parameters,
+    offered: () => mover.offered(parameters),
     get round() {
       return round;
     },
@@ -95,14 +97,12 @@ export function createModelState({
       attempts += 1;
       return attempts;
     },
-    apply(sum) {
-      const divisor = plan.quantizationScale * plan.expectedBatchSize;
-      for (let i = 0; i < sum.length; i += 1) gradient[i] = (sum[i] as number) / divisor;
-      optimizer.step(parameters, gradient);
+    apply(sum, attempt) {
+      mover.step(parameters, sum, attempt);
       round += 1;
     },
     checkpoint() {
-      const { steps, slots } = optimizer.state();
+      const { steps, slots } = mover.state();
       const tensors = new Map<string, SafetensorsTensor>([
         ['parameters', { shape: [parameters.length], data: parameters.slice() }],
       ]);

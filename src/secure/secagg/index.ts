@@ -20,7 +20,12 @@ export {
   type SecAggParticipantCosts,
   type SecAggParticipantOptions,
 } from './participant.ts';
-export { findGraphParameters, type GraphParameters, type GraphRequirements } from './parameters.ts';
+export {
+  assertGraphParameters,
+  findGraphParameters,
+  type GraphParameters,
+  type GraphRequirements,
+} from './parameters.ts';
 export { describeAdversary, type SecAggPolicy } from './policy.ts';
 export { createSecAggMemory, type SecAggMemory, type SecAggProgress } from './progress.ts';
 export { createSecAggSetup, restoreSecAggSetup, type SecAggSetup } from './setup.ts';

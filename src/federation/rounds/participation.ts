@@ -1,0 +1,72 @@
+/**
+ * Who takes part in a round, and how often: memberships are counted, nobody is asked beyond the bound that its noise was
+ * calibrated for, and an attempt is charged only when it takes somebody to a number of memberships that nobody had before.
+ * A participant's data is touched by its own memberships alone, so what a task has spent is what its most frequent
+ * member has spent.
+ *
+ * @module
+ */
+
+import { type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
+
+/** The memberships of a task. */
+export interface Participations {
+  /**
+   * Chooses a cohort among those who are idle and under the bound, those with the fewest memberships first, ties at
+   * random.
+   * @returns fewer than `size` when there are no more.
+   */
+  choose(size: number, rng: Rng, options?: { readonly busy?: ReadonlySet<string> }): string[];
+  /** Draws a cohort by independent coins. */
+  draw(rate: number, rng: Rng): string[];
+  /** Whether asking this cohort costs a charge. */
+  isCharged(cohort: readonly string[]): boolean;
+  /** Counts a membership for each. */
+  add(cohort: readonly string[]): void;
+  countOf(id: string): number;
+  /** Memberships of the most frequent member. */
+  readonly most: number;
+}
+
+/** Creates the count; everybody is taken to have been in all `earlier` charged attempts. */
+export function createParticipations({
+  ids,
+  maxParticipations = Number.POSITIVE_INFINITY,
+  earlier = 0,
+}: {
+  readonly ids: readonly string[];
+  readonly maxParticipations?: number | undefined;
+  readonly earlier?: number;
+}): Participations {
+  const counts = new Map(ids.map((id) => [id, earlier]));
+  const countOf = (id: string): number => counts.get(id) ?? 0;
+  let most = earlier;
+  return {
+    countOf,
+    get most() {
+      return most;
+    },
+    choose(size, rng, { busy = new Set() } = {}) {
+      const free = ids.filter((id) => !busy.has(id) && countOf(id) < maxParticipations);
+      for (let i = free.length - 1; i > 0; i -= 1) {
+        const j = sampleUint32Below(i + 1, rng);
+        [free[i], free[j]] = [free[j] as string, free[i] as string];
+      }
+      return free
+        .toSorted((a, b) => countOf(a) - countOf(b))
+        .slice(0, size)
+        .toSorted();
+    },
+    draw(rate, rng) {
+      const limit = Math.round(rate * 2 ** 32);
+      return ids.filter(() => rng.uint32() < limit);
+    },
+    isCharged: (cohort) => cohort.length === 0 || cohort.some((id) => countOf(id) >= most),
+    add(cohort) {
+      for (const id of cohort) {
+        counts.set(id, countOf(id) + 1);
+        most = Math.max(most, countOf(id));
+      }
+    },
+  };
+}
