@@ -12,6 +12,7 @@ import { createAttestCommand } from './attest.ts';
 import { createCardCommand } from './card.ts';
 import { createEvaluateCommand } from './evaluate.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { createExportCommand } from './export.ts';
 import { createHomomorphicCommand } from './homomorphic.ts';
 import { createJoinCommand } from './join.ts';
 import { createModelCommand } from './model.ts';
@@ -57,6 +58,7 @@ function createProgram(): Command {
     .addCommand(createJoinCommand())
     .addCommand(createKeysCommand())
     .addCommand(createInitCommand())
+    .addCommand(createExportCommand())
     .addCommand(createMpcCommand())
     .addCommand(createHomomorphicCommand())
     .addCommand(createPartyCommand());

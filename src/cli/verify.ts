@@ -15,7 +15,7 @@ import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts'
 import { eventToJson } from '../privacy/accounting/index.ts';
 import { digestParameters } from '../runtime/storage/tiles/index.ts';
 import { parseTaskFile } from '../runtime/task/index.ts';
-import { planRun } from '../runtime/training/index.ts';
+import { PLAN_VERSION, planRun } from '../runtime/training/index.ts';
 import {
   type AuditReport,
   auditRun,
@@ -121,6 +121,7 @@ export function derivePlan(text: string, inputShape: readonly number[]): Derived
   const resolved = task.simulation.mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;
   const { plan, layers } = planRun(resolved, { inputShape });
   return {
+    version: PLAN_VERSION,
     planDigest: toHex(plan.digest),
     event: plan.event === undefined ? null : eventToJson(plan.event),
     digestModel(file) {

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { PROTOCOL_VERSION } from '../../federation/wire/index.ts';
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import { type AccountTerms, eventToJson } from '../../privacy/accounting/index.ts';
 import type { LeafContent, LeafOf } from '../../trust/log/index.ts';
 import type { RunPlan } from './plan-run.ts';
+
+/** What derives a plan: another version may derive another one from the same task. */
+export const PLAN_VERSION = `sotto/wire-${PROTOCOL_VERSION}`;
 
 /** Makes the leaves `task` and `plan`. */
 export function describeTask(
@@ -52,7 +56,7 @@ export function describeTask(
               accountant: privacy.accountant,
             },
       seeded: task.simulation.seed !== undefined,
-      version: 'sotto',
+      version: PLAN_VERSION,
     },
     {
       kind: 'plan',

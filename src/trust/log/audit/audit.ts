@@ -41,6 +41,8 @@ export interface AuditOptions {
 
 /** What follows from a task's file. */
 export interface DerivedPlan {
+  /** Of what derives plans; one of another version is not compared. */
+  readonly version: string;
   readonly planDigest: string;
   /** The event an attempt is charged, as JSON; null without privacy. */
   readonly event: unknown;
@@ -176,10 +178,9 @@ async function findCheckpoint(
       findings.add('verify/witnesses-missing', path, `${cosigners} of ${options.witnesses} witnesses signed`);
     }
     const unknown = parseNote(bytes).signatures.length - checkpoint.signatures.length;
-    if (unknown === 0) {
-      findings.covered.add(path);
-      if (options.verifiers === undefined) findings.covered.add(RUN_FILES.key);
-    } else {
+    if (options.verifiers === undefined) findings.covered.add(RUN_FILES.key);
+    if (unknown === 0) findings.covered.add(path);
+    else {
       findings.notes.push(`${path} has ${unknown} signature lines of keys that are not known here`);
     }
     return checkpoint;
@@ -322,7 +323,11 @@ async function auditFiles(
         `no plan follows from the task: ${(error as Error).message}`,
       );
     }
-    if (
+    if (derived !== undefined && derived.version !== task?.version) {
+      findings.notes.push(
+        `the plan was derived by ${task?.version ?? 'an unknown version'} and is not derived anew by ${derived.version}: its digest, event and charges are compared with each other`,
+      );
+    } else if (
       derived !== undefined &&
       (derived.planDigest !== plan.planDigest || canonicalize(derived.event) !== canonicalize(plan.event))
     ) {
