@@ -41,3 +41,20 @@ export {
   renderEvaluationPage,
   summaryRows,
 } from './report/evaluation-page.ts';
+export {
+  type AnswerDesk,
+  type AnswerMode,
+  type AuditLine,
+  createAnswerDesk,
+  type DeskLimits,
+  type LimitedAnswer,
+  limitScores,
+  MODE_PROMISES,
+  obfuscateScores,
+} from './prediction/answer-desk.ts';
+export {
+  createPrivateVotes,
+  type PrivateVotes,
+  type PrivateVotesOptions,
+  type VoteAnswer,
+} from './prediction/private-votes.ts';
