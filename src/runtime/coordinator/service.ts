@@ -302,7 +302,7 @@ export async function createService({
       }
       planRun(task, await factsOf(task));
       const row = {
-        id: `${task.task.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${randomUUID().slice(0, 8)}`,
+        id: `${slugOf(task.task)}-${randomUUID().slice(0, 8)}`,
         name: task.task,
         definition: formatTaskFile(task),
         state: 'running',
@@ -365,6 +365,15 @@ export async function createService({
       await node?.release();
     },
   };
+}
+
+/** A task's name as part of its id, which object keys and links take: small letters and digits joined by `-`. */
+function slugOf(name: string): string {
+  const slug = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+  return slug === '' ? 'task' : slug.slice(0, 48).replace(/-$/, '');
 }
 
 function settingsOf(task: TaskFile): { startThreshold: number; roundWindowMs: number; presenceMs: number } {
