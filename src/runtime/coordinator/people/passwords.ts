@@ -20,7 +20,7 @@ export interface PasswordCost {
 const COST: PasswordCost = { memoryKiB: 19_456, passes: 2 };
 const TAG_BYTES = 32;
 const SALT_BYTES = 16;
-/** [NIST SP 800-63B] asks for eight and for no rules beside length; twelve withstands more guesses at the same ease. */
+/** Length is what counts, and rules beside it help nobody: twelve characters, as many more as somebody likes. */
 const LEAST_LENGTH = 12;
 const MOST_BYTES = 1024;
 const FORM = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
