@@ -8,6 +8,9 @@ const PREFIX = 'sotto-participant ';
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
 const digest = async (bytes) => hex(await crypto.subtle.digest('SHA-256', bytes));
 
+/** Where a file of the bundle is served: the page itself at the folder's own address. */
+const addressOf = (path) => (path === 'index.html' ? './' : `./${path}`);
+
 async function keptName() {
   return (await caches.keys()).filter((name) => name.startsWith(PREFIX)).at(-1);
 }
@@ -23,10 +26,10 @@ async function keepBundle() {
   try {
     await cache.put('./bundle.json', listed);
     for (const { path, sha256 } of bundle.files) {
-      const response = await fetch(`./${path}`, { cache: 'no-store' });
+      const response = await fetch(addressOf(path), { cache: 'no-store' });
       const bytes = await response.clone().arrayBuffer();
       if (!response.ok || (await digest(bytes)) !== sha256) throw new Error(`${path} is not what bundle.json says`);
-      await cache.put(`./${path}`, response);
+      await cache.put(addressOf(path), response);
     }
   } catch (error) {
     await caches.delete(name);
@@ -56,8 +59,10 @@ self.addEventListener('fetch', (event) => {
   event.respondWith(
     (async () => {
       const name = await keptName();
-      const path = address.pathname === scope.pathname ? './index.html' : address.pathname;
-      const kept = name === undefined ? undefined : await (await caches.open(name)).match(path, { ignoreSearch: true });
+      const kept =
+        name === undefined
+          ? undefined
+          : await (await caches.open(name)).match(address.pathname, { ignoreSearch: true });
       return kept ?? fetch(request);
     })(),
   );

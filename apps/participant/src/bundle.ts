@@ -29,7 +29,7 @@ export async function checkBundle(): Promise<BundleCheck> {
   const lines: string[] = [];
   const wrong: string[] = [];
   for (const { path, sha256: said } of listed.files) {
-    const found = await sha256(await (await fetch(`./${path}`)).arrayBuffer());
+    const found = await sha256(await (await fetch(path === 'index.html' ? './' : `./${path}`)).arrayBuffer());
     if (found !== said) wrong.push(path);
     lines.push(`${found}  ${path}\n`);
   }
