@@ -104,7 +104,7 @@ interface Prepared {
 const rng = createSystemRng();
 const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
 
-function sign(key: SigningKey, method: 'GET' | 'POST', path: string, body = new Uint8Array()): Prepared {
+function sign(key: SigningKey, method: 'GET' | 'POST', path: string, body: Uint8Array = new Uint8Array()): Prepared {
   const authorization = signRequest({ method, path, body }, { key, timeMs: Date.now() }, rng);
   return { method, path, body, authorization };
 }

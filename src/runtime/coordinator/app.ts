@@ -14,6 +14,7 @@ import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } fr
 import { fromHex, toHex } from '../../foundations/crypto/index.ts';
 import { isolate } from '../view/index.ts';
 import { createByteBudget } from './byte-budget.ts';
+import { describeRoutes } from './describe-routes.ts';
 import { CoordinatorError } from './errors.ts';
 import { createForwarding } from './forwarding.ts';
 import { problemOf } from './problem.ts';
@@ -385,6 +386,7 @@ export function createApp(
     return context.body(null, 202);
   });
 
+  describeRoutes(app);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Sotto coordinator', version: String(PROTOCOL_VERSION) },

@@ -221,7 +221,19 @@ describe('the interface', () => {
     const response = await test.fetch(`${URL_OF_SERVICE}/openapi.json`);
     const document = (await response.json()) as { openapi: string; paths: Record<string, unknown> };
     expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths)).toContain('/v1/tasks/{task}');
+    for (const path of [
+      '',
+      '/mail',
+      '/events',
+      '/messages',
+      '/attestation',
+      '/leave',
+      '/model',
+      '/metrics',
+      '/participants',
+    ]) {
+      expect(Object.keys(document.paths)).toContain(`/v1/tasks/{task}${path}`);
+    }
     for (const header of [
       'cross-origin-opener-policy',
       'cross-origin-embedder-policy',
