@@ -1,0 +1,37 @@
+/**
+ * `npm run example -- NAME [--short] [--out FOLDER]`: the complete examples, each ending in a report.
+ *
+ * @module
+ */
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    say: { type: 'string', default: 'Congratulations, you have won free money! Click here now to claim your prize.' },
+  },
+});
+const [name = ''] = positionals;
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { short, say } = values;
+const out = values.out ?? join(root, 'runs', `example-${name}`);
+switch (name) {
+  case 'images': {
+    const { runExample } = await import('../examples/images/run.ts');
+    runExample({ short, out });
+    break;
+  }
+  case 'text': {
+    const { runExample } = await import('../examples/text/run.ts');
+    await runExample({ short, say, out });
+    break;
+  }
+  default:
+    console.error('name an example: npm run example -- images | text');
+    process.exitCode = 2;
+}
