@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest';
+
+import {
+  addCoordinatorNoiseInto,
+  createCoordinatorRound,
+  createParticipantRounds,
+  type RoundEffect,
+  type RoundResult,
+} from '../../federation/rounds/index.ts';
+import { createSeededRng } from '../../foundations/random/index.ts';
+import { createDataset, type Dataset } from '../../learning/data/index.ts';
+import { createEngine } from '../../learning/models/index.ts';
+import { parseTaskFile } from '../task/index.ts';
+import { createContributor, createModelState, planRun } from './index.ts';
+
+const PARTICIPANTS = 6;
+const WIDTH = 4;
+
+/** Examples of two classes on both sides of a plane. */
+function examples(seed: string, count: number): Dataset {
+  const rng = createSeededRng(seed);
+  const labels = Uint8Array.from({ length: count }, (_, i) => i % 2);
+  const inputs = new Uint8Array(count * WIDTH);
+  for (let i = 0; i < inputs.length; i += 1) {
+    const sign = (labels[Math.floor(i / WIDTH)] as number) === i % 2 ? 1 : -1;
+    inputs[i] = 128 + sign * 60 + (rng.uint32() % 50) - 25;
+  }
+  return createDataset({
+    inputs,
+    inputShape: [1, WIDTH, 1],
+    labels,
+    inputScale: 1 / 64,
+    inputOffset: -2,
+    classes: 2,
+  } as never);
+}
+
+const ids = Array.from({ length: PARTICIPANTS }, (_, i) => `p${i}`);
+const off = 'trust: off\n  aggregation: { kind: clear }';
+
+function task(privacy: string, training: string): string {
+  return `task: tiny
+participants: ${PARTICIPANTS}
+data: { kind: idx, folder: x, test: public }
+partition: { kind: iid }
+model:
+  layers: [{ kind: flatten }, { kind: dense, out: 2, init: zeros }]
+  loss: softmaxCrossEntropy
+training:
+  rounds: 4
+  clipNorm: 1
+  local: { epochs: 2, batchSize: 4, learningRate: 0.2 }
+${training}
+privacy:
+  ${privacy}
+`;
+}
+
+/** Runs every round of a task; who is in `lost` never answers. */
+function train(privacy: string, training = '', lost: readonly string[] = []) {
+  const run = planRun(parseTaskFile(task(privacy, training), { path: 'tiny.yaml' }), { inputShape: [1, WIDTH, 1] });
+  const { plan, layers, taskId } = run;
+  const engine = createEngine(layers);
+  const state = createModelState({ plan, layers, optimizer: undefined });
+  const participants = ids.map((id) => ({
+    id,
+    contributor: createContributor({ id, plan, engine, dataset: examples(id, 12) }),
+    rounds: createParticipantRounds({ id, taskId, plan, rng: ({ attempt }) => createSeededRng(`${id}/${attempt}`) }),
+  }));
+  let bytes = 0;
+  while (state.round < plan.rounds) {
+    const attempt = state.beginAttempt();
+    const round = state.round + 1;
+    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort: ids, parameters: state.offered() });
+    const queue: RoundEffect[] = machine.begin();
+    let result: RoundResult | undefined;
+    let stage = '';
+    while (!machine.done || queue.length > 0) {
+      const effect = queue.shift();
+      if (effect === undefined) queue.push(...machine.timeout(stage));
+      else if (effect.kind === 'timer') ({ stage } = effect);
+      else if (effect.kind === 'finished') ({ result } = effect);
+      else if (effect.kind === 'send' && !lost.includes(effect.to)) {
+        const { contributor, rounds } = participants.find(
+          ({ id }) => id === effect.to,
+        ) as (typeof participants)[number];
+        for (const reply of rounds.receive(effect.bytes)) {
+          const rng = createSeededRng(`${effect.to}/data/${attempt}`);
+          const sends =
+            reply.kind === 'contribute'
+              ? rounds.contribute(contributor.contribute(reply.parameters, rng, reply.address))
+              : [reply];
+          for (const send of sends) {
+            if (send.kind !== 'send') continue;
+            bytes += send.bytes.length;
+            queue.push(...machine.receive(effect.to, send.bytes));
+          }
+        }
+      } else if (effect.kind !== 'send') throw new Error(JSON.stringify(effect));
+    }
+    if (result === undefined) throw new Error('the attempt was aborted');
+    addCoordinatorNoiseInto(result.sum, plan, createSeededRng(`noise/${attempt}`));
+    state.apply(result.sum, { attempt, contributors: result.contributors });
+  }
+  const { accuracy } = engine.evaluate({ parameters: state.parameters, dataset: examples('test', 100) });
+  return { accuracy, bytes, state, run };
+}
+
+describe('rounds of updates, end to end', () => {
+  it.each([
+    ['FedAvg', ''],
+    ['FedAvgM', '  strategy: { kind: fedAvgM, momentum: 0.5 }'],
+    ['FedProx', '  strategy: { kind: fedProx, mu: 0.1 }'],
+    ['FedAdam', '  strategy: { kind: fedAdam }'],
+    ['FedYogi', '  strategy: { kind: fedYogi }'],
+    ['FedAdagrad', '  strategy: { kind: fedAdagrad }'],
+    ['SCAFFOLD', '  strategy: { kind: scaffold }'],
+    ['an adaptive clip norm', '  adaptiveClip: { quantile: 0.5 }'],
+    ['public weights', '  weights: { kind: public, of: { p0: 0.5 } }'],
+    ['private weights', '  weights: { kind: private, maxExamples: 20 }'],
+    ['quantization', '  compression: { kind: quantization, bits: 6 }'],
+    ['top-k', '  compression: { kind: topK, share: 0.5 }'],
+  ])('learn with %s', (_, training) => {
+    expect(train(off, training).accuracy).toBe(1);
+  });
+
+  it.each(['median', 'trimmedMean, trim: 1', 'krum, byzantine: 1', 'multiKrum, byzantine: 1, keep: 3', 'normBound'])(
+    'learn with the rule %s',
+    (rule) => {
+      expect(train(`trust: off\n  aggregation: { kind: clear, combine: { kind: ${rule} } }`).accuracy).toBe(1);
+    },
+  );
+
+  it('learn with generous noise in every mode, whoever is lost', () => {
+    const budget = 'privacyUnit: client\n  epsilon: 100\n  delta: 1.0e-3';
+    const modes = [
+      `trust: nobody\n  aggregation: { kind: secagg, threshold: 4 }\n  ${budget}`,
+      `trust: coordinator\n  aggregation: { kind: clear }\n  ${budget}`,
+      `trust: coordinator\n  aggregation: { kind: secagg, threshold: 4 }\n  ${budget}`,
+      'trust: local\n  privacyUnit: client\n  aggregation: { kind: clear }\n  epsilonPerRound: 200\n  deltaPerRound: 1.0e-3',
+    ];
+    for (const mode of modes) expect(train(mode, '', ['p3']).accuracy, mode).toBeGreaterThan(0.95);
+  });
+
+  it('send fewer bytes with fewer bits', () => {
+    const full = train(off).bytes;
+    expect(train(off, '  compression: { kind: quantization, bits: 3 }').bytes).toBeLessThan(full);
+  });
+
+  it('go on from a checkpoint with the strategy’s memory, and offer it', () => {
+    const { state, run } = train(off, '  strategy: { kind: scaffold }\n  adaptiveClip: {}');
+    const again = createModelState({
+      plan: run.plan,
+      layers: run.layers,
+      optimizer: undefined,
+      checkpoint: state.checkpoint(),
+    });
+    expect(again.offered()).toEqual(state.offered());
+    expect(again.offered()).toHaveLength(2 * 10 + 1);
+    expect(
+      again
+        .offered()
+        .slice(10, 20)
+        .some((value) => value !== 0),
+    ).toBe(true);
+    expect(again.offered().at(-1)).not.toBe(1);
+  });
+});
