@@ -99,6 +99,11 @@ function hear(event: HostEvent): void {
       progress.value = event.progress;
       break;
     case 'round':
+      if (event.outcome === 'committed' && progress.value !== null) {
+        progress.value = { ...progress.value, round: Math.max(progress.value.round, event.round) };
+      }
+      void refresh();
+      break;
     case 'attested':
       void refresh();
       break;
