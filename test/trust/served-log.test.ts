@@ -7,7 +7,14 @@ import { createSigningKey } from '../../src/foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../src/foundations/random/index.ts';
 import { openDatabase, type OpenDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
-import { auditRun, parseReceipt, parseVerifierKey, type RunFiles, verifyReceipt } from '../../src/trust/log/index.ts';
+import {
+  auditRun,
+  createLogReader,
+  parseReceipt,
+  parseVerifierKey,
+  type RunFiles,
+  verifyReceipt,
+} from '../../src/trust/log/index.ts';
 import {
   OPERATOR,
   smallTask,
@@ -41,6 +48,15 @@ const filesOf = (
     return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
   },
 });
+
+async function readAll(task: string): Promise<{ entries: readonly string[]; size: number }> {
+  const note = new TextDecoder().decode(await filesOf(task).read('log/checkpoint'));
+  const size = Number(note.split('\n')[1]);
+  const reader = createLogReader({ read: (path) => filesOf(task).read(`log/${path}`) }, size);
+  const entries: string[] = [];
+  for await (const entry of reader.entries(0, size)) entries.push(new TextDecoder().decode(entry));
+  return { entries, size };
+}
 
 async function train(
   taskId: string,
@@ -97,6 +113,22 @@ describe('the log of a served task', () => {
     const leave = await train(id, names, seeds);
     await until(() => task.status().state === 'finished');
     expect(await filesOf(id, {}).read('log/checkpoint')).toBeUndefined();
+    await test.service.logAccess({
+      at: new Date(),
+      subject: 'mallory',
+      token: null,
+      action: 'model.download',
+      resource: `task:${id}`,
+      allowed: false,
+      reason: 'no-grant',
+      grant: null,
+      detail: '',
+    });
+    const { entries, size } = await readAll(id);
+    expect(entries.at(-1)).toContain('"action":"model.download"');
+    expect(entries.at(-1)).toContain('"decision":"denied"');
+    expect(entries.join()).not.toContain('mallory');
+    expect(size).toBe(entries.length);
     const key = createSigningKey(seeds.get('b') as Uint8Array);
     const path = `/v1/tasks/${id}/receipt`;
     const authorization = signRequest(

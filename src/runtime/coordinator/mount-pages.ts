@@ -51,7 +51,12 @@ export function mountPages(
 ): MountedPages {
   const { db } = service;
   const store = createAccessTables(db);
-  const access = createAccessControl({ store, clock: () => new Date(now()), rng: createSystemRng() });
+  const access = createAccessControl({
+    store,
+    clock: () => new Date(now()),
+    rng: createSystemRng(),
+    onRecord: (record) => service.logAccess(record),
+  });
   const sessions = createSessions({ db, now });
   const gate = createGate({ sessions, access, store, now });
   const previews = createPreviews();

@@ -7,6 +7,7 @@
 
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import type { AccountTerms } from '../../privacy/accounting/index.ts';
+import type { AccessRecord } from '../../trust/access/index.ts';
 import { encodeReceipt, formatVerifierKey, RUN_FILES } from '../../trust/log/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import {
@@ -36,6 +37,8 @@ export interface ServedLog {
   release(model: ModelState, file: Uint8Array): Promise<void>;
   /** Records what somebody with rights did; the actor by commitment. */
   administrative(actor: string, action: string, detail: string): Promise<void>;
+  /** Records a decision about access. One that lets somebody look waits for the next signature; any other is signed now. */
+  access(record: AccessRecord): Promise<void>;
   /** A file of the log as a web server would have it, or the key. */
   read(path: string): Promise<Uint8Array | undefined>;
   /** What a participant takes home. */
@@ -88,6 +91,12 @@ export async function openServedLog({
       const commitment = await log.commit(`actor:${actor}`, actor);
       log.record({ kind: 'administrative', actor: commitment, action, subject: taskId, detail });
       await log.flush();
+    },
+    async access({ subject, action, resource, allowed, reason }) {
+      const actor = await log.commit(`actor:${subject}`, subject);
+      const decision = allowed ? 'allowed' : 'denied';
+      log.record({ kind: 'access', actor, action, subject: resource, decision, reason });
+      if (!allowed || !action.endsWith('.view')) await log.flush();
     },
     async read(path) {
       if (path === RUN_FILES.key) return utf8(`${formatVerifierKey(log.writer.verifier)}\n`);

@@ -23,6 +23,7 @@ import { type AlertOptions, createServiceMonitor } from './monitoring.ts';
 import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
+import type { AccessRecord } from '../../trust/access/index.ts';
 import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
@@ -59,6 +60,8 @@ export interface Service {
   audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
   /** A file of a task's transparency log, as a web server would have it. */
   logFile(taskId: string, path: string): Promise<Uint8Array | undefined>;
+  /** Records a decision about access in the log of the task it is about; in every task's when it is about all of them. */
+  logAccess(record: AccessRecord): Promise<void>;
   /** Proofs of the rounds a participant was called to. */
   receipt(taskId: string, participant: string): Promise<Uint8Array | undefined>;
   metricLines(taskId: string): Promise<string>;
@@ -326,6 +329,11 @@ export async function createService({
     },
     audit,
     logFile: async (taskId, path) => found(taskId).served?.read(path),
+    async logAccess(record) {
+      const [kind, id = ''] = record.resource.split(':', 2);
+      const about = kind === 'task' ? [running.get(id)] : kind === 'service' ? [...running.values()] : [];
+      for (const task of about) await task?.served?.access(record);
+    },
     async receipt(taskId, participant) {
       const rows = await db
         .selectFrom('attempts')
