@@ -7,6 +7,7 @@
 import { type RunSummary, runTask } from '../runtime/simulation/index.ts';
 import type { RunFolder } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
+import type { RunPlan } from '../runtime/training/index.ts';
 import { createProgress, formatSeconds } from './progress.ts';
 import { type RunOptions, workersOf } from './run-options.ts';
 import { startRunPage } from './run-page.ts';
@@ -37,7 +38,6 @@ export async function execute({
   process.on('SIGTERM', interrupt);
   const { mode } = task.simulation;
   const path = options.out ?? options.resume ?? '';
-  const epsilon = task.privacy.trust === 'off' ? undefined : task.privacy.epsilon;
   if (task.privacy.trust === 'off') progress.note('NOT PRIVATE: this task has trust: off. IT PROTECTS NOBODY.');
   if (task.simulation.seed !== undefined) {
     progress.note('SEEDED: REPRODUCIBLE TO THE BIT, AND THEREFORE WITHOUT ANY PRIVACY GUARANTEE.');
@@ -67,14 +67,14 @@ export async function execute({
           const noise =
             plan.noise === undefined
               ? 'no noise'
-              : `noise multiplier ${plan.noise.noiseMultiplier.toFixed(3)}, calibrated for ${plan.attempts} attempts`;
+              : `noise multiplier ${plan.noise.noiseMultiplier.toFixed(3)}, ${calibratedFor(run)}`;
           progress.note(
             `${task.task}: ${mode === 'federated' ? `${task.participants} participants` : 'one party'}, ` +
               `${plan.dimension.toLocaleString('en')} parameters, ${plan.rounds} rounds, ${noise}, ring of ${plan.bitWidth} bits`,
           );
         },
         onAttempt: (report, run) => {
-          progress.attempt(report, { rounds: run.plan.rounds, epsilon });
+          progress.attempt(report, { rounds: run.plan.rounds, epsilon: run.plan.budget?.epsilon });
           page?.events.onAttempt?.(report, run);
         },
       },
@@ -93,4 +93,11 @@ export async function execute({
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** What the noise was made for. */
+function calibratedFor({ task: { privacy }, plan }: RunPlan): string {
+  return privacy.trust === 'local'
+    ? `ε ${privacy.epsilonPerRound} a round, ${plan.epsilonAtEnd.toFixed(2)} in all at δ ${plan.budget?.delta}`
+    : `calibrated for ${plan.charges} attempts`;
 }

@@ -36,6 +36,7 @@ import {
 import type { RunPlan } from '../runtime/training/index.ts';
 import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { keepLogReceipt } from './log-receipt.ts';
 
 interface JoinCommandOptions {
   readonly task: string;
@@ -118,6 +119,17 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
       show(event);
     },
   });
+  const said = await keepLogReceipt({
+    url: url.replace(/\/+$/, ''),
+    taskId: options.task,
+    key: createSigningKey(loadOrCreateKey(joinPath(options.home, 'identity.key'))),
+    files: {
+      receipt: joinPath(options.home, `${options.task}.log-receipt.json`),
+      logKey: joinPath(options.home, `${options.task}.log.vkey`),
+    },
+    fetch: pinned,
+  });
+  if (said !== undefined) console.error(said);
 }
 
 async function readData(
@@ -225,7 +237,7 @@ function printText(event: JoinEvent): void {
     case 'joined': {
       const { plan, task } = event.run;
       const epsilon =
-        task.privacy.trust === 'off' ? 'NOT PRIVATE' : `ε ≤ ${task.privacy.epsilon} at δ = ${task.privacy.delta}`;
+        plan.budget === undefined ? 'NOT PRIVATE' : `ε ≤ ${plan.budget.epsilon} at δ = ${plan.budget.delta}`;
       say(
         `joined ${task.task} as ${event.participant}: ${plan.participants} participants, ${plan.rounds} rounds, ${epsilon}; ` +
           `${event.adversary}`,

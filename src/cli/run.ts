@@ -16,6 +16,7 @@ import { newVault, vaultOfRun } from './key-store-options.ts';
 /** Creates the command. */
 export function createRunCommand(): Command {
   const command = new Command('run')
+    .alias('simulate')
     .description('Simulate a federated task: every participant is a real client with its own data, keys and noise.')
     .argument('[task]', 'task file')
     .option('--participants <count>', 'participants; the threshold keeps its share of them')

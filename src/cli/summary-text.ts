@@ -67,6 +67,8 @@ function trustLine(summary: RunSummary): string {
       return `nobody: each participant adds a share of the noise; ${summary.maxCorrupt} of them may be corrupt`;
     case 'coordinator':
       return 'the one who trains: it sees the exact sum and adds the noise';
+    case 'local':
+      return 'nobody: each participant adds the whole of its noise';
     default:
       return 'everybody: NOT PRIVATE';
   }
@@ -77,8 +79,10 @@ function honestButCurious(summary: RunSummary): string {
 }
 
 function sawLine(summary: RunSummary): string {
-  if (summary.aggregation !== 'secagg') return 'every contribution in the clear';
-  const sum = summary.trust === 'nobody' ? 'one noised sum' : 'one EXACT sum';
+  if (summary.aggregation !== 'secagg') {
+    return summary.trust === 'local' ? 'every contribution, noised by its sender' : 'every contribution in the clear';
+  }
+  const sum = summary.trust === 'nobody' || summary.trust === 'local' ? 'one noised sum' : 'one EXACT sum';
   return `who took part and when, masked vectors, and of each round ${sum}`;
 }
 

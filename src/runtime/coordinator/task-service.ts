@@ -191,6 +191,13 @@ export function createTaskService({
   clock,
 }: TaskServiceOptions): TaskService {
   const { plan, task, layers, taskId } = run;
+  // Whoever is present is asked here: a cohort that is not drawn by private coins must not be charged as one.
+  if (plan.update?.drawRate !== undefined) {
+    throw new CoordinatorError(
+      'coordinator/wrong-state',
+      'a private draw is for simulations: served rounds ask whoever is there; leave out privacy.participation',
+    );
+  }
   const journal = createJournal({ db, objects, taskId: id });
   const mailboxes = createMailboxes();
   const present = new Map<string, number>();

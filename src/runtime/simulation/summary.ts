@@ -116,6 +116,7 @@ export function summarize({
 function adversaryOf(trust: string, aggregation: string): string {
   if (trust === 'off') return 'none: NOT PRIVATE';
   if (trust === 'coordinator') return 'readers of the model; the coordinator is trusted';
+  if (trust === 'local') return 'everybody who sees a contribution, the coordinator among them';
   return aggregation === 'secagg' ? 'honest-but-curious' : 'none';
 }
 
