@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'sotto-answers-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function node(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ['--conditions=source', ...args], { cwd: root, encoding: 'utf8' });
+}
+const sotto = (...args: readonly string[]) => node('src/cli/main.ts', ...args);
+
+describe('the examples, in short', () => {
+  it('go from mails to a private answer', () => {
+    const out = join(folder, 'text');
+    const { status, stdout } = node('scripts/example.ts', 'text', '--short', '--out', out);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/mode dp-trained-model, charge ε = 0/);
+    const result = JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')) as { epsilon: number; found: number };
+    expect(result.epsilon).toBeLessThanOrEqual(3);
+    expect(result.found).toBeGreaterThan(1000);
+    const page = readFileSync(join(out, 'report.html'), 'utf8');
+    expect(page).toMatch(/<svg/);
+    expect(page).not.toMatch(/<script|src=/);
+  });
+
+  it('go from digits to a private answer', () => {
+    const { status, stdout } = node('scripts/example.ts', 'images', '--short', '--out', join(folder, 'images'));
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/mode +dp-trained-model/);
+  });
+});
+
+describe('sotto evaluate and predict', () => {
+  const run = join(folder, 'run');
+  beforeAll(() => {
+    const { status } = sotto('run', 'examples/digits/mlp.yaml', '--rounds', '5', '--quiet', '--out', run);
+    expect(status).toBe(0);
+  });
+
+  it('charge private test data until its budget is spent', () => {
+    const ask = () =>
+      sotto('evaluate', run, '--private', '--epsilon', '0.9', '--budget', '1', '--ledger', join(folder, 'l'), '--json');
+    const first = ask();
+    expect(first.status).toBe(0);
+    expect(JSON.parse(first.stdout)).toMatchObject({ protection: { kind: 'private', epsilon: 0.9, budget: 1 } });
+    const second = ask();
+    expect(second.status).toBe(30);
+    expect(second.stderr).toMatch(/nothing was run/);
+  });
+
+  it('refuse private data without a ledger, ε without privacy, and groups that do not fit', () => {
+    expect(sotto('evaluate', run, '--private', '--epsilon', '1').stderr).toMatch(/--ledger/);
+    expect(sotto('evaluate', run, '--epsilon', '1').status).toBe(2);
+    writeFileSync(join(folder, 'groups'), 'a\nb\n');
+    expect(sotto('evaluate', run, '--groups', join(folder, 'groups')).stderr).toMatch(/2 groups for 10000 examples/);
+  });
+
+  it('refuse what is no image', () => {
+    const { status, stderr } = sotto('predict', run, 'README.md');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/not a PNG file/);
+  });
+});
