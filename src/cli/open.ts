@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 
 import { Command } from 'commander';
 
+import { createSigstoreAnchor } from '../runtime/drivers/index.ts';
 import { readFileOf, writeFileAtomic } from '../runtime/storage/index.ts';
 import {
   type ChannelState,
@@ -31,6 +32,9 @@ interface Options {
   readonly publicKey: readonly string[];
   readonly root: readonly string[];
   readonly identity: readonly string[];
+  readonly keyless?: string;
+  readonly issuer?: string;
+  readonly sigstoreRoot?: string;
   readonly ignore: readonly string[];
   readonly channel?: string;
   readonly channelState?: string;
@@ -48,6 +52,9 @@ export function createOpenCommand(): Command {
     .option('--public-key <file>', 'key whose signature counts, PEM; repeatable', collect, [])
     .option('--root <file>', 'root whose certificates’ signatures count, PEM; repeatable', collect, [])
     .option('--identity <file>', 'age identity that opens a sealed package; repeatable', collect, [])
+    .option('--keyless <identity>', 'identity whose keyless signature counts, with --issuer and --sigstore-root')
+    .option('--issuer <url>', 'who vouches for that identity at sign-in')
+    .option('--sigstore-root <file>', 'trusted_root.json of Sigstore')
     .option('--ignore <path>', 'path that is not signed, for formats that do not record it; repeatable', collect, [])
     .option('--channel <file>', 'update channel: the package must be one of its releases')
     .option('--channel-state <file>', 'what is known of the channel; brought up to date when the package holds')
@@ -56,13 +63,26 @@ export function createOpenCommand(): Command {
     .action((target: string, options: Options) => open(target, options));
 }
 
-function trustOf({ publicKey, root }: Options): readonly SignatureTrust[] {
+function keylessOf({ keyless, issuer, sigstoreRoot }: Options): readonly SignatureTrust[] {
+  if (keyless === undefined) return [];
+  if (issuer === undefined || sigstoreRoot === undefined) {
+    throw new UsageError('--keyless needs --issuer and --sigstore-root');
+  }
+  const root = new TextDecoder().decode(readFileOf(sigstoreRoot, 'trusted root'));
+  return [{ kind: 'keyless', identity: keyless, issuer, anchor: createSigstoreAnchor(root) }];
+}
+
+function trustOf(options: Options): readonly SignatureTrust[] {
+  const { publicKey, root } = options;
   const read = (path: string, label: string): readonly Uint8Array[] =>
     decodePem(new TextDecoder().decode(readFileOf(path, 'trusted key')), label, path);
   const keys = publicKey.flatMap((path) => read(path, 'PUBLIC KEY').map((spki) => ({ kind: 'key', spki }) as const));
   const roots = root.flatMap((path) => read(path, 'CERTIFICATE'));
-  if (keys.length + roots.length === 0) throw new UsageError('say whose signature counts: --public-key or --root');
-  return roots.length === 0 ? keys : [...keys, { kind: 'x509', roots }];
+  const keyless = keylessOf(options);
+  if (keys.length + roots.length + keyless.length === 0) {
+    throw new UsageError('say whose signature counts: --public-key, --root or --keyless');
+  }
+  return [...keys, ...keyless, ...(roots.length === 0 ? [] : [{ kind: 'x509', roots } as const])];
 }
 
 function identitiesOf(paths: readonly string[]): readonly string[] {

@@ -34,6 +34,7 @@ export {
   type KeyringModule,
   type KmsAdapter,
 } from './keys/keepers.ts';
+export { createSigstoreAnchor } from './sigstore.ts';
 export { startPaillierWorkers } from './paillier-workers.ts';
 export { TlsError, type TlsErrorCode } from './tls/errors.ts';
 export { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from './tls/pinned-fetch.ts';

@@ -68,6 +68,8 @@ export type BundleSigner =
 
 /** A bundle that was read; nothing of it is verified. */
 export interface SignatureBundle {
+  /** The bundle as it came. */
+  readonly source: Uint8Array;
   readonly signer: BundleSigner;
   readonly payload: Uint8Array;
   readonly payloadType: string;
@@ -119,6 +121,7 @@ export function parseBundle(text: Uint8Array, file: string): SignatureBundle {
     signer = { kind: 'keyless', certificate: der, entries };
   }
   return {
+    source: text,
     signer,
     payload: readBase64(envelope.payload, file, 'the payload'),
     payloadType: envelope.payloadType,
