@@ -39,7 +39,9 @@ const EVALUATION = { epsilon: 0.5, delta: 1e-5 };
 /** A public constant that sums are divided by. */
 const EXPECTED_MAILS = 4800;
 
-const plan = compilePlan(model([dense({ out: 1, init: 'zeros' })], { input: [BAG_WIDTH], loss: 'binaryCrossEntropy' }));
+const plan = compilePlan(
+  model([dense({ out: 1, bias: false, init: 'zeros' })], { input: [BAG_WIDTH], loss: 'binaryCrossEntropy' }),
+);
 const engine = createEngine(plan);
 
 /** Full-batch gradient descent; with a noise multiplier, private. */
