@@ -75,6 +75,7 @@ async function coordinate(folder: string): Promise<void> {
     folder,
     host: '127.0.0.1',
     port: 0,
+    ...(process.env.DATABASE_URL === undefined ? {} : { databaseUrl: process.env.DATABASE_URL }),
     rateLimit: { requestsPerSecond: 1e6, burst: 1e6 },
     factsOf: ({ model }) => Promise.resolve({ inputShape: model.input ?? [1] }),
     log: () => {},
@@ -200,6 +201,7 @@ async function load(): Promise<void> {
   const megabytes = (body.length * participants) / 1e6;
   const result = {
     machine: describeMachine(),
+    database: process.env.DATABASE_URL === undefined ? 'PGlite' : 'PostgreSQL',
     participants,
     entries,
     joinedPerSecond: Math.round(participants / joinSeconds),

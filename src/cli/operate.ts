@@ -91,7 +91,14 @@ async function status(url: string, options: OperateOptions): Promise<void> {
   const tasks = (await (await ask(url, options, 'GET', '/v1/tasks')).json()) as Status[];
   if (options.json === true) {
     const shown = tasks.map(({ id, state, round, rounds, accuracy, epsilon, participants, dropouts }) => ({
-      ...{ id, state, round, rounds, accuracy, epsilon, participants, dropouts },
+      id,
+      state,
+      round,
+      rounds,
+      accuracy,
+      epsilon,
+      participants,
+      dropouts,
     }));
     process.stdout.write(`${JSON.stringify({ tasks: shown }, undefined, 2)}\n`);
     return;

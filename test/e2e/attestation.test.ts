@@ -50,7 +50,7 @@ function createMeter(inner: typeof fetch): { fetch: typeof fetch; messages: () =
   return {
     fetch: (input, init) => {
       const body = init?.body;
-      if (/\/messages$/.test((input as URL).pathname) && body instanceof Uint8Array) {
+      if ((input as URL).pathname.endsWith('/messages') && body instanceof Uint8Array) {
         messages += body.length;
         if (body[2] === 3) sealed += 1;
       }
@@ -119,7 +119,7 @@ async function start(
 }
 
 /** Joins with demands; it must be refused with a code, with nothing sent and nothing charged. */
-async function expectRefusal(
+async function assertRefused(
   service: TestService,
   code: string,
   { wrap = (inner) => inner, ...options }: Partial<JoinOptions> & { wrap?: (inner: typeof fetch) => typeof fetch } = {},
@@ -199,13 +199,13 @@ describe('a coordinator with good evidence', () => {
 describe('a participant refuses, and sends nothing, when the evidence', () => {
   it('shows another measurement', async () => {
     await showing(await attestationOf(simulated({ measurement: 'cd'.repeat(48) })), () =>
-      expectRefusal(test, 'attestation/measurement-mismatch'),
+      assertRefused(test, 'attestation/measurement-mismatch'),
     );
   });
 
   it('is for another nonce, or was shown before', async () => {
     let first: AttestationFrame | undefined;
-    await expectRefusal(test, 'attestation/nonce-mismatch', {
+    await assertRefused(test, 'attestation/nonce-mismatch', {
       wrap: (inner) =>
         altering(inner, (frame) => {
           first = frame;
@@ -213,24 +213,24 @@ describe('a participant refuses, and sends nothing, when the evidence', () => {
         }),
     });
     // The same evidence under a new nonce: the report data do not fit.
-    await expectRefusal(test, 'attestation/binding-mismatch', {
+    await assertRefused(test, 'attestation/binding-mismatch', {
       wrap: (inner) => altering(inner, (frame) => ({ ...frame, evidence: (first as AttestationFrame).evidence })),
     });
   });
 
   it('binds another key than the one to seal to', async () => {
     const other = await createSealingKey(createSystemRng());
-    await expectRefusal(test, 'attestation/binding-mismatch', {
+    await assertRefused(test, 'attestation/binding-mismatch', {
       wrap: (inner) => altering(inner, (frame) => ({ ...frame, publicKey: other.publicKey })),
     });
   });
 
   it('is old', async () => {
-    await showing(await attestationOf(simulated({}, 3_600_000)), () => expectRefusal(test, 'attestation/stale'));
+    await showing(await attestationOf(simulated({}, 3_600_000)), () => assertRefused(test, 'attestation/stale'));
   });
 
   it('binds another policy of the task than the participant was told', async () => {
-    await expectRefusal(test, 'attestation/binding-mismatch', {
+    await assertRefused(test, 'attestation/binding-mismatch', {
       wrap: (inner) => async (input, init) => {
         const response = await inner(input, init);
         if (!(input as URL).pathname.endsWith('/participants') || !response.ok) return response;
@@ -243,16 +243,16 @@ describe('a participant refuses, and sends nothing, when the evidence', () => {
 
   it('is of other code, comes from a debuggable environment, or is not there at all', async () => {
     await showing(await attestationOf(simulated(), new Uint8Array(32).fill(8)), () =>
-      expectRefusal(test, 'attestation/code-not-accepted'),
+      assertRefused(test, 'attestation/code-not-accepted'),
     );
     await showing(await attestationOf(simulated({ debug: true })), () =>
-      expectRefusal(test, 'attestation/debug-forbidden'),
+      assertRefused(test, 'attestation/debug-forbidden'),
     );
     const none = {
       ...(await attestationOf(simulated())),
       answer: () => Promise.reject(new CoordinatorError('coordinator/not-attested', 'none')),
     };
-    await showing(none, () => expectRefusal(test, 'coordinator/not-attested'));
+    await showing(none, () => assertRefused(test, 'coordinator/not-attested'));
   });
 
   it('is simulated and nobody asked for that', async () => {

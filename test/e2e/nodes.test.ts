@@ -135,7 +135,7 @@ describe('two coordinator nodes on one database', () => {
     );
     await Promise.all(all.map(({ finished }) => finished));
     const committed = [...a.reports, ...b.reports].filter(({ outcome }) => outcome === 'committed');
-    expect(committed.map(({ round }) => round).toSorted()).toEqual([1, 2, 3]);
+    expect(committed.map(({ round }) => round).toSorted((x, y) => x - y)).toEqual([1, 2, 3]);
     expect(b.reports.length).toBeGreaterThan(0);
     const charges = verifyLedger(await createLedgerTable(database.db, id).read()).charges.map(({ attempt }) => attempt);
     expect(new Set(charges).size).toBe(charges.length);

@@ -148,7 +148,10 @@ async function askOrRefuse(
     throw new ClientError(
       'client/attestation-refused',
       `the coordinator shows no evidence, nothing was sent: ${cause.message}`,
-      { cause, details: { codes: [cause.code, String(cause.details.type ?? '')] } },
+      {
+        cause,
+        details: { codes: [cause.code, ...(typeof cause.details.type === 'string' ? [cause.details.type] : [])] },
+      },
     );
   }
 }

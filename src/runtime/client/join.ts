@@ -13,7 +13,7 @@ import { createEngine } from '../../learning/models/index.ts';
 import { createLedger, type Ledger, type LedgerStore, type Reservation } from '../../privacy/accounting/index.ts';
 import { computeTaskPolicyDigest, decodeMessage, type RoundOffer } from '../../federation/wire/index.ts';
 import { type AttestationRecord, type GateOptions } from '../../trust/attestation/index.ts';
-import { parseTaskFile, type TaskFile } from '../task/index.ts';
+import { parseTaskFile } from '../task/index.ts';
 import { createContributor, planRun, type RunPlan } from '../training/federated/index.ts';
 import type { AttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';

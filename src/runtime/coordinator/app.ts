@@ -11,7 +11,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { streamSSE } from 'hono/streaming';
 
 import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
-import { fromHex, toHex } from '../../foundations/crypto/index.ts';
+import { toHex } from '../../foundations/crypto/index.ts';
 import { isolate } from '../view/index.ts';
 import { createByteBudget } from './byte-budget.ts';
 import { describeRoutes } from './describe-routes.ts';

@@ -27,8 +27,8 @@ export function createDatabaseLeaseStore(db: Database): LeaseStore {
               fence: sql<number>`case when leases.holder = ${holder} and leases.expires_at > now()
                 then leases.fence else leases.fence + 1 end`,
             })
-            .where(({ or, eb }) =>
-              or([eb('leases.holder', '=', holder), eb('leases.expires_at', '<=', sql<Date>`now()`)]),
+            .where((where) =>
+              where.or([where('leases.holder', '=', holder), where('leases.expires_at', '<=', sql<Date>`now()`)]),
             ),
         )
         .returning('fence')
