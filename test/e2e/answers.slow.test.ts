@@ -41,7 +41,7 @@ describe('sotto evaluate and predict', () => {
   beforeAll(() => {
     const { status } = sotto('run', 'examples/digits/mlp.yaml', '--rounds', '5', '--quiet', '--out', run);
     expect(status).toBe(0);
-  });
+  }, 120_000);
 
   it('charge private test data until its budget is spent', () => {
     const ask = () =>
