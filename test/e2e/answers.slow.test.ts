@@ -40,7 +40,7 @@ describe('sotto evaluate and predict', () => {
   const run = join(folder, 'run');
   beforeAll(() => {
     const { status } = sotto('run', 'examples/digits/mlp.yaml', '--rounds', '5', '--quiet', '--out', run);
-    expect(status).toBe(0);
+    if (status !== 0) throw new Error(`sotto run ended with ${status}`);
   }, 120_000);
 
   it('charge private test data until its budget is spent', () => {
