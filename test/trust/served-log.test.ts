@@ -1,6 +1,11 @@
 /** The log of a served task: everything a round does is in it, a restart goes on with it, and participants prove theirs. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { keepLogReceipt } from '../../src/cli/log-receipt.ts';
 import { derivePlan } from '../../src/cli/verify.ts';
 import { signRequest } from '../../src/federation/wire/index.ts';
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
@@ -141,6 +146,13 @@ describe('the log of a served task', () => {
     const vkey = new TextDecoder().decode(await filesOf(id).read('log.vkey')).trim();
     const { rounds } = verifyReceipt(receipt, { verifiers: [parseVerifierKey(vkey)] });
     expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
+    const home = mkdtempSync(join(tmpdir(), 'sotto-home-'));
+    const kept = { receipt: join(home, 'receipt.json'), logKey: join(home, 'log.vkey') };
+    const asked = { url: URL_OF_SERVICE, taskId: id, key, files: kept, fetch: test.fetch };
+    expect(await keepLogReceipt(asked)).toContain('2 rounds proven');
+    writeFileSync(kept.logKey, readFileSync(kept.logKey, 'utf8').replace(/\/points-/, '/others-'));
+    await expect(keepLogReceipt(asked)).rejects.toThrow(/id is not that of its key/);
+    rmSync(home, { recursive: true });
     await leave();
   }, 60_000);
 });
