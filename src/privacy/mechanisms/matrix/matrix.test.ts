@@ -319,6 +319,14 @@ describe('tree aggregation', () => {
     expect(() => run.push(new Float64Array(dimension), rng)).toThrow(RangeError);
   });
 
+  it('clamps to whole grid steps, so that no fraction tells a clamped sum from another', () => {
+    for (const steps of [3, 7, 1000]) {
+      const tree = createTreeAggregation({ steps, dimension: 2, clipNorm: 1, noiseMultiplier: 2 });
+      const prefix = tree.start().push(Float64Array.of(1e300, -1e300), createTestRng('clamped'));
+      for (const value of prefix) expect(Number.isInteger(value / tree.granularity)).toBe(true);
+    }
+  });
+
   it('has the sensitivity that is charged: a leaf is in ⌈log₂(n + 1)⌉ nodes at most, by enumeration', () => {
     for (let steps = 1; steps <= 12; steps += 1) {
       // Rows: every dyadic interval that is complete after `steps` leaves.

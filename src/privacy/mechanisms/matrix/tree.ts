@@ -92,7 +92,8 @@ function createTreeRun(
 ): TreeRun {
   // Level l holds the open node of 2^l leaves, as the bits of the step number: a binary counter.
   const levels: (TreeNode | undefined)[] = Array.from({ length: depth }, () => undefined);
-  const limit = 2 ** 52 / steps;
+  // A whole number of grid steps: a fraction would show through integer noise whether a sum was clamped.
+  const limit = Math.floor(2 ** 52 / steps);
   const draws = new Int32Array(dimension);
   let step = 0;
   return {
