@@ -60,6 +60,20 @@ describe('ledger', () => {
     expect(ledger.affordable(step)).toBe(0);
   });
 
+  it.each([
+    ['no account', { accounts: [] }],
+    ['no purpose', { purpose: '' }],
+    ['half a round', { round: 0.5 }],
+    ['a round before the first', { attempt: -1 }],
+  ])('refuses a request with %s, writes nothing and goes on', async (_what, part) => {
+    const store = createMemoryLedgerStore();
+    const ledger = await createLedger(options(store));
+    await expect(ledger.reserve({ event: step, purpose: 'training', ...part })).rejects.toThrow(RangeError);
+    expect(await store.read()).toHaveLength(1);
+    await ledger.reserve({ event: step, purpose: 'training' });
+    expect((await openLedger({ store, clock })).spent().epsilon).toBe(epsilonOf(1));
+  });
+
   it('keeps charges that a crash left open, and does not refund them', async () => {
     const store = createMemoryLedgerStore();
     const ledger = await createLedger(options(store));

@@ -20,7 +20,7 @@ import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { eventToJson } from '../events/json.ts';
 import { type AccountTerms, type Budget, chainEntry, type LedgerEntry, type LedgerHead } from './record.ts';
 import { type LedgerReport, reportLedger } from './report.ts';
-import { parseAccountTerms } from './schema.ts';
+import { parseAccountTerms, parseEntry } from './schema.ts';
 import {
   applyRecord,
   computeSpent,
@@ -59,6 +59,7 @@ export interface Ledger {
   /**
    * Charges an event before it runs.
    * @throws {AccountingError} 'accounting/budget-exceeded' or 'accounting/quota-exceeded': nothing was written.
+   * @throws {RangeError} when the request names no account or no purpose, or a round that is none: nothing was written.
    */
   reserve(request: ReserveRequest): Promise<Reservation>;
   /** Closes a reservation whose event ran. */
@@ -184,6 +185,8 @@ export async function openLedger({
       }
       const entry = decide(state);
       const { record, bytes } = chainEntry(entry, { head: state.head, time: clock().toISOString() });
+      // A record that no reader would accept must not be written: nothing could be charged after it any more.
+      parseEntry(record, (why) => new RangeError(`ledger entry: ${why}`));
       stale = true;
       try {
         await store.append(bytes, { expectedLength: state.head.records });
