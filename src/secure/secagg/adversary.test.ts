@@ -276,12 +276,13 @@ describe('floors of the participant', () => {
     );
   });
 
-  it('counts only honest verified survivors towards the noise floor', () => {
+  it('counts towards the noise floor only what honest verified survivors leave in the sum', () => {
     const noisy = config({ noise: { mechanism: 'skellam', shareVariance: 10 } });
-    // Five survive, two may be corrupt: three shares of variance 10 count.
-    expect(() => runRound(script({ config: noisy, policy: { admission, minNoiseVariance: 30 } }))).not.toThrow();
+    // Five survive and four shares stay, one is opened; of the four, two may be corrupt: two of variance 10 count.
+    const { result } = runRound(script({ config: noisy, policy: { admission, minNoiseVariance: 20 } }));
+    expect(result.noiseShares).toBe(4);
     assertRefused('secagg/policy-refused', () =>
-      runRound(script({ config: noisy, policy: { admission, minNoiseVariance: 31 } })),
+      runRound(script({ config: noisy, policy: { admission, minNoiseVariance: 21 } })),
     );
   });
 

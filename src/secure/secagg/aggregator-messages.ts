@@ -9,7 +9,7 @@ import { concatBytes, sha256 } from '../../foundations/crypto/index.ts';
 import type { AggregatorState } from './aggregator-state.ts';
 import { encodeBitmap } from './bitmap.ts';
 import { ByteWriter } from './codec.ts';
-import type { ResolvedConfig } from './config.ts';
+import { countSignaturesNeeded, type ResolvedConfig } from './config.ts';
 import { SecAggError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import { createMerkleTree, type MerkleTree } from './merkle.ts';
@@ -150,14 +150,22 @@ export function routeShares({ state, config, graph }: RoundGraph): Builder {
   };
 }
 
-/** Hands each member as many verified signatures of its holders as it needs. */
+/** Hands each member as many verified signatures as it needs: of its holders first, then of others. */
 export function shareSignatures({ state, config, graph }: RoundGraph): Builder {
+  const needed = countSignaturesNeeded(config, state.cohort.length);
+  const own = graph.kind === 'complete' ? 1 : 0;
   return (place) => {
-    const own = graph.kind === 'complete' ? 1 : 0;
+    const signed = (member: number) => member !== place && state.signatures.has(member);
     const signers = graph
       .neighbors(place)
-      .filter((neighbor) => state.signatures.has(neighbor))
-      .slice(0, config.threshold - own);
+      .filter(signed)
+      .slice(0, needed.holders - own);
+    const missing = needed.members - 1 - signers.length;
+    if (missing > 0) {
+      const chosen = new Set(signers);
+      const others = [...state.signatures.keys()].filter((member) => signed(member) && !chosen.has(member));
+      signers.push(...others.slice(0, missing));
+    }
     const out = openMessage('signatures', config, 4 + signers.length * 68).u32(signers.length);
     for (const signer of signers) out.u32(signer).raw(state.signatures.get(signer) as Uint8Array);
     return out.finish();

@@ -23,6 +23,7 @@ import type { ByteReader } from './codec.ts';
 import {
   assertCohortSize,
   computeMinSurvivors,
+  countSignaturesNeeded,
   resolveConfig,
   type ResolvedConfig,
   type SecAggConfig,
@@ -433,7 +434,8 @@ class Aggregator implements SecAggAggregator {
     // Once the sum stands, its secrets need the threshold of holders; before, every contribution of the floor.
     const answersOnly = stage === 'consistency' || stage === 'unmask';
     const threshold = answersOnly ? (complete ? this.#config.threshold : 2) : minSurvivors;
-    const needed = complete ? Math.max(threshold, this.#config.threshold) : threshold;
+    const signatures = stage === 'consistency' ? countSignaturesNeeded(this.#config, cohort.length).members : 0;
+    const needed = Math.max(threshold, complete ? this.#config.threshold : 0, signatures);
     if (participants >= needed) return;
     throw new SecAggError(
       'secagg/too-few-survivors',

@@ -224,6 +224,25 @@ export function computeMinSurvivors(config: ResolvedConfig, cohortSize: number):
   return Math.max(2, Math.ceil((1 - config.graph.dropoutFraction) * cohortSize - 1e-9));
 }
 
+/** Whether every participant sees, and so verifies, the whole cohort. */
+export function seesEverybody({ graph }: ResolvedConfig, cohortSize: number): boolean {
+  return graph.kind === 'complete' || graph.degree + (graph.auditCount ?? 0) >= cohortSize - 1;
+}
+
+/**
+ * Counts the signatures, its own included, that a participant has to see on a survivor set before it answers: of holders
+ * of its secrets, and of members at large. Two sets that more than (cohort + maxCorrupt) / 2 members signed have an honest
+ * signer in common, so they are one set; that can be asked only where everybody is seen. Holders alone bind the set as far
+ * as each other's neighbours, see docs/protocol/secure-aggregation.md, section 5.
+ */
+export function countSignaturesNeeded(
+  config: ResolvedConfig,
+  cohortSize: number,
+): { readonly holders: number; readonly members: number } {
+  const majority = Math.floor((cohortSize + config.maxCorrupt) / 2) + 1;
+  return { holders: config.threshold, members: seesEverybody(config, cohortSize) ? majority : 0 };
+}
+
 const checkedSizes = new WeakMap<ResolvedConfig, number>();
 
 /**
@@ -252,6 +271,16 @@ export function assertCohortSize(config: ResolvedConfig, cohortSize: number): vo
         dropoutFraction: graph.dropoutFraction,
         adversary: config.malicious ? 'semi-malicious' : 'semi-honest',
       },
+    );
+  }
+  if (config.malicious && noise !== undefined && !seesEverybody(config, cohortSize)) {
+    const audits = cohortSize - 1 - (graph.kind === 'complete' ? 0 : graph.degree);
+    throw new SecAggError(
+      'secagg/unsafe-parameters',
+      'a malicious coordinator could show the parts of a sparse graph different survivors, and leave less noise in the ' +
+        `sum than is charged: set "graph.auditCount" to ${audits}, so that everybody verifies everybody, or use the ` +
+        'complete graph',
+      { details: { auditCount: audits } },
     );
   }
   const minSurvivors = computeMinSurvivors(config, cohortSize);

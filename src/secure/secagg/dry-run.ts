@@ -11,10 +11,12 @@ import { packedLength } from '../../foundations/vector/index.ts';
 import {
   assertCohortSize,
   computeMinSurvivors,
+  countSignaturesNeeded,
   resolveConfig,
   type ResolvedConfig,
   type SecAggConfig,
 } from './config.ts';
+import { SecAggError } from './errors.ts';
 import { createHararyGraph } from './graph.ts';
 import { encapsulationLength, publicKeyLength } from './keys.ts';
 import { createMerkleTree } from './merkle.ts';
@@ -94,6 +96,15 @@ export function dryRun(config: SecAggConfig, options: DryRunOptions): SecAggEsti
   const sum = (side: 'sent' | 'received') => Object.values(stageBytes).reduce((total, bytes) => total + bytes[side], 0);
   const lost = Math.floor(participants * dropoutFraction);
   const survivors = participants - lost;
+  const minSurvivors = computeMinSurvivors(settings, participants);
+  if (survivors < minSurvivors) {
+    throw new SecAggError(
+      'secagg/unsafe-parameters',
+      `losses of ${dropoutFraction} leave ${survivors} of ${participants} participants, and a sum needs ${minSurvivors}: ` +
+        'plan for fewer losses or, on a sparse graph, a larger degree',
+      { details: { survivors, minSurvivors } },
+    );
+  }
   const survivingNeighbors = complete ? survivors : Math.round(degree * (1 - dropoutFraction));
   const expansions = survivors + lost * survivingNeighbors;
   const fresh = settings.setup === 'round';
@@ -103,7 +114,7 @@ export function dryRun(config: SecAggConfig, options: DryRunOptions): SecAggEsti
     stages: SECAGG_STAGES.filter((stage) => stageBytes[stage] !== undefined),
     degree,
     threshold: settings.threshold,
-    minSurvivors: computeMinSurvivors(settings, participants),
+    minSurvivors,
     vectorBytes: packedLength(settings.entries + settings.countEntries, settings.ring),
     stageBytes,
     participant: {
@@ -174,9 +185,15 @@ function bytesByStage(
     ...(malicious && { consistency: { sent: FRAME_BYTES + 64, received: FRAME_BYTES + 2 * bitmap } }),
     unmask: {
       sent: FRAME_BYTES + 32 * (held + opened),
-      received: malicious ? FRAME_BYTES + 4 + 68 * (config.threshold - (complete ? 1 : 0)) : FRAME_BYTES + 2 * bitmap,
+      received: FRAME_BYTES + (malicious ? 4 + 68 * signaturesShown(config, n) : 2 * bitmap),
     },
   };
+}
+
+/** Signatures of others that a participant is shown on its survivor set. */
+function signaturesShown(config: ResolvedConfig, cohortSize: number): number {
+  const { holders, members } = countSignaturesNeeded(config, cohortSize);
+  return Math.max(holders - (config.graph.kind === 'complete' ? 1 : 0), members - 1);
 }
 
 function partialRosterLength(config: ResolvedConfig, { n, entry }: { n: number; entry: number }): number {
@@ -215,7 +232,7 @@ function participantSeconds({ settings, participants, degree }: Work): number {
     degree * (2 * COST.seal + 3 * COST.derive) +
     secrets * degree * threshold * COST.shareTerm +
     participants * 0.3e-6 +
-    (malicious ? 2 * COST.sign + (degree + audited + threshold) * COST.verify : 0)
+    (malicious ? 2 * COST.sign + (degree + audited + signaturesShown(settings, participants)) * COST.verify : 0)
   );
 }
 

@@ -6,33 +6,30 @@
  * @module
  */
 
-import { CryptoError, verifySignature } from '../../foundations/crypto/index.ts';
+import { CryptoError } from '../../foundations/crypto/index.ts';
 import type { Mask } from '../../foundations/kernels/index.ts';
 import { assertNever } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { packBits } from '../../foundations/vector/index.ts';
 import { FIELD_25519 } from '../sharing/index.ts';
-import { decodeBitmap, readBitmap, type PlaceSet } from './bitmap.ts';
 import type { ByteReader } from './codec.ts';
-import { computeMinSurvivors, resolveConfig, type ResolvedConfig, type SecAggConfig } from './config.ts';
-import { derivePairMaskKey, deriveSelfMaskKey } from './derive.ts';
+import { resolveConfig, type ResolvedConfig, type SecAggConfig } from './config.ts';
+import { deriveSelfMaskKey } from './derive.ts';
 import { SecAggError } from './errors.ts';
-import { admittedKey, type SecAggIdentity } from './identity.ts';
+import { holdersOf, readBundles, sealOwnDeposit, writeBundles, type Exchange } from './exchange.ts';
+import type { SecAggIdentity } from './identity.ts';
 import { assertInput, buildVector } from './input.ts';
-import { createKeyRing, encapsulationLength, type KeyRing } from './keys.ts';
+import { createKeyRing, type KeyRing } from './keys.ts';
 import { maskResiduesInto, maskResiduesWith, type MaskExpander } from './masking.ts';
 import { openMessage, readFrame, type MessageKind } from './messages.ts';
-import { chooseOpenedNoise } from './noise.ts';
 import {
   assertPolicyAcceptsConfig,
   assertPolicyAcceptsRoster,
-  assertPolicyAcceptsSurvivors,
   describeAdversary,
   TRUSTING_POLICY,
   type SecAggPolicy,
 } from './policy.ts';
-import { assertNoDifferencing, claimRound, createSecAggMemory, finishRound, type SecAggMemory } from './progress.ts';
-import { sealDeposit } from './recovery.ts';
+import { claimRound, createSecAggMemory, finishRound, type SecAggMemory } from './progress.ts';
 import { readAnnouncement, readRoster, type AnnouncedRoster, type RosterView } from './roster-view.ts';
 import {
   advertisementMessage,
@@ -44,8 +41,15 @@ import {
   type RosterEntry,
 } from './roster.ts';
 import type { SecAggSetup } from './setup.ts';
-import { openBundle, sealBundle, sealedBundleLength, splitSecrets, type HeldShares } from './shares.ts';
+import type { HeldShares } from './shares.ts';
 import type { SecAggStage } from './stages.ts';
+import {
+  assertVouchedFor,
+  readSurvivorSet,
+  tooFewHolders,
+  type SurvivorContext,
+  type SurvivorSet,
+} from './survivors.ts';
 
 /** What a participant brings to a round. */
 export interface SecAggParticipantOptions {
@@ -142,8 +146,7 @@ class Participant implements SecAggParticipant {
   #noiseSeed: bigint | undefined;
   /** Shares held for others (and in the complete graph for oneself), by the place of their owner. */
   readonly #held = new Map<number, HeldShares>();
-  #survivors: { bitmap: Uint8Array; places: PlaceSet } | undefined;
-  #contributors: ReadonlySet<string> = new Set();
+  #survivors: SurvivorSet | undefined;
   #agreementsBefore = 0;
   #agreed = 0;
   #maskExpansions = 0;
@@ -277,11 +280,11 @@ class Participant implements SecAggParticipant {
       case 'maskedInput':
         return { kind: 'mask', ...this.#mask(body) };
       case 'consistency':
-        this.#readSurvivors(body);
+        this.#survivors = readSurvivorSet(body, this.#survivorContext());
         return { kind: 'answer', answer: this.#vouch() };
       case 'unmask':
-        if (this.#config.malicious) this.#readSignatures(body);
-        else this.#readSurvivors(body);
+        if (this.#config.malicious) assertVouchedFor(body, this.#survivors as SurvivorSet, this.#survivorContext());
+        else this.#survivors = readSurvivorSet(body, this.#survivorContext());
         return { kind: 'answer', answer: this.#unmask() };
       case 'advertiseKeys':
       case 'done':
@@ -345,11 +348,10 @@ class Participant implements SecAggParticipant {
       reveal: this.#reveal,
       beacon: this.#beacon,
     });
-    const { neighbors, place, members, session } = view;
+    const { neighbors, place, members } = view;
     assertPolicyAcceptsRoster(this.#policy, { verified: members.size, neighbors: neighbors.length });
-    const complete = config.graph.kind === 'complete';
-    const holders = complete ? [...neighbors, place].toSorted((a, b) => a - b) : neighbors;
-    if (holders.length < config.threshold) throw tooFew('shareKeys', holders.length, config);
+    const holders = holdersOf(view, config).length;
+    if (holders < config.threshold) throw tooFewHolders('shareKeys', holders, config);
     if (config.setup === 'task') {
       for (const member of neighbors) {
         const entry = members.get(member) as RosterEntry;
@@ -360,54 +362,37 @@ class Participant implements SecAggParticipant {
     this.#selfMaskSeed = FIELD_25519.sample(this.#rng);
     this.#noiseSeed = config.noise === undefined ? undefined : FIELD_25519.sample(this.#rng);
     const secrets = { selfMask: this.#selfMaskSeed, recovery: this.#recoverySecret, noise: this.#noiseSeed };
-    const bundles = splitSecrets(secrets, { threshold: config.threshold, holders }, this.#rng);
-    const keyRing = this.#keyRing as KeyRing;
     const out = openMessage('shareKeys', config, neighbors.length * 128);
-    holders.forEach((holder, i) => {
-      const bundle = bundles[i] as HeldShares;
-      if (holder === place) {
-        this.#held.set(place, bundle);
-        return;
-      }
-      const peer = members.get(holder) as RosterEntry;
-      const { key, ciphertext } = keyRing.sealingKey(peer);
-      out.raw(sealBundle(bundle, key, { session, from: place, to: holder })).raw(ciphertext);
-      if (place < holder) out.raw(keyRing.maskCiphertext(peer));
-    });
-    if (config.setup === 'task') out.raw(this.#deposit(view));
+    const own = writeBundles(out, secrets, this.#exchange(), this.#rng);
+    if (own !== undefined) this.#held.set(place, own);
+    if (config.setup === 'task') out.raw(sealOwnDeposit(this.#recoverySecret, this.#exchange()));
     this.awaits = 'maskedInput';
     return out.finish();
   }
 
-  /** Pair mask keys of this round for every present neighbour, for the coordinator to open should this party be lost. */
-  #deposit({ neighbors, members, session }: RosterView): Uint8Array {
-    const keyRing = this.#keyRing as KeyRing;
-    const maskKeys = neighbors.map((neighbor) =>
-      derivePairMaskKey(keyRing.maskSecret(members.get(neighbor) as RosterEntry), session),
-    );
-    return sealDeposit(maskKeys, { roundKey: FIELD_25519.encode(this.#recoverySecret), session });
+  #exchange(): Exchange {
+    return { config: this.#config, view: this.#view as RosterView, keyRing: this.#keyRing as KeyRing };
+  }
+
+  #survivorContext(): SurvivorContext {
+    return {
+      config: this.#config,
+      view: this.#view as RosterView,
+      policy: this.#policy,
+      memory: this.#memory,
+      held: this.#held,
+      stage: this.awaits,
+    };
   }
 
   #mask(body: ByteReader): { vector: Uint32Array; masks: readonly Mask[] } {
     const config = this.#config;
-    const { neighbors, members, place, session } = this.#view as RosterView;
-    const keyRing = this.#keyRing as KeyRing;
-    const sent = decodeBitmap(body.raw(Math.ceil(neighbors.length / 8)), neighbors.length);
-    const masks: Mask[] = [{ key: deriveSelfMaskKey(FIELD_25519.encode(this.#selfMaskSeed), session), sign: 1 }];
-    const encapsulation = encapsulationLength(config.keyAgreement);
-    neighbors.forEach((neighbor, i) => {
-      if (!sent.has(i)) return;
-      const peer = members.get(neighbor) as RosterEntry;
-      const sealed = body.raw(sealedBundleLength(config));
-      const openingKey = keyRing.openingKey(peer, body.raw(encapsulation));
-      const route = { session, from: neighbor, to: place, sender: peer.id };
-      this.#held.set(neighbor, openBundle(sealed, openingKey, route));
-      const lower = place < neighbor;
-      const secret = lower ? keyRing.maskSecret(peer) : keyRing.maskSecret(peer, body.raw(encapsulation));
-      masks.push({ key: derivePairMaskKey(secret, session), sign: lower ? 1 : -1 });
-    });
-    body.end();
-    if (this.#held.size < config.threshold) throw tooFew('maskedInput', this.#held.size, config);
+    const { session } = this.#view as RosterView;
+    const { shares, masks: pairMasks } = readBundles(body, this.#exchange());
+    for (const [owner, held] of shares) this.#held.set(owner, held);
+    if (this.#held.size < config.threshold) throw tooFewHolders('maskedInput', this.#held.size, config);
+    const selfMask: Mask = { key: deriveSelfMaskKey(FIELD_25519.encode(this.#selfMaskSeed), session), sign: 1 };
+    const masks = [selfMask, ...pairMasks];
     const noise = this.#noiseSeed === undefined ? undefined : { seed: FIELD_25519.encode(this.#noiseSeed), session };
     const vector = buildVector(this.#input as Uint32Array, { config, id: this.id, noise });
     this.#inputTaken = true;
@@ -423,50 +408,9 @@ class Participant implements SecAggParticipant {
     return openMessage('maskedInput', this.#config, packed.length).raw(packed).finish();
   }
 
-  /** Reads the survivor set and checks it against everything this participant has seen itself. */
-  #readSurvivors(body: ByteReader): void {
-    const config = this.#config;
-    const { size, place, neighbors, members } = this.#view as RosterView;
-    const bitmap = body.raw(Math.ceil(size / 8)).slice();
-    const alive = readBitmap(bitmap, size);
-    const lostBitmap = body.raw(bitmap.length);
-    const lost = readBitmap(lostBitmap, size);
-    body.end();
-    const both = bitmap.findIndex((byte, i) => (byte & (lostBitmap[i] as number)) !== 0);
-    if (both !== -1) {
-      throw new SecAggError(
-        'secagg/peer-alive-and-dead',
-        'the unmask request names a peer alive and dead at once: both shares would reveal its input',
-        { details: { nearPlace: 8 * both } },
-      );
-    }
-    if (!alive.has(place)) throw inconsistent('leaves out my own contribution');
-    for (const neighbor of neighbors) {
-      const shared = this.#held.has(neighbor);
-      if (shared !== (alive.has(neighbor) || lost.has(neighbor))) {
-        throw inconsistent(
-          shared ? 'forgets a neighbour whose shares I hold' : 'names a neighbour that never sent me shares',
-        );
-      }
-    }
-    const minSurvivors = computeMinSurvivors(config, size);
-    if (alive.size < minSurvivors) {
-      throw new SecAggError('secagg/too-few-survivors', `${alive.size} survivors, the round needs ${minSurvivors}`, {
-        details: { stage: this.awaits, participants: alive.size, threshold: minSurvivors },
-      });
-    }
-    const holders = [...this.#held.keys()].filter((owner) => alive.has(owner)).length;
-    if (holders < config.threshold) throw tooFew(this.awaits, holders, config);
-    const visible = [...members].filter(([member]) => alive.has(member)).map(([, { id }]) => id);
-    assertPolicyAcceptsSurvivors(this.#policy, config, { verified: visible.length });
-    this.#contributors = new Set(visible);
-    assertNoDifferencing(this.#memory, config, { policy: this.#policy, contributors: this.#contributors });
-    this.#survivors = { bitmap, places: alive };
-  }
-
   #vouch(): Uint8Array {
     const { session } = this.#view as RosterView;
-    const { bitmap } = this.#survivors as { bitmap: Uint8Array };
+    const { bitmap } = this.#survivors as SurvivorSet;
     const message = survivorsMessage(session, bitmap);
     this.awaits = 'unmask';
     return openMessage('consistency', this.#config, 64)
@@ -474,49 +418,22 @@ class Participant implements SecAggParticipant {
       .finish();
   }
 
-  /** Counts the holders of this participant's secrets that vouch for the very same survivor set. */
-  #readSignatures(body: ByteReader): void {
-    const { session, place, members } = this.#view as RosterView;
-    const { bitmap, places } = this.#survivors as { bitmap: Uint8Array; places: PlaceSet };
-    const message = survivorsMessage(session, bitmap);
-    const vouching = new Set<number>(this.#held.has(place) ? [place] : []);
-    for (let left = body.u32(); left > 0; left -= 1) {
-      const signer = body.u32();
-      const signature = body.raw(64);
-      const entry = members.get(signer);
-      if (entry === undefined || !this.#held.has(signer) || !places.has(signer) || signer === place) continue;
-      if (verifySignature(admittedKey(this.#policy.admission, entry), message, signature)) vouching.add(signer);
-    }
-    body.end();
-    if (vouching.size < this.#config.threshold) {
-      throw new SecAggError(
-        'secagg/no-consistency',
-        `${vouching.size} of my neighbours vouch for the survivor set I was shown, ${this.#config.threshold} have to`,
-        { details: { stage: 'unmask', participants: vouching.size, threshold: this.#config.threshold } },
-      );
-    }
-  }
-
   /** Releases, for every peer, the share of its self-mask seed or of its recovery secret; never both, and never again. */
   #unmask(): Uint8Array {
     const config = this.#config;
-    const { session, size } = this.#view as RosterView;
-    const survivors = this.#survivors as { bitmap: Uint8Array; places: PlaceSet };
+    const { places, opened, contributors } = this.#survivors as SurvivorSet;
     const owners = [...this.#held.keys()].toSorted((a, b) => a - b);
     const out = openMessage('unmask', config, owners.length * 64);
     for (const owner of owners) {
       const shares = this.#held.get(owner) as HeldShares;
-      out.raw(survivors.places.has(owner) ? shares.selfMask : shares.recovery);
+      out.raw(places.has(owner) ? shares.selfMask : shares.recovery);
     }
-    if (config.noise !== undefined) {
-      const opened = chooseOpenedNoise(survivors, { session, size, minSurvivors: computeMinSurvivors(config, size) });
-      for (const owner of owners) {
-        if (opened.has(owner)) out.raw((this.#held.get(owner) as HeldShares).noise as Uint8Array);
-      }
+    for (const owner of owners) {
+      if (opened.has(owner)) out.raw((this.#held.get(owner) as HeldShares).noise as Uint8Array);
     }
     this.awaits = 'done';
     this.#wipe();
-    finishRound(this.#memory, config, this.#contributors);
+    finishRound(this.#memory, config, contributors);
     return out.finish();
   }
 
@@ -547,16 +464,4 @@ class Participant implements SecAggParticipant {
 
 function unexpected(message: string): SecAggError {
   return new SecAggError('secagg/unexpected-message', message);
-}
-
-function inconsistent(what: string): SecAggError {
-  return new SecAggError('secagg/inconsistent-survivors', `the survivor set ${what}`);
-}
-
-function tooFew(stage: string, participants: number, { threshold }: ResolvedConfig): SecAggError {
-  return new SecAggError(
-    'secagg/too-few-survivors',
-    `${participants} holders of my secrets are left in stage ${stage}, ${threshold} have to be`,
-    { details: { stage, participants, threshold } },
-  );
 }

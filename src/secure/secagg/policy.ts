@@ -20,7 +20,10 @@ export interface SecAggPolicy {
   readonly minNeighbors?: number;
   /** The round must withstand at least so many colluding participants. */
   readonly minCorruptTolerated?: number;
-  /** Variance of the noise that verified honest survivors leave in the sum, in grid steps squared. */
+  /**
+   * Variance of the noise that honest survivors whom this participant sees leave in the sum, in grid steps squared: shares
+   * that are opened and taken out again do not count, nor those of `maxCorrupt` members.
+   */
   readonly minNoiseVariance?: number;
   /** Nonzero entries an input must have, so that no layout singles a coordinate out. 0 by default. */
   readonly minSupport?: number;
@@ -79,16 +82,20 @@ export function assertPolicyAcceptsRoster(
   if (neighbors < minNeighbors) refuse('minNeighbors', `must be met by ${minNeighbors} neighbours`, neighbors);
 }
 
-/** Checks the survivors. @throws {SecAggError} `secagg/policy-refused`. */
+/**
+ * Checks the survivors.
+ * @param counts - `verified` survivors this participant sees, `closed` of them with a noise share that stays in the sum.
+ * @throws {SecAggError} `secagg/policy-refused`.
+ */
 export function assertPolicyAcceptsSurvivors(
   policy: SecAggPolicy,
   config: ResolvedConfig,
-  { verified }: { readonly verified: number },
+  { verified, closed }: { readonly verified: number; readonly closed: number },
 ): void {
   const minSurvivors = Math.max(2, policy.minSurvivors ?? 2);
   if (verified < minSurvivors) refuse('minSurvivors', `must be met by ${minSurvivors} verified survivors`, verified);
   if (policy.minNoiseVariance !== undefined) {
-    const honest = Math.max(0, verified - config.maxCorrupt);
+    const honest = Math.max(0, closed - config.maxCorrupt);
     const variance = honest * (config.noise?.shareVariance ?? 0);
     if (variance < policy.minNoiseVariance) {
       refuse('minNoiseVariance', `must be at least ${policy.minNoiseVariance}`, variance);

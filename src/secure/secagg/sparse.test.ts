@@ -3,7 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { createIdentities, memberIds, runRound, type RoundScript } from '../../../test/support/secagg-round.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { addRingInto, createRing } from '../../foundations/vector/index.ts';
-import type { SecAggConfig, SecAggErrorCode, SecAggGraph, SecAggStage } from './index.ts';
+import { restoreState } from './aggregator-state.ts';
+import { resolveConfig } from './config.ts';
+import { permutePlaces } from './graph.ts';
+import {
+  createSecAggAggregator,
+  createSecAggParticipant,
+  type SecAggConfig,
+  type SecAggError,
+  type SecAggErrorCode,
+  type SecAggGraph,
+  type SecAggIdentity,
+  type SecAggParticipant,
+  type SecAggStage,
+} from './index.ts';
 import { FRAME_BYTES } from './messages.ts';
 
 const rng = createSeededRng('sparse graphs');
@@ -48,6 +61,7 @@ function assertRefused(code: SecAggErrorCode, run: () => unknown): void {
 const ROSTER_ROOT = 17;
 const ROSTER = 18;
 const DRAW = 2;
+const SIGNATURES = 21;
 
 describe.each(['coordinator', 'commit-reveal', 'beacon'] as const)('a round on a graph drawn by %s', (draw) => {
   it('gives the exact sum with losses in every stage, and restarts of the aggregator', () => {
@@ -152,4 +166,88 @@ it('refuses parameters that are too small for the stated fractions', () => {
   assertRefused('secagg/unsafe-parameters', () =>
     runRound(script('coordinator', { config: config('coordinator', { threshold: 4, maxCorrupt: 9 }) })),
   );
+});
+
+describe('a coordinator that shows the parts of the graph different survivors', () => {
+  const noise = { mechanism: 'skellam', shareVariance: 10 } as const;
+  /** Everybody sees everybody: twelve neighbours and the seventeen others. */
+  const graph: SecAggGraph = {
+    kind: 'harary',
+    degree: 12,
+    dropoutFraction: 0.1,
+    draw: 'commit-reveal',
+    auditCount: 17,
+  };
+  const noisy = config('commit-reveal', { noise, graph });
+
+  it('is not given noise to take out where nobody sees the whole cohort', () => {
+    expect(() => runRound(script('commit-reveal', { config: config('commit-reveal', { noise }) }))).toThrow(
+      expect.objectContaining({ code: 'secagg/unsafe-parameters', details: { auditCount: 17 } }),
+    );
+    const lostIn = new Map([['p0004', 'maskedInput' as const]]);
+    const { result } = runRound(script('commit-reveal', { config: noisy, lostIn }));
+    expect([result.contributors.length, result.noiseShares]).toEqual([29, 27]);
+  });
+
+  it('finds no majority for either set, though neighbours agree', () => {
+    const { aggregator, members, messages } = stepToConsistency(noisy);
+    const { graphSeed, cohort } = restoreState(aggregator.serialize(), resolveConfig(noisy));
+    const order = [...permutePlaces(SIZE, graphSeed as Uint8Array)].map((place) => cohort[place] as string);
+    const halves = [order.slice(0, 15), order.slice(15)];
+    const lied = cohort.indexOf(order[7] as string);
+    const refusals = halves.flatMap((half, which) => {
+      const vouches = half.map((id) => {
+        const shown = (messages.get(id) as Uint8Array).slice();
+        // The second half is told that somebody in the middle of the first is lost.
+        if (which === 1) {
+          const byte = FRAME_BYTES + (lied >> 3);
+          shown[byte] = (shown[byte] as number) & ~(1 << (lied & 7));
+          shown[byte + 4] = (shown[byte + 4] as number) | (1 << (lied & 7));
+        }
+        return [cohort.indexOf(id), (members.get(id) as SecAggParticipant).handle(shown) as Uint8Array] as const;
+      });
+      const body = new Uint8Array(FRAME_BYTES + 4 + 68 * vouches.length);
+      body.set((vouches[0] as readonly [number, Uint8Array])[1].subarray(0, FRAME_BYTES));
+      body[1] = SIGNATURES;
+      const view = new DataView(body.buffer);
+      view.setUint32(FRAME_BYTES, vouches.length, true);
+      vouches.forEach(([place, vouch], i) => {
+        view.setUint32(FRAME_BYTES + 4 + 68 * i, place, true);
+        body.set(vouch.subarray(FRAME_BYTES), FRAME_BYTES + 8 + 68 * i);
+      });
+      return half.map((id) => {
+        try {
+          (members.get(id) as SecAggParticipant).handle(body);
+          return 'answered';
+        } catch (error) {
+          const { code, details } = error as SecAggError;
+          return `${code}: ${String(details['participants'])} of ${String(details['threshold'])}`;
+        }
+      });
+    });
+    // Fifteen signed either set and sixteen would have to; most had the eight neighbours that bind a set locally.
+    expect(refusals.every((refusal) => refusal.startsWith('secagg/no-consistency'))).toBe(true);
+    expect(refusals.filter((refusal) => refusal.endsWith('15 of 16')).length).toBeGreaterThanOrEqual(20);
+  });
+
+  function stepToConsistency(settings: SecAggConfig) {
+    const aggregator = createSecAggAggregator({ cohort: ids, config: settings, admission });
+    const members = new Map<string, SecAggParticipant>();
+    for (const [id, input] of inputs) {
+      const identity = identities.get(id) as SecAggIdentity;
+      const options = { id, config: settings, rng: rng.fork(`split/${id}`), policy: { admission }, identity };
+      const member = createSecAggParticipant(options);
+      member.setInput(input);
+      members.set(id, member);
+      aggregator.receive(id, member.start());
+    }
+    for (;;) {
+      const step = aggregator.advance();
+      if (step.kind === 'result') throw new Error('the round is over');
+      if (step.stage === 'consistency') return { aggregator, members, messages: step.messages };
+      for (const [id, message] of step.messages) {
+        aggregator.receive(id, (members.get(id) as SecAggParticipant).handle(message) as Uint8Array);
+      }
+    }
+  }
 });
