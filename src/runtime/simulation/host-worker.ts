@@ -11,6 +11,7 @@ import { createDataset, type Dataset } from '../../learning/data/index.ts';
 import { createEngine, type Engine } from '../../learning/models/index.ts';
 import { createParticipant, type Participant } from '../client/index.ts';
 import { type Contributor, createContributor, planRun } from '../training/index.ts';
+import { prepareLazily } from './lazy-features.ts';
 import type { HostAnswer, HostRequest, HostSeconds, HostSetup, TimedAnswer } from './host-protocol.ts';
 
 interface Host {
@@ -37,7 +38,11 @@ function setUp({ task, seed, participants, test }: HostSetup): Host {
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
   for (const { id, data } of participants) {
-    const contributor = createContributor({ id, plan, engine, dataset: prepare(createDataset(data)) });
+    const raw = createDataset(data);
+    // A participant that trains on everything it has needs all of the features at once.
+    const isLazy = task.features !== undefined && plan.update === undefined && raw.size > 0;
+    const own = isLazy ? prepareLazily(raw, prepare, engine) : { engine, dataset: prepare(raw) };
+    const contributor = createContributor({ id, plan, ...own });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng }));
