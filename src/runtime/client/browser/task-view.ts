@@ -57,7 +57,7 @@ export function viewTask(run: RunPlan, { taskId, invited }: { taskId: string; in
     delta: privacy.trust === 'off' ? null : (privacy.delta ?? null),
     epsilonPerRound: plan.epsilonPerAttempt,
     noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
-    contributionBytes: Math.ceil((plan.dimension * plan.bitWidth) / 8),
+    contributionBytes: Math.ceil(((plan.update?.length ?? plan.dimension) * plan.bitWidth) / 8),
     planDigest: toHex(plan.digest),
     definition: invited.task,
   };
