@@ -33,6 +33,14 @@ async function run(...words: readonly string[]): Promise<string> {
 }
 
 describe('sotto privacy', () => {
+  it('says where a plot cannot be written', async () => {
+    const svg = join(folder, 'missing', 'curve.svg');
+    await expect(run('curve', '--noise-multiplier', '2', '--points', '3', '--svg', svg)).rejects.toMatchObject({
+      code: 'usage/invalid',
+      message: expect.stringContaining('name a folder that exists') as string,
+    });
+  });
+
   const sgd = ['--noise-multiplier', '1.1', '--sampling-rate', '0.01', '--steps', '500'];
 
   it('prints epsilon by every accountant, bounds rounded outwards and the approximation named', async () => {

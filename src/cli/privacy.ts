@@ -235,6 +235,14 @@ function runCalibrate(options: CalibrateOptions): void {
   );
 }
 
+function writePlot(path: string, plot: Plot): void {
+  try {
+    writeFileSync(path, plotAsSvg(plot));
+  } catch (error) {
+    throw new UsageError(`--svg: ${error instanceof Error ? error.message : String(error)}; name a folder that exists`);
+  }
+}
+
 type CurveOptions = EventFlags & Output & { points: string; svg?: string };
 
 const FALSE_POSITIVE_RATES = [0.001, 0.01, 0.05, 0.1, 0.2];
@@ -259,7 +267,7 @@ function runCurve(options: CurveOptions): void {
     logY: true,
     series: [{ name: 'at most', points: points.map(({ epsilon, delta }) => [epsilon, delta.upper] as const) }],
   };
-  if (options.svg !== undefined) writeFileSync(options.svg, plotAsSvg(plot));
+  if (options.svg !== undefined) writePlot(options.svg, plot);
   if (options.json === true) {
     print(toJsonText({ accountant: accountant.name, relation, event: eventToJson(event), points, tradeOff }));
     return;
@@ -319,7 +327,7 @@ function runPlan(options: PlanOptions): void {
       points: epsilons.map((epsilon, i) => [epsilon, multipliers[i] as number] as const),
     })),
   };
-  if (options.svg !== undefined) writeFileSync(options.svg, plotAsSvg(plot));
+  if (options.svg !== undefined) writePlot(options.svg, plot);
   if (options.json === true) {
     print(toJsonText({ relation, delta, accountant: options.accountant, epsilons, rows }));
     return;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { UsageError } from './exit-codes.ts';
 import { createSecaggCommand } from './secagg.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -43,6 +44,32 @@ describe('sotto secagg plan', () => {
     const text = await run('plan', '--participants', '20', '--complete', '--adversary', 'malicious', '--hybrid');
     expect(text).toContain('19 neighbours, threshold 12');
     expect(text).toContain('consistency');
+  });
+
+  it('lets everybody verify everybody where noise meets a malicious coordinator', async () => {
+    const noisy = ['--participants', '60', '--entries', '500', '--epsilon', '4', '--adversary', 'malicious'];
+    const plan = JSON.parse(await run('plan', ...noisy, '--json')) as { degree: number; noise: object };
+    expect(plan.degree).toBeLessThan(59);
+    expect(plan.noise).toBeDefined();
+    await expect(run('plan', ...noisy, '--audit', '2')).rejects.toThrow('set "graph.auditCount" to');
+  });
+
+  it.each([
+    ['--participants', '1'],
+    ['--participants', '0.5'],
+    ['--participants', '100', '--corrupt', '2'],
+    ['--participants', '100', '--entries', '0'],
+    ['--participants', '100', '--bits', '99'],
+    ['--participants', '100', '--input-bits', '80'],
+    ['--participants', '100', '--epsilon', '-1'],
+  ])('calls %s %s %s %s a mistake of usage, and no defect', async (...args) => {
+    await expect(run('plan', ...args)).rejects.toBeInstanceOf(UsageError);
+  });
+
+  it('refuses a plan whose losses leave fewer than a sum needs', async () => {
+    await expect(run('plan', '--participants', '100', '--complete', '--dropout', '0.6')).rejects.toThrow(
+      'leave 40 of 100 participants, and a sum needs 56',
+    );
   });
 
   it('names what is wrong with its arguments', async () => {

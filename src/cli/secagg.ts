@@ -30,7 +30,7 @@ interface PlanOptions {
   readonly hybrid?: boolean;
   readonly task?: boolean;
   readonly cipher: string;
-  readonly audit: string;
+  readonly audit?: string;
   readonly epsilon?: string;
   readonly delta: string;
   readonly clipNorm: string;
@@ -56,14 +56,17 @@ export function createSecaggCommand(): Command {
     .option('--hybrid', 'agree on keys with X25519 and ML-KEM-768')
     .option('--task', 'agree on keys once a task')
     .option('--cipher <name>', 'chacha20 or chacha12', 'chacha20')
-    .option('--audit <count>', 'members beyond its neighbours that each participant verifies', '0')
+    .option(
+      '--audit <count>',
+      'members beyond its neighbours that each participant verifies (default: 0; everybody with noise against a malicious coordinator)',
+    )
     .option('--epsilon <number>', 'plan distributed noise for this budget over all attempts')
     .option('--delta <number>', 'delta of that budget', '1e-5')
     .option('--clip-norm <number>', 'L2 bound of a contribution', '1')
     .option('--attempts <count>', 'sums that the budget covers', '1')
     .option('--noise <mechanism>', 'skellam or discrete-gaussian', 'skellam')
     .option('--json', 'print JSON')
-    .action((options: PlanOptions) => plan(options));
+    .action((options: PlanOptions) => planOrExplain(options));
   return secagg;
 }
 
@@ -77,6 +80,22 @@ function oneOf<T extends string>(text: string, option: string, known: readonly T
   const found = known.find((name) => name === text);
   if (found === undefined) throw new UsageError(`${option} must be one of ${known.join(', ')}, got "${text}"`);
   return found;
+}
+
+/** Plans; what the library finds out of range came from a flag, so it is a mistake of usage and no defect. */
+function planOrExplain(options: PlanOptions): void {
+  try {
+    plan(options);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`${error.message}; see "sotto secagg plan --help"`);
+    throw error;
+  }
+}
+
+/** Members beyond its neighbours that a participant verifies. */
+function auditCountOf({ audit, epsilon }: PlanOptions, { others, malicious }: { others: number; malicious: boolean }) {
+  if (audit !== undefined) return numberOf(audit, '--audit');
+  return malicious && epsilon !== undefined ? others : 0;
 }
 
 function plan(options: PlanOptions): void {
@@ -121,7 +140,7 @@ function plan(options: PlanOptions): void {
             degree: found.degree,
             dropoutFraction: dropout,
             draw: malicious ? 'commit-reveal' : 'coordinator',
-            auditCount: numberOf(options.audit, '--audit'),
+            auditCount: auditCountOf(options, { others: participants - 1 - found.degree, malicious }),
           },
         }),
     ...(noise === undefined ? {} : { noise: noise.noise }),

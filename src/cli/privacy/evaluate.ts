@@ -72,7 +72,8 @@ function describe(error: unknown): { code: string; message: string } {
   if (error instanceof SottoError) return { code: error.code, message: error.message };
   if (error instanceof RangeError || error instanceof TypeError)
     return { code: 'usage/invalid', message: error.message };
-  throw error;
+  // A defect in one row must not cost the others their answers.
+  return { code: 'internal/unexpected', message: error instanceof Error ? error.message : String(error) };
 }
 
 function field(query: Query, name: 'delta' | 'epsilon'): number {
