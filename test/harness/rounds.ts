@@ -56,7 +56,7 @@ export interface Outcome {
 }
 
 /** Runs one attempt without delays; `answers` says how many messages each participant handles before it is gone. */
-export function runAttempt({
+export async function runAttempt({
   plan,
   ids,
   answers,
@@ -70,7 +70,7 @@ export function runAttempt({
   contribution: (id: string) => Int32Array;
   attempt?: number;
   participants?: Map<string, ParticipantRounds>;
-}): Outcome {
+}): Promise<Outcome> {
   const taskId = 't';
   const parameters = Float32Array.from({ length: DIMENSION }, (_, i) => i / 8);
   const machine = createCoordinatorRound({ plan, taskId, round: 1, attempt, cohort: ids, parameters });
@@ -99,7 +99,7 @@ export function runAttempt({
         handled.set(effect.to, count + 1);
         const participant = participants.get(effect.to) as ParticipantRounds;
         for (const reply of participant.receive(effect.bytes)) {
-          const sends = reply.kind === 'contribute' ? participant.contribute(contribution(effect.to)) : [reply];
+          const sends = reply.kind === 'contribute' ? await participant.contribute(contribution(effect.to)) : [reply];
           for (const send of sends) if (send.kind === 'send') queue.push(...machine.receive(effect.to, send.bytes));
         }
         break;
@@ -129,14 +129,14 @@ export function expectedSum(ids: readonly string[]): number[] {
 }
 
 /** Checks every way in which the participants can leave: at each stage, alone and together. Returns how many finished. */
-export function checkDropoutPatterns(ids: readonly string[], threshold: number): number {
+export async function checkDropoutPatterns(ids: readonly string[], threshold: number): Promise<number> {
   const plan = planFor(ids.length, threshold);
   const stages = [0, 1, 2, 3, Number.POSITIVE_INFINITY];
   let finished = 0;
   for (let pattern = 0; pattern < stages.length ** ids.length; pattern += 1) {
     const leave = ids.map((_, i) => stages[Math.floor(pattern / stages.length ** i) % stages.length] as number);
     const answers = (id: string): number => leave[ids.indexOf(id)] as number;
-    const { result, error } = runAttempt({ plan, ids, answers, contribution: valueOf });
+    const { result, error } = await runAttempt({ plan, ids, answers, contribution: valueOf });
     const contributors = ids.filter((_, i) => (leave[i] as number) >= 3);
     const unmaskers = ids.filter((_, i) => (leave[i] as number) > 3);
     const enough = contributors.length >= threshold && unmaskers.length >= threshold;

@@ -11,7 +11,7 @@ const THRESHOLD = 4;
 const ATTEMPTS = 60;
 
 /** The mean square of the sums' coordinates over its expectation, as a standard normal statistic. */
-function varianceStatistic(factor: number): { statistic: number; ratio: number } {
+async function varianceStatistic(factor: number): Promise<{ statistic: number; ratio: number }> {
   const plan = planFor(ids.length, THRESHOLD);
   if (plan.noise === undefined) throw new Error('the plan has no noise');
   const mechanism = createDistributedDiscreteGaussian({
@@ -23,7 +23,7 @@ function varianceStatistic(factor: number): { statistic: number; ratio: number }
   let n = 0;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const rng = createSeededRng(`aggregate noise/${attempt}`);
-    const { result } = runAttempt({
+    const { result } = await runAttempt({
       plan,
       ids,
       attempt,
@@ -46,13 +46,13 @@ function varianceStatistic(factor: number): { statistic: number; ratio: number }
 }
 
 describe('the noise of an aggregate', () => {
-  it(`has the variance of its contributors' shares (significance ${SIGNIFICANCE})`, () => {
-    const { statistic } = varianceStatistic(1);
+  it(`has the variance of its contributors' shares (significance ${SIGNIFICANCE})`, async () => {
+    const { statistic } = await varianceStatistic(1);
     expect(Math.abs(statistic)).toBeLessThan(Z);
   });
 
-  it('and the test notices a standard deviation that is a half or a double', () => {
-    for (const factor of [0.5, 2]) expect(Math.abs(varianceStatistic(factor).statistic)).toBeGreaterThan(Z);
+  it('and the test notices a standard deviation that is a half or a double', async () => {
+    for (const factor of [0.5, 2]) expect(Math.abs((await varianceStatistic(factor)).statistic)).toBeGreaterThan(Z);
   });
 
   it('is at least what is charged, with as few survivors as a round may have', () => {

@@ -9,6 +9,8 @@ import { assertNever } from '../../foundations/numerics/index.ts';
 import { createRing, decodeRing } from '../../foundations/vector/index.ts';
 import { createSecAggAggregator, type SecAggConfig } from '../../secure/secagg/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
+import type { Assistance } from './assistance.ts';
+import { createEncryptedSumAggregator, createSharesAggregator } from './assisted.ts';
 import { createClearAggregator } from './clear.ts';
 import type { TaskPlan } from './plan-types.ts';
 
@@ -74,12 +76,25 @@ export function createAggregator({
   plan,
   address,
   cohort,
+  assistance,
+  roster = new Map(),
 }: {
   plan: TaskPlan;
   address: MessageAddress;
   cohort: readonly string[];
+  assistance?: Assistance | undefined;
+  /** Identity keys by participant, for sums under encryption. */
+  roster?: ReadonlyMap<string, Uint8Array> | undefined;
 }): Aggregator {
-  if (plan.aggregation.kind === 'clear') return createClearAggregator({ plan, cohort });
+  const { aggregation } = plan;
+  if (aggregation.kind === 'clear') return createClearAggregator({ plan, cohort });
+  if (aggregation.kind !== 'secagg') {
+    if (assistance === undefined) throw new TypeError('a sum with assistants needs their keys');
+    const attempt = { address, cohort, threshold: aggregation.minSurvivors };
+    return assistance.kind === 'shares'
+      ? createSharesAggregator(assistance.sum, attempt)
+      : createEncryptedSumAggregator({ ...assistance, roster }, attempt);
+  }
   const aggregator = createSecAggAggregator({ cohort, config: secaggConfig(plan, address) });
   const ring = createRing({ bitWidth: plan.bitWidth });
   return {

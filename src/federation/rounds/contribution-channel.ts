@@ -8,8 +8,10 @@
 import type { Rng } from '../../foundations/random/index.ts';
 import { createRing, encodeRing } from '../../foundations/vector/index.ts';
 import { createSecAggParticipant, type SecAggIdentity, type SecAggPolicy } from '../../secure/secagg/index.ts';
+import { encryptContribution, sealShares } from '../assistants/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
 import { secaggConfig } from './aggregator.ts';
+import type { Assistance } from './assistance.ts';
 import { encodeClear } from './clear.ts';
 import { RoundsError } from './errors.ts';
 import type { TaskPlan } from './plan-types.ts';
@@ -24,8 +26,8 @@ export type ChannelAnswer =
 export interface ContributionChannel {
   start(): ChannelAnswer;
   handle(payload: Uint8Array): ChannelAnswer;
-  /** Gives the contribution that was asked for. */
-  contribute(contribution: Int32Array): ChannelAnswer;
+  /** Gives the contribution that was asked for. Encrypting takes its time. */
+  contribute(contribution: Int32Array): ChannelAnswer | Promise<ChannelAnswer>;
 }
 
 /** Who the participant is to the others, and what it demands of a round by masks. */
@@ -33,6 +35,8 @@ export interface ChannelSecurity {
   /** Needed against a malicious coordinator. */
   readonly identity?: SecAggIdentity;
   readonly policy?: SecAggPolicy;
+  /** Keys of the parties that help to form the sum. */
+  readonly assistance?: Assistance | undefined;
 }
 
 /** Creates the channel of one attempt. */
@@ -57,6 +61,7 @@ export function createContributionChannel({
       contribute: (contribution) => ({ kind: 'send', payload: encodeClear(contribution, plan) }),
     };
   }
+  if (plan.aggregation.kind !== 'secagg') return createAssistedChannel({ id, address, rng, ...security });
   const participant = createSecAggParticipant({ ...security, id, config: secaggConfig(plan, address), rng });
   const ring = createRing({ bitWidth: plan.bitWidth });
   let held: Uint8Array | undefined;
@@ -78,6 +83,40 @@ export function createContributionChannel({
       const payload = held;
       held = undefined;
       return answer(participant.handle(payload));
+    },
+  };
+}
+
+/** One message: sealed shares, or a signed ciphertext. */
+function createAssistedChannel({
+  id: from,
+  address,
+  rng,
+  assistance,
+  identity,
+}: ChannelSecurity & { id: string; address: MessageAddress; rng: Rng }): ContributionChannel {
+  if (assistance === undefined) {
+    throw new RoundsError('rounds/offer-refused', 'the keys of the assistants of this task are not known');
+  }
+  if (assistance.kind === 'homomorphic' && identity === undefined) {
+    throw new RoundsError('rounds/offer-refused', 'contributions under encryption are signed: an identity is needed');
+  }
+  return {
+    start: () => ({ kind: 'needs-contribution' }),
+    handle() {
+      throw new RoundsError('rounds/unexpected-message', 'this aggregation has no further messages');
+    },
+    async contribute(contribution) {
+      const payload =
+        assistance.kind === 'shares'
+          ? sealShares(contribution, { sum: assistance.sum, address, from }, rng)
+          : await encryptContribution(contribution, {
+              encryption: assistance.encryption,
+              identity: (identity as SecAggIdentity).signingKey,
+              from,
+              address,
+            });
+      return { kind: 'send', payload };
     },
   };
 }

@@ -39,7 +39,7 @@ export function createContributionEncoder(
       const integers = new Int32Array(entries);
       roundConditionallyInto(scaled, { normBound: roundedNormBound }, integers, rng.fork('rounding'));
       scaled.fill(0);
-      if (plan.noise?.addedBy === 'each') {
+      if (plan.noise?.addedBy === 'each' || plan.noise?.addedBy === 'participants') {
         createDistributedDiscreteGaussian({ ...plan.noise, dimension: entries }).addShareInto(
           integers,
           rng.fork('noise'),

@@ -10,6 +10,7 @@ import { sha256 } from '../../foundations/crypto/index.ts';
 import { assertNever, SottoError } from '../../foundations/numerics/index.ts';
 import { decodeMessage, encodeMessage, type MessageAddress } from '../wire/index.ts';
 import { type Aggregator, createAggregator } from './aggregator.ts';
+import type { Assistance } from './assistance.ts';
 import { RoundsError } from './errors.ts';
 import { encodeParameters } from './parameters.ts';
 import type { TaskPlan } from './plan-types.ts';
@@ -61,6 +62,10 @@ export interface RoundOptions {
   readonly cohort: readonly string[];
   /** The model, and what the strategy offers beside it: length `plan.offered`. */
   readonly parameters: Float32Array;
+  /** Where parties beside the coordinator help to form the sum. */
+  readonly assistance?: Assistance | undefined;
+  /** Identity keys by participant, for sums under encryption. */
+  readonly roster?: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
 /** Creates the machine of one attempt. */
@@ -71,9 +76,11 @@ export function createCoordinatorRound({
   attempt,
   cohort,
   parameters,
+  assistance,
+  roster,
 }: RoundOptions): CoordinatorRound {
   const address = { taskId, round, attempt };
-  const aggregator: Aggregator = createAggregator({ plan, address, cohort });
+  const aggregator: Aggregator = createAggregator({ plan, address, cohort, assistance, roster });
   let done = false;
   /** Who has answered the stage that is open. */
   let answered = new Set<string>();

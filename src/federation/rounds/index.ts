@@ -1,3 +1,4 @@
+export { type Assistance, type AssistantKeys, encryptedSumOf, prepareAssistance, sharedSumOf } from './assistance.ts';
 export type { ChannelSecurity } from './contribution-channel.ts';
 export {
   type CoordinatorRound,

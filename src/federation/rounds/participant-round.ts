@@ -9,7 +9,12 @@
 import { equalBytes, sha256 } from '../../foundations/crypto/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { decodeMessage, encodeMessage, type MessageAddress, type RoundOffer } from '../wire/index.ts';
-import { type ChannelSecurity, type ContributionChannel, createContributionChannel } from './contribution-channel.ts';
+import {
+  type ChannelAnswer,
+  type ChannelSecurity,
+  type ContributionChannel,
+  createContributionChannel,
+} from './contribution-channel.ts';
 import { RoundsError } from './errors.ts';
 import { decodeParameters } from './parameters.ts';
 import type { TaskPlan } from './plan-types.ts';
@@ -32,7 +37,7 @@ export interface ParticipantRounds {
    * Answers the last `contribute` effect.
    * @param contribution - grid integers, noise share included; length `plan.entries`.
    */
-  contribute(contribution: Int32Array): ParticipantEffect[];
+  contribute(contribution: Int32Array): Promise<ParticipantEffect[]>;
 }
 
 /** Who the participant is and what it agreed to. */
@@ -71,7 +76,7 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
   }
 
   /** Turns the channel's answer into effects. */
-  function reply(answer: ReturnType<ContributionChannel['start']>): ParticipantEffect[] {
+  function reply(answer: ChannelAnswer): ParticipantEffect[] {
     if (current === undefined || answer.kind === 'nothing') return [];
     const { address, parameters } = current;
     if (answer.kind === 'needs-contribution') return [{ kind: 'contribute', address, parameters }];
@@ -97,14 +102,17 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
       }
       return reply(current.channel.handle(message.payload));
     },
-    contribute(contribution) {
+    async contribute(contribution) {
       if (current === undefined) {
         throw new RoundsError('rounds/unexpected-message', 'no open attempt awaits a contribution');
       }
       if (contribution.length !== plan.entries) {
         throw new RangeError(`"contribution" must have ${plan.entries} entries, got ${contribution.length}`);
       }
-      return reply(current.channel.contribute(contribution));
+      const { attempt } = current.address;
+      const answer = await current.channel.contribute(contribution);
+      // The attempt may have been closed while a contribution was encrypted.
+      return current?.address.attempt === attempt ? reply(answer) : [];
     },
   };
 }

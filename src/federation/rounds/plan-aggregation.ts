@@ -26,6 +26,17 @@ export function planAggregation({ participants, privacy, rounds }: Settings): Pl
   if (aggregation.kind === 'clear') return { kind: 'clear', combine: aggregation.combine, stageTimeoutMs };
   const cohort = rounds.cohortSize ?? participants;
   const maxCorrupt = privacy.trust === 'nobody' ? privacy.maxCorrupt : 0;
+  if (aggregation.kind !== 'secagg') {
+    const minSurvivors = assertThreshold(aggregation.threshold, { cohort, maxCorrupt });
+    const common = { minSurvivors, maxCorrupt, stageTimeoutMs };
+    if (aggregation.kind === 'shares') {
+      const servers = aggregation.servers.map(({ name, publicKey = null }) => ({ name, publicKey }));
+      return { kind: 'shares', ...common, servers };
+    }
+    const { scheme, keyBits, holder } = aggregation;
+    const { name, keyDigest = null } = holder;
+    return { kind: 'homomorphic', ...common, scheme, keyBits, holder: { name, keyDigest } };
+  }
   const { adversary, shareRatio, dropoutFraction } = aggregation;
   const common = { kind: 'secagg', maxCorrupt, stageTimeoutMs, adversary } as const;
   const kept = (fraction: number): number => Math.max(2, Math.ceil((1 - fraction) * cohort - 1e-9));
@@ -34,18 +45,27 @@ export function planAggregation({ participants, privacy, rounds }: Settings): Pl
     const fraction = dropoutFraction ?? USUAL_DROPOUTS;
     return { ...common, ...sparse, dropoutFraction: fraction, minSurvivors: aboveCorrupt(kept(fraction), maxCorrupt) };
   }
-  const least = Math.floor((cohort + maxCorrupt) / 2) + 1;
-  const threshold = aggregation.threshold ?? least;
-  // [BIK17] §6: two survivor sets of `threshold` that share no honest party would open both secrets of a victim.
-  if (threshold < least || threshold > cohort) {
-    throw new RoundsError(
-      'rounds/impossible-plan',
-      `must be in [${least}, ${cohort}] for ${cohort} participants of whom ${maxCorrupt} may be corrupt ` +
-        '(2 · threshold > participants + maxCorrupt)',
-    );
-  }
+  const threshold = assertThreshold(aggregation.threshold, { cohort, maxCorrupt });
   const minSurvivors = dropoutFraction === undefined ? threshold : Math.max(threshold, kept(dropoutFraction));
   return { ...common, threshold, degree: undefined, dropoutFraction: 1 - minSurvivors / cohort, minSurvivors };
+}
+
+/**
+ * The threshold asked for, or the least one. Under masks two survivor sets of `threshold` that share no honest party
+ * would open both secrets of a victim ([BIK17] §6); under shares and encryption two sums over such sets would be opened.
+ */
+function assertThreshold(
+  asked: number | undefined,
+  { cohort, maxCorrupt }: { readonly cohort: number; readonly maxCorrupt: number },
+): number {
+  const least = Math.floor((cohort + maxCorrupt) / 2) + 1;
+  const threshold = asked ?? least;
+  if (threshold >= least && threshold <= cohort) return threshold;
+  throw new RoundsError(
+    'rounds/impossible-plan',
+    `must be in [${least}, ${cohort}] for ${cohort} participants of whom ${maxCorrupt} may be corrupt ` +
+      '(2 · threshold > participants + maxCorrupt)',
+  );
 }
 
 /** What is wrong with the aggregation of a task; undefined when nothing is. */

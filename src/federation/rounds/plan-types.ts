@@ -31,6 +31,14 @@ export interface PlannedNoise {
   readonly shareVariance: number;
 }
 
+/** A sum that parties beside the coordinator help to form. */
+interface AssistedAggregation {
+  /** Contributions that make a sum. */
+  readonly minSurvivors: number;
+  readonly maxCorrupt: number;
+  readonly stageTimeoutMs: number;
+}
+
 /** How the sum is formed. */
 export type PlannedAggregation =
   | {
@@ -45,6 +53,18 @@ export type PlannedAggregation =
       readonly stageTimeoutMs: number;
       readonly adversary: 'honest-but-curious' | 'malicious-coordinator';
     }
+  | (AssistedAggregation & {
+      readonly kind: 'shares';
+      /** Aggregation servers; `publicKey` (X25519, hexadecimal) where the task pins it. */
+      readonly servers: readonly { readonly name: string; readonly publicKey: string | null }[];
+    })
+  | (AssistedAggregation & {
+      readonly kind: 'homomorphic';
+      readonly scheme: 'bfv' | 'bgv' | 'ckks' | 'paillier';
+      readonly keyBits: 2048 | 3072 | 4096;
+      /** Holder of the key; `keyDigest` (SHA-256 of the public key, hexadecimal) where the task pins it. */
+      readonly holder: { readonly name: string; readonly keyDigest: string | null };
+    })
   | {
       readonly kind: 'clear';
       readonly combine: CombinationConfig;

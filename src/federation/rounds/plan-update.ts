@@ -74,7 +74,7 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
   const grid = chooseGrid(layoutNorm(layout), { length, bits });
 
   if (privacy.trust === 'nobody') {
-    const { minSurvivors, maxCorrupt } = secaggOf(task);
+    const { kind, minSurvivors, maxCorrupt } = hiddenSumOf(task);
     const planned = planDistributedNoise({
       mode: 'client',
       mechanism: 'discrete-gaussian',
@@ -92,7 +92,9 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
     });
     const entries = planned.paddedDimension;
     const { l2Sensitivity, noiseMultiplier, quantizationScale, bitWidth } = planned;
-    const shares = { addedBy: 'protocol' as const, l2Sensitivity, honestShares: minSurvivors - maxCorrupt, entries };
+    // Masks take surplus noise out again; elsewhere it stays in the sum.
+    const addedBy = kind === 'secagg' ? ('protocol' as const) : ('participants' as const);
+    const shares = { addedBy, l2Sensitivity, honestShares: minSurvivors - maxCorrupt, entries };
     return {
       ...common,
       entries,
@@ -113,7 +115,7 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
           samplingRate: drawRate ?? 1,
           charges,
         });
-  const addends = privacy.aggregation.kind === 'secagg' ? cohort : 1;
+  const addends = privacy.aggregation.kind === 'clear' ? 1 : cohort;
   const bitWidth = chooseBitWidth({
     participants: addends,
     maxMagnitude: grid.norm,
@@ -132,9 +134,9 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
   };
 }
 
-function secaggOf(task: RoundsTask): { readonly minSurvivors: number; readonly maxCorrupt: number } {
+function hiddenSumOf(task: RoundsTask): Exclude<TaskPlan['aggregation'], { kind: 'clear' }> {
   const planned = planAggregation(task);
-  if (planned.kind !== 'secagg') throw new TypeError('trust nobody aggregates under masks');
+  if (planned.kind === 'clear') throw new TypeError('trust nobody aggregates nothing in the clear');
   return planned;
 }
 

@@ -90,7 +90,7 @@ function planGradients(task: RoundsTask, { dimension, clippedSumSensitivity }: M
           addedBy: ({ nobody: 'participants', local: 'each', coordinator: 'coordinator' } as const)[privacy.trust],
           l2Sensitivity,
           honestShares:
-            privacy.trust === 'nobody' && aggregation.kind === 'secagg'
+            privacy.trust === 'nobody' && aggregation.kind !== 'clear'
               ? aggregation.minSurvivors - aggregation.maxCorrupt
               : 1,
           entries: dimension,

@@ -13,20 +13,26 @@ import { encodeMessage } from '../wire/index.ts';
 import { createCoordinatorRound, createParticipantRounds, type ParticipantRounds } from './index.ts';
 
 describe('a round', () => {
-  it('gives exactly the sum of the contributions for every way in which three participants can drop out', () => {
-    expect(checkDropoutPatterns(['a', 'c', 'z'], 3)).toBeGreaterThan(0);
+  it('gives exactly the sum of the contributions for every way in which three participants can drop out', async () => {
+    expect(await checkDropoutPatterns(['a', 'c', 'z'], 3)).toBeGreaterThan(0);
   });
 
-  it('aborts typed when too few are left, naming the stage, and the next attempt has new keys', () => {
+  it('aborts typed when too few are left, naming the stage, and the next attempt has new keys', async () => {
     const ids = ['a', 'c', 'e', 'g'];
     const plan = planFor(ids.length, 3);
     const participants = new Map<string, ParticipantRounds>();
-    const first = runAttempt({ plan, ids, participants, answers: (id) => (id < 'e' ? 2 : 9), contribution: valueOf });
+    const first = await runAttempt({
+      plan,
+      ids,
+      participants,
+      answers: (id) => (id < 'e' ? 2 : 9),
+      contribution: valueOf,
+    });
     expect(first.error).toMatchObject({
       code: 'rounds/aborted',
       details: { round: 1, attempt: 1, stage: 'maskedInput' },
     });
-    const second = runAttempt({ plan, ids, participants, attempt: 2, answers: () => 9, contribution: valueOf });
+    const second = await runAttempt({ plan, ids, participants, attempt: 2, answers: () => 9, contribution: valueOf });
     expect([...(second.result?.sum ?? [])]).toEqual(expectedSum(ids));
   });
 

@@ -39,6 +39,43 @@ const secaggSchema = z
   })
   .describe('pairwise-mask secure aggregation');
 
+const sumThreshold = {
+  /** Fewest contributions of a sum; more than half of all, the corrupt ones counted twice, when left out. */
+  threshold: count.optional(),
+  /** Each protocol stage ends then, with whoever has answered. */
+  stageTimeoutMs: count.default(10_000),
+};
+const hexKey = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
+const assistantName = z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be a short name of letters, digits and dashes');
+
+const sharesSchema = z
+  .strictObject({
+    kind: z.literal('shares'),
+    ...sumThreshold,
+    /** Servers that do not collude with each other, nor all with the coordinator. A simulation makes their keys. */
+    servers: z
+      .array(z.strictObject({ name: assistantName, publicKey: hexKey.optional(), url: z.url().optional() }))
+      .min(2, 'must be at least two: one server alone would hold everything')
+      .max(16)
+      .default([{ name: 'server-1' }, { name: 'server-2' }]),
+  })
+  .describe('additive shares to servers that do not collude');
+
+const homomorphicSchema = z
+  .strictObject({
+    kind: z.literal('homomorphic'),
+    ...sumThreshold,
+    /** All of them on integers, so that the opened sum is exact. */
+    scheme: z.enum(['bfv', 'bgv', 'ckks', 'paillier']).default('bfv'),
+    /** Paillier alone. */
+    keyBits: z.literal([2048, 3072, 4096]).default(2048),
+    /** Who holds the key: anybody but the coordinator. A simulation makes the key. */
+    holder: z
+      .strictObject({ name: assistantName, keyDigest: hexKey.optional(), url: z.url().optional() })
+      .default({ name: 'key-holder' }),
+  })
+  .describe('sums under encryption, opened by the holder of a key');
+
 const clearSchema = z.strictObject({
   kind: z.literal('clear'),
   /** How contributions are combined; anything but a sum looks at them one by one. */
@@ -46,7 +83,7 @@ const clearSchema = z.strictObject({
   stageTimeoutMs: count.default(10_000),
 });
 
-const either = z.discriminatedUnion('kind', [secaggSchema, clearSchema]);
+const either = z.discriminatedUnion('kind', [secaggSchema, sharesSchema, homomorphicSchema, clearSchema]);
 
 const accountant = {
   /** Who counts: `rdp` is quick, `pld` tight, so that the same epsilon takes less noise. */
@@ -96,12 +133,13 @@ const replaceOne = {
     .default('replace-one'),
 };
 
-const underMasks = z.discriminatedUnion('kind', [secaggSchema], {
-  error: 'must be { kind: secagg, … }: with trust nobody a share of the noise protects nothing in the clear',
+const unreadable = z.discriminatedUnion('kind', [secaggSchema, sharesSchema, homomorphicSchema], {
+  error:
+    'must be { kind: secagg | shares | homomorphic, … }: with trust nobody a share of the noise protects nothing in the clear',
 });
 const nobody = {
   trust: z.literal('nobody'),
-  aggregation: underMasks,
+  aggregation: unreadable,
   /** Participants that may pool what they know with the coordinator; their noise shares count as nothing. */
   maxCorrupt: z.int().min(1, 'must be ≥ 1: every participant knows its own share of the noise').default(1),
   noise: z

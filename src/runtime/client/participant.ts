@@ -76,7 +76,9 @@ export function createParticipant({
           const own = coins;
           coins = undefined;
           await beforeContribution?.(effect.address);
-          const made = await perform(rounds.contribute(contributor.contribute(effect.parameters, own, effect.address)));
+          const made = await perform(
+            await rounds.contribute(contributor.contribute(effect.parameters, own, effect.address)),
+          );
           for (const message of made) sends.push((await seal?.(message, effect.address)) ?? message);
           break;
         }

@@ -57,7 +57,7 @@ privacy:
 }
 
 /** Runs every round of a task; who is in `lost` never answers. */
-function train(privacy: string, training = '', lost: readonly string[] = []) {
+async function train(privacy: string, training = '', lost: readonly string[] = []) {
   const run = planRun(parseTaskFile(task(privacy, training), { path: 'tiny.yaml' }), { inputShape: [1, WIDTH, 1] });
   const { plan, layers, taskId } = run;
   const engine = createEngine(layers);
@@ -88,7 +88,7 @@ function train(privacy: string, training = '', lost: readonly string[] = []) {
           const rng = createSeededRng(`${effect.to}/data/${attempt}`);
           const sends =
             reply.kind === 'contribute'
-              ? rounds.contribute(contributor.contribute(reply.parameters, rng, reply.address))
+              ? await rounds.contribute(contributor.contribute(reply.parameters, rng, reply.address))
               : [reply];
           for (const send of sends) {
             if (send.kind !== 'send') continue;
@@ -120,18 +120,18 @@ describe('rounds of updates, end to end', () => {
     ['private weights', '  weights: { kind: private, maxExamples: 20 }'],
     ['quantization', '  compression: { kind: quantization, bits: 6 }'],
     ['top-k', '  compression: { kind: topK, share: 0.5 }'],
-  ])('learn with %s', (_, training) => {
-    expect(train(off, training).accuracy).toBe(1);
+  ])('learn with %s', async (_, training) => {
+    expect((await train(off, training)).accuracy).toBe(1);
   });
 
   it.each(['median', 'trimmedMean, trim: 1', 'krum, byzantine: 1', 'multiKrum, byzantine: 1, keep: 3', 'normBound'])(
     'learn with the rule %s',
-    (rule) => {
-      expect(train(`trust: off\n  aggregation: { kind: clear, combine: { kind: ${rule} } }`).accuracy).toBe(1);
+    async (rule) => {
+      expect((await train(`trust: off\n  aggregation: { kind: clear, combine: { kind: ${rule} } }`)).accuracy).toBe(1);
     },
   );
 
-  it('learn with generous noise in every mode, whoever is lost', () => {
+  it('learn with generous noise in every mode, whoever is lost', async () => {
     const budget = 'privacyUnit: client\n  epsilon: 100\n  delta: 1.0e-3';
     const modes = [
       `trust: nobody\n  aggregation: { kind: secagg, threshold: 4 }\n  ${budget}`,
@@ -139,16 +139,16 @@ describe('rounds of updates, end to end', () => {
       `trust: coordinator\n  aggregation: { kind: secagg, threshold: 4 }\n  ${budget}`,
       'trust: local\n  privacyUnit: client\n  aggregation: { kind: clear }\n  epsilonPerRound: 200\n  deltaPerRound: 1.0e-3',
     ];
-    for (const mode of modes) expect(train(mode, '', ['p3']).accuracy, mode).toBeGreaterThan(0.95);
+    for (const mode of modes) expect((await train(mode, '', ['p3'])).accuracy, mode).toBeGreaterThan(0.95);
   });
 
-  it('send fewer bytes with fewer bits', () => {
-    const full = train(off).bytes;
-    expect(train(off, '  compression: { kind: quantization, bits: 3 }').bytes).toBeLessThan(full);
+  it('send fewer bytes with fewer bits', async () => {
+    const full = (await train(off)).bytes;
+    expect((await train(off, '  compression: { kind: quantization, bits: 3 }')).bytes).toBeLessThan(full);
   });
 
-  it('go on from a checkpoint with the strategy’s memory, and offer it', () => {
-    const { state, run } = train(off, '  strategy: { kind: scaffold }\n  adaptiveClip: {}');
+  it('go on from a checkpoint with the strategy’s memory, and offer it', async () => {
+    const { state, run } = await train(off, '  strategy: { kind: scaffold }\n  adaptiveClip: {}');
     const again = createModelState({
       plan: run.plan,
       layers: run.layers,
