@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { AssistantKeys } from '../../federation/rounds/index.ts';
 import type { DatasetFields } from '../../learning/data/index.ts';
 import type { TaskFile } from '../task/index.ts';
 
@@ -12,6 +13,8 @@ import type { TaskFile } from '../task/index.ts';
 export interface HostedParticipant {
   readonly id: string;
   readonly data: DatasetFields;
+  /** Seed of its identity key, where contributions are signed. */
+  readonly identitySeed?: Uint8Array | undefined;
 }
 
 /** What a host starts from. */
@@ -19,6 +22,8 @@ export interface HostSetup {
   readonly task: TaskFile;
   readonly seed: string | undefined;
   readonly participants: readonly HostedParticipant[];
+  /** Keys of the parties that help to form the sum. */
+  readonly assistantKeys?: AssistantKeys | undefined;
   /** This host's slice of the public test data. */
   readonly test: DatasetFields;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { prepareAssistance } from '../../federation/rounds/index.ts';
+import { createSigningKey } from '../../foundations/crypto/index.ts';
 import { serveRequests } from '../../foundations/kernels/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
@@ -31,13 +33,14 @@ function attemptRng(seed: string | undefined, id: string, attempt: number): Rng 
     : createSeededRng(`simulation/${seed}`).fork(`participant/${id}/attempt/${attempt}`);
 }
 
-function setUp({ task, seed, participants, test }: HostSetup): Host {
+async function setUp({ task, seed, participants, assistantKeys, test }: HostSetup): Promise<Host> {
   const testData = createDataset(test);
   const { layers, plan, prepare, taskId } = planRun(task, testData);
   const engine = createEngine(layers);
+  const assistance = await prepareAssistance(plan, assistantKeys);
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
-  for (const { id, data } of participants) {
+  for (const { id, data, identitySeed } of participants) {
     const raw = createDataset(data);
     // A participant that trains on everything it has needs all of the features at once.
     const isLazy = task.features !== undefined && plan.update === undefined && raw.size > 0;
@@ -45,14 +48,16 @@ function setUp({ task, seed, participants, test }: HostSetup): Host {
     const contributor = createContributor({ id, plan, ...own });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
-    hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng }));
+    const identity = identitySeed && { signingKey: createSigningKey(identitySeed) };
+    const security = { assistance, ...(identity && { identity }) };
+    hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security }));
   }
   return { participants: hosted, contributors, engine, test: prepare(testData) };
 }
 
 async function answer(request: HostRequest): Promise<HostAnswer> {
   if (request.kind === 'setup') {
-    host = setUp(request.setup);
+    host = await setUp(request.setup);
     return { kind: 'ready' };
   }
   if (host === undefined) throw new Error('the host has not been set up');

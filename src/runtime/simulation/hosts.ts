@@ -7,6 +7,7 @@
 import { startWorker } from '../../foundations/kernels/index.ts';
 import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
 import type { TaskFile } from '../task/index.ts';
+import type { SimulatedAssistants } from './assistants.ts';
 import type { HostAnswer, HostedParticipant, HostRequest, HostSeconds, TimedAnswer } from './host-protocol.ts';
 
 /** Score on the public test data. */
@@ -71,6 +72,7 @@ export async function startHosts({
   train,
   test,
   workers,
+  assistants,
 }: {
   task: TaskFile;
   seed: string | undefined;
@@ -79,6 +81,7 @@ export async function startHosts({
   train: Dataset;
   test: Dataset;
   workers: number;
+  assistants?: SimulatedAssistants | undefined;
 }): Promise<Hosts> {
   const shares = Array.from({ length: Math.min(workers, ids.length) }, () => ({
     examples: 0,
@@ -92,13 +95,23 @@ export async function startHosts({
   for (const { id, part } of bySize) {
     const share = shares.reduce((least, each) => (each.examples < least.examples ? each : least));
     share.examples += part.length;
-    share.participants.push({ id, data: fields(train.subset(part)) });
+    share.participants.push({
+      id,
+      data: fields(train.subset(part)),
+      identitySeed: assistants?.identitySeeds.get(id),
+    });
     home.set(id, share);
   }
   await Promise.all(
     shares.map(({ host, participants }, i) => {
       const cut = (k: number): number => Math.floor((test.size * k) / shares.length);
-      const setup = { task, seed, participants, test: slice(test, cut(i), cut(i + 1)) };
+      const setup = {
+        task,
+        seed,
+        participants,
+        assistantKeys: assistants?.keys,
+        test: slice(test, cut(i), cut(i + 1)),
+      };
       return host.ask({ kind: 'setup', setup });
     }),
   );

@@ -14,11 +14,20 @@ import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/d
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
 import { loadTaskData, type RunFolder } from '../storage/index.ts';
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
-import { createModelState, planRun, type RunPlan } from '../training/index.ts';
+import {
+  createModelState,
+  LEDGER_NAME,
+  openRunLog,
+  planRun,
+  recordEarlier,
+  recordRelease,
+  recordStart,
+  type RunPlan,
+} from '../training/index.ts';
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
 import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
+import { startAssistants } from './assistants.ts';
 import { startHosts } from './hosts.ts';
-import { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
 
@@ -125,6 +134,7 @@ export async function runTask({
     recordEarlier(log, earlier as unknown as Record<string, unknown>[]);
     await log.flush();
     events.onStep?.('starting participants');
+    const assistants = await startAssistants({ plan: run.plan, taskId: run.taskId, ids }, rng('assistants'));
     const hosts = await startHosts({
       task: resolved,
       seed,
@@ -133,6 +143,7 @@ export async function runTask({
       train,
       test,
       workers,
+      assistants,
     });
     try {
       const outcome = await simulateTask({
@@ -140,6 +151,7 @@ export async function runTask({
         ids,
         state,
         hosts,
+        assistants,
         ledger,
         chargedBefore: (await ledger?.verify())?.charges.length ?? 0,
         log,

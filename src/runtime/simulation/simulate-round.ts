@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Assistant } from '../../federation/assistants/index.ts';
 import type { CoordinatorRound, RoundEffect, RoundResult } from '../../federation/rounds/index.ts';
 import type { SottoError } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
@@ -25,6 +26,8 @@ export interface AttemptOutcome {
   readonly virtualMs: number;
   /** Main-thread seconds in the coordinator's machine. */
   readonly coordinatorSeconds: number;
+  /** Seconds that the parties beside the coordinator took. */
+  readonly assistantSeconds: number;
   /** Refusals by participants or of their messages, each with its code. */
   readonly refusals: readonly string[];
   /** The stages as they passed. */
@@ -43,6 +46,7 @@ export async function simulateRound({
   latencyMs: [least, most],
   rng,
   cohort,
+  assistants = new Map(),
   onOpen = () => {},
   onProgress = () => {},
 }: {
@@ -53,6 +57,8 @@ export async function simulateRound({
   latencyMs: readonly [number, number];
   rng: Rng;
   cohort: readonly string[];
+  /** Parties that help to form the sum. */
+  assistants?: ReadonlyMap<string, Assistant> | undefined;
   /** Called when the attempt opens, with its log, and whenever the log has changed. */
   onOpen?: (log: StageLog) => void;
   onProgress?: () => void;
@@ -66,6 +72,7 @@ export async function simulateRound({
   let bytesSent = 0;
   let bytesReceived = 0;
   let coordinatorSeconds = 0;
+  let assistantSeconds = 0;
   const log = createStageLog({
     attempt: round.address.attempt,
     round: round.address.round,
@@ -93,6 +100,9 @@ export async function simulateRound({
         network.schedule(delay(), () => deliver(to, bytes));
         break;
       }
+      case 'ask':
+        ask(effect.assistant, effect.bytes);
+        break;
       case 'timer':
         network.schedule(effect.afterMs, () => act(() => round.timeout(effect.stage)));
         break;
@@ -108,6 +118,23 @@ export async function simulateRound({
         dropouts = effect.dropouts;
         break;
     }
+  }
+
+  /** Asks an assistant and schedules the arrival of its answer. */
+  function ask(name: string, bytes: Uint8Array): void {
+    const start = performance.now();
+    const pending =
+      assistants.get(name)?.answer(bytes) ?? Promise.reject(new TypeError(`there is no assistant called ${name}`));
+    pending.catch(() => {});
+    network.schedule(delay() + delay(), async () => {
+      try {
+        const answer = await pending;
+        assistantSeconds += (performance.now() - start) / 1000;
+        act(() => round.answer(name, answer));
+      } catch (cause) {
+        act(() => round.refuse(name, cause));
+      }
+    });
   }
 
   /** Hands a message over and schedules the arrival of the answers; the host computes meanwhile. */
@@ -141,5 +168,16 @@ export async function simulateRound({
   log.end(network.nowMs);
   // What is still under way arrives, the closing message among it, before the next attempt begins.
   await network.run(() => false);
-  return { result, error, dropouts, bytesSent, bytesReceived, virtualMs, coordinatorSeconds, refusals, log };
+  return {
+    result,
+    error,
+    dropouts,
+    bytesSent,
+    bytesReceived,
+    virtualMs,
+    coordinatorSeconds,
+    assistantSeconds,
+    refusals,
+    log,
+  };
 }

@@ -16,6 +16,7 @@ import { AccountingError, type Ledger } from '../../privacy/accounting/index.ts'
 import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
+import type { SimulatedAssistants } from './assistants.ts';
 import { drawDropouts } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
 import type { StageLog, StageView } from '../view/index.ts';
@@ -60,6 +61,7 @@ export interface TaskOutcome {
   readonly ended: 'rounds-done' | 'budget-spent' | 'stopped';
   readonly bytesPerParticipantRound: number;
   readonly coordinatorSeconds: number;
+  readonly assistantSeconds: number;
 }
 
 /** Runs a task until it ends. */
@@ -68,6 +70,7 @@ export async function simulateTask({
   ids,
   state,
   hosts,
+  assistants,
   ledger,
   chargedBefore,
   log,
@@ -83,6 +86,8 @@ export async function simulateTask({
   ids: readonly string[];
   state: ModelState;
   hosts: Hosts;
+  /** Absent where no party but the coordinator forms the sum. */
+  assistants: SimulatedAssistants | undefined;
   /** Absent without privacy. */
   ledger: Ledger | undefined;
   /** Charges of earlier parts of the run: everybody counts as having been in all of them. */
@@ -101,7 +106,7 @@ export async function simulateTask({
 }): Promise<TaskOutcome> {
   const { task, plan, taskId } = run;
   const network = createVirtualNetwork();
-  const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0 };
+  const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0, assistantSeconds: 0 };
   let score: Score | undefined;
   let ended: TaskOutcome['ended'] = 'rounds-done';
   const { maxParticipations, update } = plan;
@@ -128,7 +133,16 @@ export async function simulateTask({
     // The charge and the round stand under a signature before anybody is asked for anything.
     await log.openRound({ attempt, round, cohort, parameters: state.parameters });
     const answers = drawDropouts({ participants: cohort, dropoutRate: task.simulation.dropoutRate }, rng);
-    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters: state.offered() });
+    const machine = createCoordinatorRound({
+      plan,
+      taskId,
+      round,
+      attempt,
+      cohort,
+      parameters: state.offered(),
+      assistance: assistants?.assistance,
+      roster: assistants?.roster,
+    });
     const { latencyMs } = task.simulation;
     const outcome = await simulateRound({
       round: machine,
@@ -138,6 +152,7 @@ export async function simulateTask({
       latencyMs,
       rng,
       cohort,
+      assistants: assistants?.assistants,
       onOpen,
       onProgress,
     });
@@ -145,6 +160,7 @@ export async function simulateTask({
     totals.dropouts += outcome.dropouts;
     totals.bytes += outcome.bytesSent + outcome.bytesReceived;
     totals.coordinatorSeconds += outcome.coordinatorSeconds;
+    totals.assistantSeconds += outcome.assistantSeconds;
     const common = {
       attempt,
       round,
@@ -206,6 +222,7 @@ export async function simulateTask({
     bytesPerParticipantRound:
       totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / plan.participants),
     coordinatorSeconds: totals.coordinatorSeconds,
+    assistantSeconds: totals.assistantSeconds,
   };
 
   /** Charges the attempt; `spent` when the budget does not allow another one. */
