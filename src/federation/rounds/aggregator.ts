@@ -63,6 +63,10 @@ export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggCon
             degree,
             dropoutFraction,
             draw: adversary === 'malicious-coordinator' ? 'commit-reveal' : 'coordinator',
+            // With noise to take out of the sum, everybody has to see the whole cohort sign one survivor set.
+            ...(adversary === 'malicious-coordinator' && plan.noise?.addedBy === 'protocol'
+              ? { auditCount: plan.participants }
+              : {}),
           },
         }),
     ...(plan.noise?.addedBy === 'protocol'

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createAccountant, createRdpAccountant } from '../../privacy/accounting/index.ts';
+import { createAggregator, secaggConfig } from './aggregator.ts';
 import { planTask, type RoundsTask } from './index.ts';
 
 const task = ({
@@ -51,6 +52,23 @@ describe('a plan', () => {
       ),
       { numRuns: process.env.SLOW === '1' ? 25 : 5 },
     );
+  });
+
+  it('lets everybody see the whole cohort on a sparse graph with noise against a malicious coordinator', () => {
+    const usual = task({ participants: 60, maxCorrupt: 3 });
+    const aggregation = {
+      kind: 'secagg',
+      shareRatio: 'auto',
+      dropoutFraction: 0.1,
+      adversary: 'malicious-coordinator',
+      stageTimeoutMs: 1000,
+    } as const;
+    const plan = planTask({ ...usual, privacy: { ...usual.privacy, aggregation } }, facts);
+    const address = { taskId: 'sparse', round: 0, attempt: 0 };
+    expect(secaggConfig(plan, address).graph).toMatchObject({ kind: 'harary', draw: 'commit-reveal' });
+    const cohort = Array.from({ length: 60 }, (_, i) => `member-${i}`);
+    // Anything less is refused where the aggregator is made.
+    expect(createAggregator({ plan, address, cohort }).stage).toBe('advertiseKeys');
   });
 
   it('takes less noise with the tight accountant, which agrees that the budget is kept', () => {
