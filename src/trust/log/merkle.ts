@@ -36,11 +36,13 @@ export function splitOf(size: number): number {
   return split;
 }
 
-/** Computes the root over leaf hashes: the plain recursion of [RFC9162] §2.1.1, for small trees and as an oracle. */
-export function computeRoot(hashes: readonly Uint8Array[]): Uint8Array {
-  if (hashes.length === 0) return emptyRoot();
+/**
+ * Computes every level of the tree over leaf hashes, leaves first. Merging neighbours level by level builds the tree of
+ * [RFC9162] §2.1.1: a lone last node moves up unchanged.
+ */
+export function computeLevels(hashes: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
   let level = hashes.slice();
-  // Merging neighbours level by level builds the same tree: a lone last node moves up unchanged.
+  const levels = [level];
   while (level.length > 1) {
     const above: Uint8Array[] = [];
     for (let i = 0; i < level.length; i += 2) {
@@ -49,8 +51,14 @@ export function computeRoot(hashes: readonly Uint8Array[]): Uint8Array {
       above.push(right === undefined ? left : hashNode(left, right));
     }
     level = above;
+    levels.push(level);
   }
-  return level[0] as Uint8Array;
+  return levels;
+}
+
+/** Computes the root over leaf hashes, for small trees and as an oracle. */
+export function computeRoot(hashes: readonly Uint8Array[]): Uint8Array {
+  return computeLevels(hashes).at(-1)?.[0] ?? emptyRoot();
 }
 
 /** A tree size or index as a caller has it. */

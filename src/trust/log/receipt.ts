@@ -15,7 +15,7 @@ import { openCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
 import { commitTo } from './commitment.ts';
 import { LogError } from './errors.ts';
 import { decodeLeaf } from './leaf.ts';
-import { hashLeaf, splitOf, computeRoot, verifyInclusion } from './merkle.ts';
+import { computeLevels, hashLeaf, verifyInclusion } from './merkle.ts';
 import type { NoteVerifier } from './note.ts';
 import { formatLogProof } from './proof.ts';
 import type { LogReader } from './reader.ts';
@@ -162,15 +162,26 @@ function decodeHashes(texts: readonly string[]): Uint8Array[] | undefined {
   return out;
 }
 
-function rosterProof(commitments: readonly string[], position: number): Uint8Array[] {
-  const leaves = commitments.map((commitment) => hashLeaf(utf8(commitment)));
-  const path: Uint8Array[] = [];
-  let [start, end] = [0, leaves.length];
-  while (end - start > 1) {
-    const split = start + splitOf(end - start);
-    path.push(computeRoot(position < split ? leaves.slice(split, end) : leaves.slice(start, split)));
-    if (position < split) end = split;
-    else start = split;
+/** Levels of a roster's tree, leaves first: everybody in a round has its proof from the same tree. */
+const rosterTrees = new WeakMap<readonly string[], readonly (readonly Uint8Array[])[]>();
+
+function rosterTree(commitments: readonly string[]): readonly (readonly Uint8Array[])[] {
+  let levels = rosterTrees.get(commitments);
+  if (levels === undefined) {
+    levels = computeLevels(commitments.map((commitment) => hashLeaf(utf8(commitment))));
+    rosterTrees.set(commitments, levels);
   }
-  return path.reverse();
+  return levels;
+}
+
+function rosterProof(commitments: readonly string[], position: number): Uint8Array[] {
+  const path: Uint8Array[] = [];
+  let at = position;
+  for (const level of rosterTree(commitments)) {
+    const sibling = level[at ^ 1];
+    // A lone last node moves up as it is.
+    if (sibling !== undefined) path.push(sibling);
+    at >>= 1;
+  }
+  return path;
 }
