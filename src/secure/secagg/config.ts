@@ -38,6 +38,8 @@ export interface SecAggNoise {
   readonly mechanism: 'skellam' | 'discrete-gaussian';
   /** Variance of one participant's share, in grid steps squared; as many honest shares as `minSurvivors − maxCorrupt` suffice. */
   readonly shareVariance: number;
+  /** The largest public weight that the variance was planned for; 1 by default. A round with a larger one is refused. */
+  readonly maxWeight?: number;
 }
 
 /** One round of secure aggregation. Every party builds it from the task it agreed to; nothing of it is taken on trust. */
@@ -140,6 +142,7 @@ function assertFields(config: SecAggConfig): void {
   if (noise !== undefined && !(noise.shareVariance > 0 && Number.isFinite(noise.shareVariance))) {
     throw new RangeError(`"noise.shareVariance" must be a finite number > 0, got ${noise.shareVariance}`);
   }
+  if (noise?.maxWeight !== undefined) assertInteger(noise.maxWeight, 'noise.maxWeight', { min: 1, max: 2 ** 31 - 1 });
   if (weights !== undefined) {
     assertInteger(weights.max, 'weights.max', { min: 1, max: 2 ** 31 - 1 });
     for (const [id, weight] of Object.entries(weights.of)) {
@@ -154,7 +157,19 @@ function assertCombination({
   threshold,
   setup,
   keyAgreement,
+  noise,
+  weights,
 }: Omit<ResolvedConfig, 'contextDigest'>): void {
+  const plannedWeight = noise?.maxWeight ?? 1;
+  if (noise !== undefined && weights !== undefined && weights.max > plannedWeight) {
+    // A weight multiplies what one member moves in the sum, and the noise is not multiplied with it.
+    throw new SecAggError(
+      'secagg/unsafe-parameters',
+      `weights up to ${weights.max} need noise that was planned for them, this one was for ${plannedWeight}: give ` +
+        'planDistributedNoise the same "maxWeight"',
+      { details: { maxWeight: weights.max, plannedWeight } },
+    );
+  }
   if (setup === 'task' && keyAgreement !== 'x25519') {
     // The higher member of a pair would have to deposit a mask key before the lower one's encapsulation arrives.
     throw new SecAggError(
@@ -207,7 +222,10 @@ function computeContextDigest(config: Omit<ResolvedConfig, 'contextDigest'>): Ui
       .u32(graph.auditCount ?? 0);
   }
   if (noise === undefined) out.u8(0);
-  else out.text(noise.mechanism).f64(noise.shareVariance);
+  else {
+    out.text(noise.mechanism).f64(noise.shareVariance);
+    if (noise.maxWeight !== undefined) out.u32(noise.maxWeight);
+  }
   if (weights === undefined) out.u8(0);
   else {
     const sorted = Object.entries(weights.of).toSorted(([a], [b]) => (a < b ? -1 : 1));

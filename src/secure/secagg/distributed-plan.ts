@@ -40,6 +40,8 @@ export interface DistributedNoiseOptions {
   readonly participants: number;
   readonly minSurvivors: number;
   readonly maxCorrupt: number;
+  /** The largest public weight that the round multiplies an input by. 1 by default. */
+  readonly maxWeight?: number;
   /** Totals over `attempts` sums. */
   readonly epsilon: number;
   readonly delta: number;
@@ -60,7 +62,7 @@ export interface DistributedNoisePlan {
   readonly paddedDimension: number;
   /** Grid steps a unit, a power of two. */
   readonly quantizationScale: number;
-  /** L2 sensitivity in grid steps, rounding included. */
+  /** L2 sensitivity in grid steps, rounding and weight included. */
   readonly l2Sensitivity: number;
   /** Length a rounded vector must not exceed in `client` mode, in grid steps. */
   readonly roundedNormBound: number;
@@ -119,6 +121,8 @@ export function planDistributedNoise(options: DistributedNoiseOptions): Distribu
   assertInteger(minSurvivors, 'minSurvivors', { min: 2, max: participants });
   assertInteger(maxCorrupt, 'maxCorrupt');
   assertInteger(attempts, 'attempts', { min: 1 });
+  const { maxWeight = 1 } = options;
+  assertInteger(maxWeight, 'maxWeight', { min: 1, max: 2 ** 31 - 1 });
   if (mode === 'example') assertPositive(options.sumNormBound ?? 0, 'sumNormBound');
   if (minSurvivors <= maxCorrupt) {
     throw new SecAggError('secagg/unsafe-parameters', '"minSurvivors" must be above "maxCorrupt": no noise is left');
@@ -133,7 +137,9 @@ export function planDistributedNoise(options: DistributedNoiseOptions): Distribu
   while (sensitivityAt(quantizationScale, context) > clipNorm * quantizationScale * (1 + roundingShare)) {
     quantizationScale *= 2;
   }
-  const l2Sensitivity = Math.ceil(sensitivityAt(quantizationScale, context));
+  const roundedNormBound = Math.ceil(sensitivityAt(quantizationScale, context));
+  // The weight multiplies the rounded integers.
+  const l2Sensitivity = roundedNormBound * maxWeight;
   const make = (noiseMultiplier: number) => {
     const parameters = { l2Sensitivity, noiseMultiplier, honestShares: minSurvivors - maxCorrupt, dimension: padded };
     return mechanism === 'skellam'
@@ -155,9 +161,9 @@ export function planDistributedNoise(options: DistributedNoiseOptions): Distribu
     paddedDimension: padded,
     quantizationScale,
     l2Sensitivity,
-    roundedNormBound: l2Sensitivity,
+    roundedNormBound,
     noiseMultiplier,
-    noise: { mechanism, shareVariance: shares.shareVariance },
+    noise: { mechanism, shareVariance: shares.shareVariance, ...(maxWeight === 1 ? {} : { maxWeight }) },
     bitWidth: chooseBits(options, { padded, quantizationScale, shareVariance: shares.shareVariance }),
     event: sampled(shares.event()),
     deltaFailure,
@@ -169,14 +175,24 @@ export function planDistributedNoise(options: DistributedNoiseOptions): Distribu
  * A coordinate of the rotation of a vector of length L is sub-Gaussian with proxy L² / d over the random signs.
  */
 function chooseBits(
-  { mode, mechanism, clipNorm, sumNormBound, participants, attempts, failureLog2 = -40 }: DistributedNoiseOptions,
+  {
+    mode,
+    mechanism,
+    clipNorm,
+    sumNormBound,
+    participants,
+    attempts,
+    maxWeight = 1,
+    failureLog2 = -40,
+  }: DistributedNoiseOptions,
   {
     padded,
     quantizationScale,
     shareVariance,
   }: { readonly padded: number; readonly quantizationScale: number; readonly shareVariance: number },
 ): number {
-  const length = participants * (mode === 'client' ? clipNorm : (sumNormBound ?? 0)) * quantizationScale;
+  const weight = participants * maxWeight;
+  const length = weight * (mode === 'client' ? clipNorm : (sumNormBound ?? 0)) * quantizationScale;
   const exponent = Math.log(2 * padded * attempts) + (1 - failureLog2) * Math.LN2;
   const rotated = Math.min(length, length * Math.sqrt((2 * exponent) / padded));
   const noise = computeNoiseBound({
@@ -186,8 +202,8 @@ function chooseBits(
     failureLog2: failureLog2 - 1,
     noiseTail: mechanism === 'skellam' ? 'skellam' : 'sub-gaussian',
   });
-  // Rounding moves each contribution by less than one step.
-  const bound = (rotated + participants + noise) * (1 + 1e-9) + 1;
+  // Rounding moves each contribution by less than one step before its weight.
+  const bound = (rotated + weight + noise) * (1 + 1e-9) + 1;
   const bitWidth = Math.ceil(Math.log2(bound + 1)) + 1;
   if (bitWidth > 32) {
     throw new SecAggError(

@@ -4,7 +4,12 @@ import { memberIds, runRound } from '../../../test/support/secagg-round.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { createRing, decodeRing, l2Norm } from '../../foundations/vector/index.ts';
 import { createRdpAccountant } from '../../privacy/accounting/index.ts';
-import { createDistributedEncoder, planDistributedNoise, type DistributedNoiseOptions } from './index.ts';
+import {
+  createDistributedEncoder,
+  planDistributedNoise,
+  type DistributedNoiseOptions,
+  type SecAggNoise,
+} from './index.ts';
 
 const rng = createSeededRng('distributed noise');
 
@@ -109,4 +114,36 @@ it('refuses to plan without an honest share or a bound of sums', () => {
   expect(() =>
     planDistributedNoise({ ...base, participants: 2 ** 20, minSurvivors: 2 ** 19, roundingShare: 1e-7 }),
   ).toThrow(expect.objectContaining({ code: 'secagg/ring-overflow' }));
+});
+
+it('plans for the largest weight, and a round refuses weights that its noise was not planned for', () => {
+  const plain = planDistributedNoise(base);
+  const plan = planDistributedNoise({ ...base, maxWeight: 4 });
+  expect(plan.roundedNormBound).toBe(plain.roundedNormBound);
+  expect(plan.l2Sensitivity).toBe(4 * plain.l2Sensitivity);
+  expect(plan.noise.shareVariance / plain.noise.shareVariance).toBeGreaterThan(15.9);
+  expect(plan.bitWidth).toBeGreaterThanOrEqual(plain.bitWidth + 1);
+  const ids = memberIds(base.participants);
+  const round = (noise: SecAggNoise) => ({
+    config: {
+      taskId: 'weights',
+      round: 0,
+      attempt: 0,
+      bitWidth: plan.bitWidth,
+      entries: 2,
+      threshold: 14,
+      maxCorrupt: base.maxCorrupt,
+      minSurvivors: base.minSurvivors,
+      configDigest: new Uint8Array(32),
+      adversary: 'honest-but-curious' as const,
+      weights: { max: 4, of: Object.fromEntries(ids.map((id, i) => [id, 1 + (i % 4)])) },
+      noise,
+    },
+    inputs: new Map(ids.map((id) => [id, new Uint32Array(2)])),
+    rng,
+  });
+  expect(() => runRound(round(plan.noise))).not.toThrow();
+  expect(() => runRound(round(plain.noise))).toThrow(
+    expect.objectContaining({ code: 'secagg/unsafe-parameters', details: { maxWeight: 4, plannedWeight: 1 } }),
+  );
 });

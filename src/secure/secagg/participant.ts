@@ -240,8 +240,7 @@ class Participant implements SecAggParticipant {
         );
       }
       const due = this.awaits === 'unmask' && this.#config.malicious ? 'signatures' : EXPECTED[this.awaits];
-      const early = this.awaits === 'shareKeys' && kind === 'rosterRoot';
-      if (kind !== due && !early) throw unexpected(`I expect "${due}", not "${kind}"`);
+      if (kind !== due) throw unexpected(`I expect "${due}", not "${kind}"`);
       if (this.awaits === 'maskedInput' && this.#input === undefined) {
         throw new SecAggError('secagg/input', 'call "setInput" before the message that leads to the masked input');
       }
