@@ -7,6 +7,16 @@ export {
   type InputArray,
   type LabelArray,
 } from './dataset.ts';
+export {
+  createRowEncoder,
+  createTextEncoder,
+  encodingWidth,
+  type InputEncoding,
+  inputEncodingSchema,
+  type RowEncoding,
+  type TextEncoding,
+  termsOf,
+} from './encodings.ts';
 export { DataError, type DataErrorCode } from './errors.ts';
 export { IDX_FILE_NAMES, readIdx, type IdxArray } from './idx.ts';
 export { labelOfPath, type NamedLabels, numberLabels } from './labels.ts';
