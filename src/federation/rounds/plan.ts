@@ -43,7 +43,7 @@ export function planTask(task: RoundsTask, facts: ModelFacts): TaskPlan {
     if (!(cause instanceof RangeError)) throw cause;
     throw new RoundsError(
       'rounds/impossible-plan',
-      `no noise fits the privacy section with training.samplingRate and training.rounds: ${cause.message}`,
+      `no noise fits privacy.epsilon and privacy.delta with training.samplingRate and training.rounds: ${cause.message}`,
       { cause },
     );
   }
