@@ -23,7 +23,6 @@ import type { ByteReader } from './codec.ts';
 import {
   assertCohortSize,
   computeMinSurvivors,
-  countSignaturesNeeded,
   resolveConfig,
   type ResolvedConfig,
   type SecAggConfig,
@@ -36,6 +35,7 @@ import { maskResiduesInto, maskResiduesWith, type MaskExpander } from './masking
 import { openMessage, readFrame } from './messages.ts';
 import { chooseOpenedNoise, expandNoiseShare } from './noise.ts';
 import { describeAdversary } from './policy.ts';
+import { assertEnough, assertHolders, keepRecoverable, type Quorum } from './quorum.ts';
 import {
   advertisementMessage,
   commitReveal,
@@ -312,7 +312,7 @@ class Aggregator implements SecAggAggregator {
       state.dropouts.set(stage, lost);
       switch (stage) {
         case 'advertiseKeys':
-          this.#assertEnough(stage, answered.size);
+          assertEnough(this.#quorum(stage), answered.size);
           return this.#afterKeys();
         case 'drawGraph':
           if (lost.length > 0) {
@@ -324,19 +324,20 @@ class Aggregator implements SecAggAggregator {
           }
           return this.#openRosters();
         case 'shareKeys':
-          state.sharers = this.#keepRecoverable(answered);
-          this.#assertEnough(stage, state.sharers.size);
+          state.sharers = keepRecoverable(answered, this.#round());
+          assertEnough(this.#quorum(stage), state.sharers.size);
           return this.#open('maskedInput', state.sharers, routeShares(this.#round()));
         case 'maskedInput':
           state.survivors = new Set(answered);
-          this.#assertEnough(stage, answered.size);
-          this.#assertHolders(stage, answered);
+          assertEnough(this.#quorum(stage), answered.size);
+          assertHolders(this.#quorum(stage), answered, this.#roundGraph());
           return this.#openSurvivors();
         case 'consistency':
-          this.#assertEnough(stage, answered.size);
+          assertEnough(this.#quorum(stage), answered.size);
           return this.#open('unmask', answered, shareSignatures(this.#round()));
         case 'unmask':
-          this.#assertHolders(stage, answered);
+          assertEnough(this.#quorum(stage), answered.size);
+          assertHolders(this.#quorum(stage), answered, this.#roundGraph());
           return {
             kind: 'unmask',
             ...planUnmasking(state, { config: this.#config, graph: this.#roundGraph(), opened: this.#opened() }),
@@ -421,60 +422,14 @@ class Aggregator implements SecAggAggregator {
     return { state: this.#state, config: this.#config, graph: this.#roundGraph() };
   }
 
+  #quorum(stage: SecAggStage): Quorum {
+    return { stage, config: this.#config, state: this.#state };
+  }
+
   #presentNeighbors(place: number): readonly number[] {
     return this.#roundGraph()
       .neighbors(place)
       .filter((neighbor) => this.#state.entries.has(neighbor));
-  }
-
-  #assertEnough(stage: SecAggStage, participants: number): void {
-    const { cohort } = this.#state;
-    const complete = this.#config.graph.kind === 'complete';
-    const minSurvivors = computeMinSurvivors(this.#config, cohort.length);
-    // Once the sum stands, its secrets need the threshold of holders; before, every contribution of the floor.
-    const answersOnly = stage === 'consistency' || stage === 'unmask';
-    const threshold = answersOnly ? (complete ? this.#config.threshold : 2) : minSurvivors;
-    const signatures = stage === 'consistency' ? countSignaturesNeeded(this.#config, cohort.length).members : 0;
-    const needed = Math.max(threshold, complete ? this.#config.threshold : 0, signatures);
-    if (participants >= needed) return;
-    throw new SecAggError(
-      'secagg/too-few-survivors',
-      `${participants} of ${cohort.length} participants are left after stage ${stage}, ${needed} have to be`,
-      { retryable: true, details: { stage, participants, threshold: needed } },
-    );
-  }
-
-  /** Drops, until nothing changes, members whose secrets too few of the others hold. */
-  #keepRecoverable(answered: ReadonlySet<number>): Set<number> {
-    const kept = new Set(answered);
-    const graph = this.#roundGraph();
-    if (graph.kind === 'complete') return kept;
-    for (let changed = true; changed;) {
-      changed = false;
-      for (const place of kept) {
-        const holders = graph.neighbors(place).filter((neighbor) => kept.has(neighbor)).length;
-        if (holders >= this.#config.threshold) continue;
-        kept.delete(place);
-        changed = true;
-      }
-    }
-    return kept;
-  }
-
-  /** Checks that every secret of the round has enough holders among `answered`. */
-  #assertHolders(stage: SecAggStage, answered: ReadonlySet<number>): void {
-    this.#assertEnough(stage === 'maskedInput' ? stage : 'unmask', answered.size);
-    const graph = this.#roundGraph();
-    if (graph.kind === 'complete') return;
-    for (const owner of this.#state.sharers) {
-      const holders = graph.neighbors(owner).filter((neighbor) => answered.has(neighbor)).length;
-      if (holders >= this.#config.threshold) continue;
-      throw new SecAggError(
-        'secagg/too-few-survivors',
-        `${holders} holders of a member's secrets are left after stage ${stage}, ${this.#config.threshold} have to be`,
-        { retryable: true, details: { stage, participants: answered.size, threshold: this.#config.threshold } },
-      );
-    }
   }
 
   /** Takes the noise out, checks the count and gives the sum. */
