@@ -16,6 +16,7 @@ export function formatSummary(summary: RunSummary, { folder }: { folder: string 
     ['who was trusted', trustLine(summary)],
     ['holds against', summary.adversary === 'honest-but-curious' ? honestButCurious(summary) : summary.adversary],
     ...(summary.mode === 'federated' ? [['coordinator saw', sawLine(summary)] as const] : []),
+    ...assistantRows(summary),
     [
       'rounds',
       `${summary.rounds} in ${summary.attempts} attempts, ${summary.abortedAttempts} aborted` +
@@ -79,11 +80,36 @@ function honestButCurious(summary: RunSummary): string {
 }
 
 function sawLine(summary: RunSummary): string {
-  if (summary.aggregation !== 'secagg') {
-    return summary.trust === 'local' ? 'every contribution, noised by its sender' : 'every contribution in the clear';
-  }
   const sum = summary.trust === 'nobody' || summary.trust === 'local' ? 'one noised sum' : 'one EXACT sum';
-  return `who took part and when, masked vectors, and of each round ${sum}`;
+  switch (summary.aggregation) {
+    case 'secagg':
+      return `who took part and when, masked vectors, and of each round ${sum}`;
+    case 'shares':
+      return `who took part and when, sealed shares, and of each round ${sum}`;
+    case 'homomorphic':
+      return `who took part and when, ciphertexts, and of each round ${sum}`;
+    default:
+      return summary.trust === 'local' ? 'every contribution, noised by its sender' : 'every contribution in the clear';
+  }
+}
+
+/** Who must not collude, and what the way of adding cost beside masks. */
+function assistantRows({ aggregation, assistants, price, bytesPerParticipantRound }: RunSummary): [string, string][] {
+  if (price === null) return [];
+  const names = assistants.join(' and ');
+  const collusion =
+    aggregation === 'shares'
+      ? `${names}: any one of them alone sees uniform bits; all of them together see contributions`
+      : `${names}: it must not collude with the coordinator; it opens one sum an attempt`;
+  const { assistantSecondsPerAttempt: seconds, secaggBytesPerParticipantRound: masks } = price;
+  return [
+    ['assistants', collusion],
+    [
+      'price',
+      `${formatBytes(bytesPerParticipantRound)} a participant and round, pairwise masks would take ${formatBytes(masks)}; ` +
+        `assistants took ${formatSeconds(seconds)} a round`,
+    ],
+  ];
 }
 
 function timeLine({ secondsTotal, cpuSeconds }: RunSummary): string {

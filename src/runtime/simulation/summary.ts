@@ -4,10 +4,20 @@
  * @module
  */
 
+import type { TaskPlan } from '../../federation/rounds/index.ts';
+import { dryRun } from '../../secure/secagg/index.ts';
 import type { RunPlan } from '../training/index.ts';
 import type { HostSeconds } from './host-protocol.ts';
 import type { RunMode } from './run-task.ts';
 import type { AttemptReport, TaskOutcome } from './simulate-task.ts';
+
+/** The price of a sum with assistants. */
+export interface AggregationPrice {
+  /** Seconds that the assistants took in an attempt. */
+  readonly assistantSecondsPerAttempt: number;
+  /** What a participant would send and receive in an attempt under pairwise masks on the complete graph. */
+  readonly secaggBytesPerParticipantRound: number;
+}
 
 /** `summary.json`. */
 export interface RunSummary {
@@ -44,6 +54,10 @@ export interface RunSummary {
   readonly cpuSeconds: Readonly<Record<string, number>>;
   /** Mean of what a participant sends plus what it receives in an attempt. */
   readonly bytesPerParticipantRound: number;
+  /** Parties beside the coordinator that formed the sums, and must not collude with it. */
+  readonly assistants: readonly string[];
+  /** What another way than masks cost, beside what masks would have cost; null under masks and in the clear. */
+  readonly price: AggregationPrice | null;
   readonly model: { readonly parameters: number; readonly sha256: string };
 }
 
@@ -96,7 +110,9 @@ export function summarize({
     participants: mode === 'single-party' ? 1 : task.participants,
     dropouts: earlier.reduce((sum, { dropouts }) => sum + dropouts, 0) + outcome.dropouts,
     noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
-    maxCorrupt: plan.aggregation.kind === 'secagg' ? plan.aggregation.maxCorrupt : null,
+    maxCorrupt: plan.aggregation.kind === 'clear' ? null : plan.aggregation.maxCorrupt,
+    assistants: assistantsOf(plan),
+    price: priceOf(plan, outcome),
     adversary: adversaryOf(privacy.trust, plan.aggregation.kind),
     seeded: task.simulation.seed !== undefined,
     secondsTotal: round(seconds + earlier.reduce((sum, line) => sum + line.seconds, 0)),
@@ -117,7 +133,38 @@ function adversaryOf(trust: string, aggregation: string): string {
   if (trust === 'off') return 'none: NOT PRIVATE';
   if (trust === 'coordinator') return 'readers of the model; the coordinator is trusted';
   if (trust === 'local') return 'everybody who sees a contribution, the coordinator among them';
-  return aggregation === 'secagg' ? 'honest-but-curious' : 'none';
+  return aggregation === 'clear' ? 'none' : 'honest-but-curious';
+}
+
+function assistantsOf({ aggregation }: TaskPlan): readonly string[] {
+  if (aggregation.kind === 'shares') return aggregation.servers.map(({ name }) => name);
+  return aggregation.kind === 'homomorphic' ? [aggregation.holder.name] : [];
+}
+
+function priceOf(plan: TaskPlan, { assistantSeconds, attempts }: TaskOutcome): AggregationPrice | null {
+  const { aggregation, participants, bitWidth, entries, digest: configDigest } = plan;
+  if (aggregation.kind !== 'shares' && aggregation.kind !== 'homomorphic') return null;
+  const { minSurvivors, maxCorrupt } = aggregation;
+  const { participant } = dryRun(
+    {
+      taskId: plan.taskName,
+      round: 1,
+      attempt: 1,
+      bitWidth,
+      entries,
+      threshold: minSurvivors,
+      maxCorrupt,
+      configDigest,
+      adversary: 'honest-but-curious',
+    },
+    { participants },
+  );
+  // Beside the protocol's messages stands the model, four bytes a parameter.
+  const offer = plan.offered * 4;
+  return {
+    assistantSecondsPerAttempt: attempts === 0 ? 0 : round(assistantSeconds / attempts),
+    secaggBytesPerParticipantRound: participant.bytesSent + participant.bytesReceived + offer,
+  };
 }
 
 function round(seconds: number): number {
