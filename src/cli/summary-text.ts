@@ -22,7 +22,7 @@ export function formatSummary(summary: RunSummary, { folder }: { folder: string 
       `${summary.rounds} in ${summary.attempts} attempts, ${summary.abortedAttempts} aborted` +
         (summary.interruptedAttempts > 0 ? `, ${summary.interruptedAttempts} interrupted` : '') +
         (summary.mode === 'federated'
-          ? `; ${summary.dropouts} dropouts, ${formatBytes(summary.bytesPerParticipantRound)} a participant and round`
+          ? `; ${summary.dropouts} ${summary.dropouts === 1 ? 'dropout' : 'dropouts'}, ${formatBytes(summary.bytesPerParticipantRound)} a participant and round`
           : ''),
     ],
     ['time', timeLine(summary)],
@@ -76,7 +76,10 @@ function trustLine(summary: RunSummary): string {
 }
 
 function honestButCurious(summary: RunSummary): string {
-  return `an honest-but-curious coordinator with up to ${summary.maxCorrupt} participants (messages are not signed)`;
+  return (
+    `an honest-but-curious coordinator with up to ${summary.maxCorrupt} participants` +
+    (summary.aggregation === 'homomorphic' ? '' : ' (messages are not signed)')
+  );
 }
 
 function sawLine(summary: RunSummary): string {
@@ -107,7 +110,7 @@ function assistantRows({ aggregation, assistants, price, bytesPerParticipantRoun
     [
       'price',
       `${formatBytes(bytesPerParticipantRound)} a participant and round, pairwise masks would take ${formatBytes(masks)}; ` +
-        `assistants took ${formatSeconds(seconds)} a round`,
+        `assistants took ${seconds.toFixed(2)} s a round`,
     ],
   ];
 }
