@@ -15,7 +15,7 @@ import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts'
 import { eventToJson } from '../privacy/accounting/index.ts';
 import { digestParameters } from '../runtime/storage/tiles/index.ts';
 import { parseTaskFile } from '../runtime/task/index.ts';
-import { PLAN_VERSION, planRun } from '../runtime/training/index.ts';
+import { deriveTraining, PLAN_VERSION, planRun } from '../runtime/training/index.ts';
 import {
   type AuditReport,
   auditRun,
@@ -115,8 +115,9 @@ function countOf(text: string): number {
 /** Shards that a task's data is cut into where one party has all of it; a constant of the plan. */
 const SINGLE_PARTY_SHARDS = 4;
 
-/** Derives a task's plan from its file alone. */
-export function derivePlan(text: string, inputShape: readonly number[]): DerivedPlan {
+/** Derives a task's plan from its file alone; `version` says what derived it first. */
+export function derivePlan(text: string, inputShape: readonly number[], version: string = PLAN_VERSION): DerivedPlan {
+  if (version.startsWith('sotto/train-')) return deriveTraining(text, inputShape);
   const task = parseTaskFile(text, { path: 'task.resolved.yaml' });
   const resolved = task.simulation.mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;
   const { plan, layers } = planRun(resolved, { inputShape });

@@ -24,12 +24,25 @@ describe('sotto train', () => {
     expect(readdirSync(out).toSorted()).toEqual([
       'checkpoint.safetensors',
       'ledger.jsonl',
+      'log',
+      'log.vkey',
       'metrics.jsonl',
       'model.onnx',
       'model.safetensors',
+      'private',
       'summary.json',
       'task.resolved.yaml',
     ]);
+    const verified = await runSotto('verify', out, '--json');
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ok: true,
+      epsilon: summary.epsilon,
+      problems: [],
+      rounds: 4,
+      notCovered: [],
+    });
+    const card = await runSotto('card', out, '--json');
+    expect(JSON.parse(card.stdout)).toMatchObject({ mode: 'single-party', rounds: 4, guarantee: { charges: 1 } });
     const shown = await runSotto('model', 'show', out, '--json');
     expect(JSON.parse(shown.stdout)).toMatchObject({ trained: summary.model.parameters, frozen: 0 });
     const copy = join(base, 'copy.safetensors');

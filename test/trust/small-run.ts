@@ -9,7 +9,7 @@ import { parseTaskFile } from '../../src/runtime/task/index.ts';
 const SIZE = 4;
 
 /** Writes the two IDX files of a part: noisy bars, horizontal or vertical. */
-function writePart(folder: string, part: 'train' | 't10k', count: number): void {
+export function writePart(folder: string, part: 'train' | 't10k', count: number): void {
   const images = new Uint8Array(16 + count * SIZE * SIZE);
   new DataView(images.buffer).setUint32(0, 0x0803);
   for (const [i, value] of [count, SIZE, SIZE].entries()) new DataView(images.buffer).setUint32(4 + 4 * i, value);

@@ -14,7 +14,8 @@
  * | `receipts/` | what each participant may take home: proofs of the rounds it was called to |
  * | `private/` | the log's private key and the salts of its commitments: for the run's holder alone |
  *
- * With a vault everything in it is sealed, files whole and lines one by one; the transparency log is public and is not.
+ * With a vault everything in it is sealed, files whole and lines one by one; the transparency log and its public key are
+ * for everybody and are not.
  *
  * @module
  */
@@ -33,6 +34,8 @@ import { isSealedFile, sealedKeyId, type Vault } from './sealed/vault.ts';
 /** A run folder that this process holds. */
 export interface RunFolder {
   readonly path: string;
+  /** What it is sealed with. */
+  readonly vault: Vault | undefined;
   file(name: string): string;
   has(name: string): boolean;
   read(name: string): Uint8Array;
@@ -54,8 +57,8 @@ export interface RunFolderOptions {
 }
 
 const LOCK = 'run.lock';
-/** Written in place by the transparency log, which is public, and its private half, which keeps its own mode 0600. */
-const UNSEALED = /^(log|private|receipts)\//;
+/** Written in place by the transparency log, which is public, as its key is. */
+const UNSEALED = /^(log\/|log\.vkey$)/;
 
 /**
  * Creates a run folder.
@@ -127,6 +130,7 @@ function hold(path: string, vault: Vault | undefined): RunFolder {
     existsSync(file(name)) ? readFileSync(file(name), 'utf8').split('\n').slice(0, -1) : [];
   return {
     path,
+    vault,
     file,
     has: (name) => existsSync(file(name)),
     read(name) {
@@ -135,7 +139,8 @@ function hold(path: string, vault: Vault | undefined): RunFolder {
     },
     write(name, content, options) {
       const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-      writeFileAtomic(file(name), vault === undefined ? bytes : vault.seal(name, bytes), options);
+      const clear = vault === undefined || UNSEALED.test(name);
+      writeFileAtomic(file(name), clear ? bytes : vault.seal(name, bytes), options);
     },
     appendLine(name, line) {
       dropCutLine(file(name));

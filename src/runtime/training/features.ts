@@ -28,6 +28,8 @@ export interface TaskFeatures {
   readonly event: DpEvent | undefined;
   /** Releases the normalization, once. */
   normalize(train: Dataset, rng: Rng): Normalization;
+  /** Shape of what the model sees, where it follows from the task alone: not with a user's own model. */
+  readonly shape: readonly number[] | undefined;
   /** Shape of what the model sees; `example` is a public one to try on, where there is no other way. */
   outputShape(example: Dataset): Promise<readonly number[]>;
   /** The features of a data set. */
@@ -51,6 +53,7 @@ export function prepareFeatures(
     return {
       event: undefined,
       normalize: none,
+      shape: inputShape,
       outputShape: () => Promise.resolve(inputShape),
       extract: (dataset) => Promise.resolve(dataset),
     };
@@ -63,7 +66,7 @@ export function prepareFeatures(
       return createOnnxFeatureExtractor({ ...(await loaded), ...withoutUndefined(options) }).extract(dataset);
     };
     const outputShape = async (example: Dataset): Promise<readonly number[]> => (await extract(example)).inputShape;
-    return { event: undefined, normalize: none, outputShape, extract };
+    return { event: undefined, normalize: none, shape: undefined, outputShape, extract };
   }
   const { normalization: declared } = features;
   if (declared.kind !== 'private') {
@@ -73,6 +76,7 @@ export function prepareFeatures(
     return {
       event: undefined,
       normalize: none,
+      shape: outputShape,
       outputShape: () => Promise.resolve(outputShape),
       extract: (dataset) => extractFeatures(config, dataset, { workers }),
     };
@@ -82,6 +86,7 @@ export function prepareFeatures(
   const release = createPrivateNormalization({ inputShape, ...declared });
   return {
     event: release.event,
+    shape: outputShape,
     outputShape: () => Promise.resolve(outputShape),
     normalize: (train, rng) => release.compute(train, rng),
     extract(dataset, normalization) {

@@ -30,12 +30,15 @@ import {
   shareDataset,
 } from '../../learning/models/index.ts';
 import { loadTaskData, readFileOf, type RunFolder } from '../storage/index.ts';
+import { digestParameters, type TaskLog } from '../storage/tiles/index.ts';
 import { TaskError, type TrainingFile } from '../task/index.ts';
 import { type Normalization, prepareFeatures, type TaskFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
 import { correlatedCost, planTraining, type TrainingPlan } from './plan-training.ts';
 import { createPlainSteps } from './plain-steps.ts';
 import { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
+import { LEDGER_NAME, openRunLog, recordRelease } from './run-log.ts';
+import { planShapeOf, recordLine, recordSteps, recordTrainStart } from './train-log.ts';
 import { createTrainState, type TrainState } from './train-state.ts';
 
 /** Steps that are charged, run and written down together: an interruption loses so many at most. */
@@ -144,7 +147,8 @@ export async function trainTask({
     const checkpoint = folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined;
     const state = createTrainState(plan, { start: start.parameters, checkpoint });
     if (!resumed) folder.write('task.resolved.yaml', resolved);
-    const ledger = await openLedgerIn(folder, task);
+    const log = await openRunLog(folder, { task: task.task, clock: () => new Date() });
+    const ledger = await openLedgerIn(folder, { task, log });
     if (plan.noise?.charged === 'run' && ledger !== undefined && ledger.spent().epsilon > 0) {
       throw new TaskError(
         'task/checkpoint',
@@ -153,11 +157,13 @@ export async function trainTask({
       );
     }
     events.onPlan?.(plan, start);
+    const shape = planShapeOf(task, { inputShape: train.inputShape, input });
+    await recordTrainStart(log, { plan, state, folder, terms: ledger?.terms[0], data: { train, test }, shape });
     const rng = createSystemRng();
     const timer = createTimer();
     const seen = await timer.time('features', async () => {
       events.onStep?.('computing features');
-      const normalization = await normalize(features, { folder, ledger, train, rng });
+      const normalization = await normalize(features, { folder, ledger, log, train, rng });
       const whole = await features.extract(train, normalization);
       return { train: whole, test: shareDataset(await features.extract(test, normalization)), normalization };
     });
@@ -172,8 +178,10 @@ export async function trainTask({
       const evaluate = (): Promise<Evaluation> =>
         timer.time('evaluation', () => engine.evaluate({ parameters: state.current(), dataset: seen.test }));
       const stop =
-        heldOut === undefined || resumed ? undefined : await openStop(plan, { ledger, engine, state, heldOut, rng });
-      const ended = await takeSteps({ plan, state, engine, dataset, ledger, folder, rng, stop, evaluate, timer });
+        heldOut === undefined || resumed
+          ? undefined
+          : await openStop(plan, { ledger, log, engine, state, heldOut, rng });
+      const ended = await takeSteps({ plan, state, engine, dataset, ledger, log, folder, rng, stop, evaluate, timer });
       const { accuracy, loss } = await evaluate();
       const metadata = { task: task.task, rounds: `${state.round}` };
       const parameters = state.current();
@@ -201,6 +209,7 @@ export async function trainTask({
         model: { parameters: layers.parameterCount, sha256: createHash('sha256').update(written).digest('hex') },
       };
       folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
+      await recordRelease(log, { folder, state: { round: state.round, parameters }, ids: [] });
       return summary;
     } finally {
       await engine.close();
@@ -214,6 +223,7 @@ export async function trainTask({
     engine,
     dataset,
     ledger,
+    log,
     folder,
     rng,
     stop,
@@ -223,13 +233,16 @@ export async function trainTask({
     const { training } = plan.task;
     const steps = createSteps(plan, { engine, state });
     const schedule = createSchedule(training.schedule, { totalSteps: training.rounds });
-    if (plan.noise?.charged === 'run') await charge(ledger, plan.noise.event, 'training');
+    if (plan.noise?.charged === 'run') await charge({ ledger, log }, plan.noise.event, 'training');
     while (state.round < training.rounds) {
       if (signal.aborted) return 'stopped';
       const begun = performance.now();
       const wanted = Math.min(CHARGED_TOGETHER, training.rounds - state.round, untilNext(state.round, training));
       const reserved = await reserveSteps(ledger, plan, { wanted, round: state.round + 1 });
       if (reserved === undefined) return 'budget-spent';
+      // Whoever reads the log finds the charge, signed, before any data was touched for it.
+      await log.flush();
+      const from = { first: state.round + 1, startDigest: digestParameters(state.current()) };
       let nonFinite = 0;
       await timer.time('steps', async () => {
         for (let i = 0; i < reserved.steps; i += 1) {
@@ -239,10 +252,10 @@ export async function trainTask({
         }
       });
       // The charge is on the disk; a checkpoint that a power failure sets back costs steps, not privacy.
-      if (plan.noise?.charged !== 'run') {
-        folder.write('checkpoint.safetensors', state.checkpoint(), { durable: false });
-      }
+      const checkpoint = plan.noise?.charged === 'run' ? undefined : state.checkpoint();
+      if (checkpoint !== undefined) folder.write('checkpoint.safetensors', checkpoint, { durable: false });
       await reserved.commit();
+      recordSteps(log, { ...from, state, checkpoint });
       const due = state.round % training.evaluateEvery === 0 || state.round === training.rounds;
       const score = due ? await evaluate() : undefined;
       const line: StepsReport = {
@@ -253,6 +266,7 @@ export async function trainTask({
         seconds: (performance.now() - begun) / 1000,
       };
       folder.appendLine('metrics.jsonl', { ...line });
+      recordLine(log, { ...line });
       events.onReport?.(line, plan);
       if (nonFinite > 0) events.onNonFinite?.({ count: nonFinite, round: state.round });
       if (stop !== undefined && state.round % stop.every === 0 && (await stop.isReached())) return 'early-stop';
@@ -267,6 +281,7 @@ interface Running {
   readonly engine: ParallelEngine;
   readonly dataset: Dataset;
   readonly ledger: Ledger | undefined;
+  readonly log: TaskLog;
   readonly folder: RunFolder;
   readonly rng: Rng;
   readonly stop: Stop | undefined;
@@ -314,21 +329,28 @@ async function reserveSteps(
   return undefined;
 }
 
+/** Where charges go: the ledger, and the log that shows them. */
+interface Books {
+  readonly ledger: Ledger | undefined;
+  readonly log: TaskLog;
+}
+
 /** Charges an event that is over as soon as it has begun. */
-async function charge(ledger: Ledger | undefined, event: DpEvent, purpose: string): Promise<void> {
+async function charge({ ledger, log }: Books, event: DpEvent, purpose: string): Promise<void> {
   if (ledger === undefined) return;
   await ledger.commit(await ledger.reserve({ event, purpose }));
+  await log.flush();
 }
 
 async function normalize(
   features: TaskFeatures,
-  { folder, ledger, train, rng }: { folder: RunFolder; ledger: Ledger | undefined; train: Dataset; rng: Rng },
+  { folder, train, rng, ...books }: Books & { folder: RunFolder; train: Dataset; rng: Rng },
 ): Promise<Normalization | undefined> {
   if (features.event === undefined) return undefined;
   const name = 'normalization.json';
   // Released once, public from then on.
   if (folder.has(name)) return JSON.parse(new TextDecoder().decode(folder.read(name))) as Normalization;
-  await charge(ledger, features.event, 'normalization');
+  await charge(books, features.event, 'normalization');
   const released = features.normalize(train, rng.fork('normalization'));
   folder.write(name, `${JSON.stringify(released)}\n`);
   return released;
@@ -344,16 +366,16 @@ interface Stop {
 async function openStop(
   { task, noise }: TrainingPlan,
   {
-    ledger,
     engine,
     state,
     heldOut,
     rng,
-  }: { ledger: Ledger | undefined; engine: ParallelEngine; state: TrainState; heldOut: Dataset; rng: Rng },
+    ...books
+  }: Books & { engine: ParallelEngine; state: TrainState; heldOut: Dataset; rng: Rng },
 ): Promise<Stop | undefined> {
   const { earlyStop } = task.training;
   if (earlyStop === undefined || noise?.earlyStop === undefined) return undefined;
-  await charge(ledger, noise.earlyStop.event(), 'early-stop');
+  await charge(books, noise.earlyStop.event(), 'early-stop');
   const session: SparseVectorSession = noise.earlyStop.open(0, rng.fork('early-stop'));
   return {
     every: earlyStop.every,
@@ -376,10 +398,13 @@ function holdOut(dataset: Dataset, share: number | undefined): { kept: Dataset; 
   };
 }
 
-function openLedgerIn(folder: RunFolder, { task, privacy }: TrainingFile): Promise<Ledger | undefined> {
-  if (privacy.trust === 'off') return Promise.resolve(undefined);
+async function openLedgerIn(
+  folder: RunFolder,
+  { task: { task, privacy }, log }: { task: TrainingFile; log: TaskLog },
+): Promise<Ledger | undefined> {
+  if (privacy.trust === 'off') return undefined;
   return createLedger({
-    store: folder.ledger('ledger.jsonl'),
+    store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
     budget: { epsilon: privacy.epsilon, delta: privacy.delta },
     relation: privacy.relation,
     privacyUnit: privacy.privacyUnit,

@@ -77,8 +77,11 @@ export function readLineage(
     add({ id: `model/${digest.slice(0, 16)}`, kind: 'model', version: `sha256:${digest}` });
   const charges = new Map(story.report?.charges.map((charge) => [charge.attempt, charge]));
   const account = story.report?.accounts[0];
-  const chargeOf = (attempt: number): LineageCharge | null => {
-    const charge = charges.get(attempt);
+  /** Charges of one party's steps name the first one they pay for; one for a whole run names none. */
+  const stepCharges = (story.report?.charges ?? [])
+    .filter(({ purpose }) => purpose === 'training')
+    .map(({ round, ...charge }) => ({ ...charge, round: round ?? 1 }));
+  const chargeOf = (charge: NonNullable<typeof story.report>['charges'][number] | undefined): LineageCharge | null => {
     if (charge === undefined || account === undefined) return null;
     return {
       reservation: charge.id,
@@ -129,11 +132,21 @@ export function readLineage(
           outcome: leaf.outcome === 'committed' ? 'complete' : 'abort',
           used: [...data, ...(opened === undefined ? [] : [model(opened.modelDigest)])],
           made: leaf.outcome === 'committed' ? [model(leaf.modelDigest)] : [],
-          charge: chargeOf(leaf.attempt),
+          charge: chargeOf(charges.get(leaf.attempt)),
           leaf: index,
         });
         break;
       }
+      case 'steps':
+        activities.push({
+          ...once,
+          id: `steps/${leaf.first}-${leaf.last}`,
+          kind: 'round',
+          used: [...data, model(leaf.startDigest)],
+          made: [model(leaf.modelDigest)],
+          charge: chargeOf(stepCharges.findLast(({ round }) => round !== null && round <= leaf.first)),
+        });
+        break;
       case 'evaluation': {
         if (leaf.accuracy === null) break;
         const made = add({

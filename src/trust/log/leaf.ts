@@ -58,6 +58,8 @@ const leafSchema = z.discriminatedUnion('kind', [
     maxCorrupt: count.nullable(),
     /** The event that one attempt is charged. */
     event: z.record(z.string(), z.json()).nullable(),
+    /** What the event pays for where one party trains: a step, or the whole run. */
+    charged: z.enum(['step', 'run']).optional(),
     modelDigest: digest,
   }),
   /** A data set that took part: its content by commitment. */
@@ -91,6 +93,16 @@ const leafSchema = z.discriminatedUnion('kind', [
     outcome: z.enum(['committed', 'aborted']),
     contributors: count,
     dropouts: count,
+    modelDigest: digest,
+    checkpointDigest: digest.nullable(),
+  }),
+  /** Steps of one party's training that ran under charges made before, from one model to the next. */
+  z.strictObject({
+    kind: z.literal('steps'),
+    ...base,
+    first: count,
+    last: count,
+    startDigest: digest,
     modelDigest: digest,
     checkpointDigest: digest.nullable(),
   }),

@@ -5,17 +5,18 @@
  * @module
  */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import canonicalize from 'canonicalize';
 
-import { fromHex, toHex } from '../../../foundations/crypto/index.ts';
+import { fromHex, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { readEntropy } from '../../../foundations/random/index.ts';
 import { SALT_BYTES, type SaltStore } from '../../../trust/log/index.ts';
 import { StorageError } from '../errors.ts';
-import { writeFileAtomic } from '../files.ts';
+import { readFileOf, writeFileAtomic } from '../files.ts';
 import type { ObjectStore } from '../objects/index.ts';
+import type { Vault } from '../sealed/vault.ts';
 
 const DESTROYED = 'destroyed';
 
@@ -39,12 +40,20 @@ export function parseSalts(text: string, path: string): Map<string, string> {
   return new Map(entries as [string, string][]);
 }
 
-/** Creates the store of a file of salts. */
-export function createFileSaltStore(path: string): SaltStore {
-  const salts = existsSync(path) ? parseSalts(readFileSync(path, 'utf8'), path) : new Map<string, string>();
+/** Creates the store of a file of salts; `vault` seals it under `name`. */
+export function createFileSaltStore(
+  path: string,
+  { vault, name = path }: { readonly vault?: Vault | undefined; readonly name?: string } = {},
+): SaltStore {
+  const read = (): Map<string, string> => {
+    const bytes = readFileOf(path, 'salts');
+    return parseSalts(new TextDecoder().decode(vault === undefined ? bytes : vault.open(name, bytes)), path);
+  };
+  const salts = existsSync(path) ? read() : new Map<string, string>();
   const write = (): void => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileAtomic(path, `${canonicalize(Object.fromEntries(salts)) as string}\n`);
+    const bytes = utf8(`${canonicalize(Object.fromEntries(salts)) as string}\n`);
+    writeFileAtomic(path, vault === undefined ? bytes : vault.seal(name, bytes));
     chmodSync(path, 0o600);
   };
   return {

@@ -36,7 +36,7 @@ export interface AuditOptions {
   /** Signed checkpoints seen before; the log must continue every one. */
   readonly seen?: readonly string[];
   /** Derives a task's plan anew. */
-  readonly derivePlan?: (task: string, inputShape: readonly number[]) => DerivedPlan;
+  readonly derivePlan?: (task: string, inputShape: readonly number[], version: string) => DerivedPlan;
 }
 
 /** What follows from a task's file. */
@@ -46,6 +46,8 @@ export interface DerivedPlan {
   readonly planDigest: string;
   /** The event an attempt is charged, as JSON; null without privacy. */
   readonly event: unknown;
+  /** What the event pays for where one party trains. */
+  readonly charged?: 'step' | 'run';
   /** Digest of the parameters in a model file, in the order that rounds offer them. */
   digestModel(file: Uint8Array): string;
 }
@@ -315,7 +317,7 @@ async function auditFiles(
   let derived: DerivedPlan | undefined;
   if (taskBytes !== undefined && plan !== undefined) {
     try {
-      derived = options.derivePlan?.(new TextDecoder().decode(taskBytes), plan.inputShape);
+      derived = options.derivePlan?.(new TextDecoder().decode(taskBytes), plan.inputShape, task?.version ?? '');
     } catch (error) {
       findings.add(
         'verify/plan-mismatch',
@@ -329,7 +331,9 @@ async function auditFiles(
       );
     } else if (
       derived !== undefined &&
-      (derived.planDigest !== plan.planDigest || canonicalize(derived.event) !== canonicalize(plan.event))
+      (derived.planDigest !== plan.planDigest ||
+        derived.charged !== plan.charged ||
+        canonicalize(derived.event) !== canonicalize(plan.event))
     ) {
       findings.add(
         'verify/plan-mismatch',

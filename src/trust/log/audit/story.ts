@@ -47,6 +47,8 @@ export function auditStory(
   let model: string | undefined;
   let checkpointDigest: string | null = null;
   let rounds = 0;
+  /** Steps of one party that were charged, and that ran. */
+  const steps = { charged: 0, ran: 0 };
   const broken = (index: number, why: string): void =>
     findings.add('verify/story-broken', file, `leaf ${index}: ${why}`);
   const chain = (index: number, why: string): void =>
@@ -69,6 +71,7 @@ export function auditStory(
         ledgers.set(leaf.ledger, [...(ledgers.get(leaf.ledger) ?? []), bytes]);
         const { kind, attempt, event } = leaf.record;
         if (kind === 'reserve' && typeof attempt === 'number') reserved.set(attempt, canonicalize(event) ?? '');
+        if (kind === 'reserve' && leaf.record.purpose === 'training') steps.charged += stepsPaidBy(event, plan);
         break;
       }
       case 'round-opened':
@@ -109,11 +112,31 @@ export function auditStory(
         models.add(leaf.modelDigest);
         break;
       }
+      case 'steps': {
+        const { first, last, startDigest } = leaf;
+        if (plan === undefined) broken(index, 'steps before the plan');
+        if (first !== rounds + 1 || last < first) broken(index, `steps ${first} to ${last} follow step ${rounds}`);
+        if (startDigest !== model) chain(index, `step ${first} begins with another model than the step before it left`);
+        steps.ran += Math.max(0, last - first + 1);
+        if (task !== undefined && task.privacy !== null && steps.ran > steps.charged) {
+          findings.add(
+            'verify/attempt-uncharged',
+            file,
+            `leaf ${index}: ${steps.ran} steps ran and the plan's event was charged for ${steps.charged}`,
+          );
+        }
+        ({ last: rounds, modelDigest: model, checkpointDigest } = leaf);
+        models.add(leaf.modelDigest);
+        break;
+      }
       case 'resumed': {
         // A crash between a checkpoint and its leaf leaves one attempt that ended unlogged.
         const unlogged = [...opened.keys()].filter((attempt) => !closed.has(attempt));
         if (!models.has(leaf.modelDigest)) {
-          if (unlogged.length === 0) chain(index, 'a run was taken up with a model that no round left');
+          const lost = Math.max(0, leaf.round - rounds);
+          const mayBeSteps = lost > 0 && (task?.privacy === null || steps.ran + lost <= steps.charged);
+          steps.ran += lost;
+          if (unlogged.length === 0 && !mayBeSteps) chain(index, 'a run was taken up with a model that no round left');
           for (const attempt of unlogged) closed.add(attempt);
         }
         ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
@@ -140,7 +163,7 @@ export function auditStory(
     ledgers,
     report,
     rounds,
-    attempts: opened.size,
+    attempts: opened.size + steps.ran,
     opened,
     evaluations,
     release,
@@ -180,6 +203,9 @@ export function auditStory(
       }
     }
     for (const charge of found.charges) {
+      if (charge.status === 'aborted-refunded' && charge.purpose === 'training' && steps.ran > 0) {
+        findings.add('verify/attempt-uncharged', file, `steps ran and the charge ${charge.id} was given back`);
+      }
       if (charge.status === 'aborted-refunded' && charge.attempt !== null && opened.has(charge.attempt)) {
         findings.add(
           'verify/attempt-uncharged',
@@ -190,4 +216,14 @@ export function auditStory(
     }
     return found;
   }
+}
+
+/** Steps that a reservation pays for: those whose event, one by one or all together, is the plan's; 0 for any other. */
+function stepsPaidBy(event: unknown, plan: LeafOf<'plan'> | undefined): number {
+  if (plan === undefined || plan.event === null || typeof event !== 'object' || event === null) return 0;
+  const planned = canonicalize(plan.event);
+  if (canonicalize(event) === planned) return plan.charged === 'run' ? plan.attempts : 1;
+  const { type, event: inner, count } = event as { type?: unknown; event?: unknown; count?: unknown };
+  if (type !== 'SelfComposed' || plan.charged === 'run' || typeof count !== 'number') return 0;
+  return canonicalize(inner) === planned ? count : 0;
 }
