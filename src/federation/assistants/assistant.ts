@@ -21,18 +21,22 @@ export interface Assistant {
 
 /** Remembers which attempts were answered, across restarts; `claim` is atomic and durable before it resolves. */
 export interface AnsweredAttempts {
-  /** Returns false when the attempt was claimed before. */
-  claim(attempt: string): Promise<boolean>;
+  /**
+   * Claims an attempt for one request.
+   * @param request - its digest, hexadecimal.
+   * @returns false when the attempt was claimed for another request: the same one may be answered again.
+   */
+  claim(attempt: string, request: string): Promise<boolean>;
 }
 
 /** Keeps the answered attempts in memory: for tests, and for assistants that end with their task. */
 export function createAnsweredAttempts(): AnsweredAttempts {
-  const claimed = new Set<string>();
+  const claimed = new Map<string, string>();
   return {
-    claim(attempt) {
-      const fresh = !claimed.has(attempt);
-      claimed.add(attempt);
-      return Promise.resolve(fresh);
+    claim(attempt, request) {
+      const known = claimed.get(attempt);
+      if (known === undefined) claimed.set(attempt, request);
+      return Promise.resolve(known === undefined || known === request);
     },
   };
 }
@@ -150,7 +154,7 @@ export function createAssistant({
   readonly work: (request: AssistantRequest, claim: () => Promise<void>) => Promise<Uint8Array>;
 }): Assistant {
   const kept = new Map<string, Promise<Uint8Array>>();
-  async function perform(bytes: Uint8Array): Promise<Uint8Array> {
+  async function perform(bytes: Uint8Array, digest: string): Promise<Uint8Array> {
     const request = decodeRequest(bytes);
     if (request.assistant !== name || request.taskId !== taskId || toHex(request.planDigest) !== toHex(planDigest)) {
       throw new AssistantError('assistants/wrong-task', `${name} was asked for another task, plan or assistant`);
@@ -165,7 +169,7 @@ export function createAssistant({
       );
     }
     return work(request, async () => {
-      if (await answered.claim(JSON.stringify([name, request.taskId, request.attempt]))) return;
+      if (await answered.claim(JSON.stringify([name, request.taskId, request.attempt]), digest)) return;
       throw new AssistantError('assistants/already-answered', `attempt ${request.attempt} was answered before`, {
         details: { attempt: request.attempt },
       });
@@ -177,7 +181,7 @@ export function createAssistant({
       const digest = toHex(sha256(bytes));
       const known = kept.get(digest);
       if (known !== undefined) return known;
-      const answer = perform(bytes);
+      const answer = perform(bytes, digest);
       kept.set(digest, answer);
       answer.catch(() => kept.delete(digest));
       for (const old of [...kept.keys()].slice(0, -KEPT_ANSWERS)) kept.delete(old);

@@ -11,12 +11,14 @@ export { createServerAssistant, joinAnswers, sealShares, type SharedSum } from '
 export { AssistantError, type AssistantErrorCode } from './errors.ts';
 export {
   createEncryptedGathering,
+  createHolderKeys,
   createKeyHolderAssistant,
   createSumEncryption,
   type EncryptedGathering,
   type EncryptedSum,
   encryptContribution,
   type KeyHolderAssistant,
+  publicKeyOfHolder,
   readOpenedSum,
   type SumEncryption,
 } from './key-holder.ts';

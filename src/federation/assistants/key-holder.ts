@@ -8,6 +8,8 @@
  * @module
  */
 
+import { decode, encode } from 'cborg';
+
 import type { SigningKey } from '../../foundations/crypto/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import {
@@ -19,15 +21,20 @@ import {
   createEncryptedAggregator,
   createKeyHolder,
   createPaillier,
+  decodePaillierSecretKey,
+  encodePaillierSecretKey,
   type EncryptedAggregator,
   type EncryptedRound,
   type KeyPair,
+  type PaillierSecretKey,
   type SchemeName,
   type SchemeTypes,
+  type SealKeyBytes,
   type SignerRoster,
 } from '../../secure/homomorphic/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
 import { type AnsweredAttempts, type Assistant, createAssistant, decodeParts, encodeParts } from './assistant.ts';
+import { AssistantError } from './errors.ts';
 
 /** What all parties of such a sum know. */
 export interface EncryptedSum {
@@ -52,7 +59,7 @@ export interface SumEncryption {
   readonly publicKey: Keys['publicKey'];
 }
 
-async function createContext(sum: EncryptedSum): Promise<Context> {
+async function createContext(sum: Omit<EncryptedSum, 'planDigest'>): Promise<Context> {
   const { scheme, bitWidth, entries, participants: addends, keyBits } = sum;
   // A single contribution may be as large as a sum: its noise is.
   const needs = { clampRange: 2 ** (bitWidth - 1) - 1, fractionBits: 0, addends, entries };
@@ -152,16 +159,85 @@ export function createEncryptedGathering({
   };
 }
 
+const KEYS_VERSION = 1;
+
+/**
+ * Makes a key pair for sums with these parameters, in bytes to be kept secret. The plan's digest plays no part: the key
+ * comes first, and the task then pins it.
+ */
+export async function createHolderKeys(sum: Omit<EncryptedSum, 'planDigest'>): Promise<Uint8Array> {
+  const context = await createContext(sum);
+  const { publicKey, secretKey } = await context.createKeys();
+  const secret =
+    sum.scheme === 'paillier'
+      ? encodePaillierSecretKey(secretKey as PaillierSecretKey)
+      : (secretKey as SealKeyBytes<'bfv'>).bytes;
+  return encode([KEYS_VERSION, sum.scheme, context.serializePublicKey(publicKey), secret]);
+}
+
+/** The public part of a key pair. @throws {@link AssistantError} `assistants/malformed`. */
+export function publicKeyOfHolder(keys: Uint8Array): Uint8Array {
+  return readHolderKeys(keys).publicKey;
+}
+
+function readHolderKeys(bytes: Uint8Array): { scheme: string; publicKey: Uint8Array; secret: Uint8Array } {
+  let fields: unknown;
+  try {
+    fields = decode(bytes, { strict: true });
+  } catch (cause) {
+    throw new AssistantError('assistants/malformed', 'the bytes are no key pair of a key holder', { cause });
+  }
+  const [version, scheme, publicKey, secret] = Array.isArray(fields) ? (fields as unknown[]) : [];
+  if (
+    version !== KEYS_VERSION ||
+    typeof scheme !== 'string' ||
+    !(publicKey instanceof Uint8Array) ||
+    !(secret instanceof Uint8Array)
+  ) {
+    throw new AssistantError('assistants/malformed', 'the bytes are no key pair of a key holder');
+  }
+  return { scheme, publicKey, secret };
+}
+
+/** Reads a key pair into a context, and tries it once: a pair that does not fit would fail in the middle of a round. */
+async function loadHolderKeys(
+  bytes: Uint8Array,
+  { sum, context }: { sum: EncryptedSum; context: Context },
+): Promise<Keys> {
+  const { scheme, publicKey: open, secret } = readHolderKeys(bytes);
+  const wrong = (cause?: unknown) =>
+    new AssistantError(
+      'assistants/malformed',
+      `the key pair is not for the sums of this task (${context.description}): make another one, and pin it in the task`,
+      { cause },
+    );
+  if (scheme !== sum.scheme) throw wrong();
+  try {
+    const publicKey = context.parsePublicKey(open);
+    const secretKey = (
+      scheme === 'paillier'
+        ? decodePaillierSecretKey(secret)
+        : { ...(publicKey as SealKeyBytes<'bfv'>), bytes: secret.slice() }
+    ) as Keys['secretKey'];
+    const tried = await context.decrypt(await context.encrypt([1, -1], publicKey), secretKey);
+    if (tried[0] !== 1 || tried[1] !== -1) throw wrong();
+    return { publicKey, secretKey };
+  } catch (error) {
+    throw error instanceof AssistantError ? error : wrong(error);
+  }
+}
+
 /** The holder of the key, and the public key that participants encrypt to. */
 export interface KeyHolderAssistant extends Assistant {
   readonly publicKey: Uint8Array;
 }
 
 /**
- * Creates the holder of a fresh key.
+ * Creates the holder of a key.
  * Guarantee: one opening an attempt, of a sum of at least `minContributors` signers of the roster.
  * @param options - `roster`: identity keys by participant, from a source that is not the coordinator where the coordinator
- * is not believed.
+ * is not believed; `keys`: a pair from `createHolderKeys`, a fresh one when left out.
+ * @throws {@link AssistantError} `assistants/malformed` when the pair is not for these sums.
  */
 export async function createKeyHolderAssistant({
   sum,
@@ -170,8 +246,10 @@ export async function createKeyHolderAssistant({
   roster,
   minContributors,
   answered,
+  keys,
 }: {
   readonly sum: EncryptedSum;
+  readonly keys?: Uint8Array | undefined;
   readonly name: string;
   readonly taskId: string;
   readonly roster: SignerRoster;
@@ -179,7 +257,8 @@ export async function createKeyHolderAssistant({
   readonly answered: AnsweredAttempts;
 }): Promise<KeyHolderAssistant> {
   const context = await createContext(sum);
-  const { publicKey, secretKey } = await context.createKeys();
+  const { publicKey, secretKey } =
+    keys === undefined ? await context.createKeys() : await loadHolderKeys(keys, { sum, context });
   const assistant = createAssistant({
     name,
     taskId,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { equalBytes, fromHex, sha256 } from '../../foundations/crypto/index.ts';
+import { equalBytes, fromHex, sha256, toHex } from '../../foundations/crypto/index.ts';
 import { createSumEncryption, type EncryptedSum, type SharedSum, type SumEncryption } from '../assistants/index.ts';
 import { RoundsError } from './errors.ts';
 import type { TaskPlan } from './plan-types.ts';
@@ -39,7 +39,27 @@ export function sharedSumOf(plan: TaskPlan, { publicKeys }: AssistantKeys): Shar
       throw refuse(name, 'its key is not the one of the task');
     return { name, publicKey };
   });
+  // Two names of one server would give it two shares.
+  const distinct = new Set(servers.map(({ publicKey }) => toHex(publicKey)));
+  if (distinct.size < servers.length) throw refuse('the servers of this task', 'two of them have the same key');
   return { bitWidth: plan.bitWidth, entries: plan.entries, servers, planDigest: plan.digest };
+}
+
+/**
+ * Checks that a task names the keys of its assistants, as one between machines must: a key that only the coordinator tells
+ * may be its own.
+ * @throws {@link RoundsError} `rounds/offer-refused`, naming what is missing.
+ */
+export function assertAssistantsPinned({ aggregation }: Pick<TaskPlan, 'aggregation'>): void {
+  const next =
+    'run "sotto party assist TASK --name NAME --print-key" where it lives, and put what it prints in the task file';
+  if (aggregation.kind === 'shares') {
+    for (const { name, publicKey } of aggregation.servers)
+      if (publicKey === null) throw refuse(name, `the task does not name its publicKey: ${next}`);
+  } else if (aggregation.kind === 'homomorphic') {
+    const { name, keyDigest } = aggregation.holder;
+    if (keyDigest === null) throw refuse(name, `the task does not name its keyDigest: ${next}`);
+  }
 }
 
 /**

@@ -1,4 +1,11 @@
-export { type Assistance, type AssistantKeys, encryptedSumOf, prepareAssistance, sharedSumOf } from './assistance.ts';
+export {
+  assertAssistantsPinned,
+  type Assistance,
+  type AssistantKeys,
+  encryptedSumOf,
+  prepareAssistance,
+  sharedSumOf,
+} from './assistance.ts';
 export type { ChannelSecurity } from './contribution-channel.ts';
 export {
   type CoordinatorRound,

@@ -15,6 +15,7 @@ import { computeTaskPolicyDigest, decodeMessage, type RoundOffer } from '../../f
 import { type AttestationRecord, type GateOptions } from '../../trust/attestation/index.ts';
 import { parseTaskFile } from '../task/index.ts';
 import { createContributor, planRun, type RunPlan } from '../training/federated/index.ts';
+import { agreeOnAssistants } from './assistants.ts';
 import type { AttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';
 import { createParticipant } from './participant.ts';
@@ -105,6 +106,7 @@ export async function join(options: JoinOptions): Promise<void> {
   const policy = options.policy ?? DEFAULT_POLICY;
   assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   const adversary = adversaryOf(policy, plan);
+  const assistance = await agreeOnAssistants(plan, policy, (name) => retry(() => transport.assistantKey(name)));
   const attestation = await createCheck(options, { policy, joined, run, transport, retry, onEvent });
   try {
     await attestation?.ensure();
@@ -137,6 +139,7 @@ export async function join(options: JoinOptions): Promise<void> {
     security: {
       identity: { signingKey: key, ...(options.certificate === undefined ? {} : { certificate: options.certificate }) },
       policy: securityOf(policy),
+      assistance,
     },
     ...(attestation === undefined
       ? {}

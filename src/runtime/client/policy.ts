@@ -39,6 +39,11 @@ export const policySchema = z.strictObject({
   requireAttestation: z.union([z.literal(false), attestationPolicySchema]).optional(),
   /** Whose word makes the other participants real; the coordinator's when left out, which is then trusted not to lie. */
   admission: admissionSchema.optional(),
+  /**
+   * Digests (SHA-256 of the public key) of aggregation servers and key holders that are believed not to collude with the
+   * coordinator; those that the task names when left out.
+   */
+  allowedAssistants: z.array(hex32).optional(),
   /** Refuse tasks whose masks hold against an honest coordinator only. */
   requireMaliciousSecurity: z.boolean().optional(),
 });
@@ -96,7 +101,20 @@ export function assertPolicyAccepts(
   }
   atLeast('minParticipants', policy.minParticipants, plan.participants);
   if (policy.minThreshold !== undefined) {
-    atLeast('minThreshold', policy.minThreshold, plan.aggregation.kind === 'secagg' ? plan.aggregation.threshold : 0);
+    atLeast('minThreshold', policy.minThreshold, fewestOf(plan));
+  }
+}
+
+/** Fewest contributions of a sum that is opened. */
+function fewestOf({ aggregation }: TaskPlan): number {
+  switch (aggregation.kind) {
+    case 'secagg':
+      return aggregation.threshold;
+    case 'shares':
+    case 'homomorphic':
+      return aggregation.minSurvivors;
+    case 'clear':
+      return 0;
   }
 }
 

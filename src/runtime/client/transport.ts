@@ -69,6 +69,8 @@ export interface Transport {
   join(request: { label: string; token: string }): Promise<Joined>;
   /** Messages after a cursor; waits up to `waitMs` for the first. */
   mail(after: number, options: { waitMs: number; signal?: AbortSignal }): Promise<MailFrame[]>;
+  /** The public key of a party that helps to form sums. */
+  assistantKey(name: string): Promise<Uint8Array>;
   send(message: Uint8Array): Promise<void>;
   leave(): Promise<void>;
   /** Sends a challenge and returns the coordinator's answer, encoded. */
@@ -131,6 +133,10 @@ export function createTransport({
         signal === undefined ? {} : { signal },
       );
       return decodeMail(new Uint8Array(await response.arrayBuffer()));
+    },
+    async assistantKey(name) {
+      const response = await request('GET', `/assistants/${encodeURIComponent(name)}/key`);
+      return new Uint8Array(await response.arrayBuffer());
     },
     async send(message) {
       await request('POST', '/messages', { body: message, type: 'application/octet-stream' });

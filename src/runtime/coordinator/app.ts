@@ -304,6 +304,12 @@ export function createApp(
     return context.body(null, 204);
   });
 
+  app.get('/v1/tasks/:task/assistants/:name/key', async (context) => {
+    const { taskId: task } = await member(context, context.req.param('task'), new Uint8Array());
+    const key = service.assistantKey(task, context.req.param('name'));
+    return context.body(key.slice(), 200, { 'content-type': 'application/octet-stream' });
+  });
+
   app.get('/v1/tasks/:task/mail', async (context) => {
     const who = await member(context, context.req.param('task'), new Uint8Array());
     const after = Number(context.req.query('after') ?? 0);

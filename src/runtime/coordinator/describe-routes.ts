@@ -59,6 +59,16 @@ export function describeRoutes(app: OpenAPIHono): void {
   });
   registry.registerPath({
     method: 'get',
+    path: '/v1/tasks/{task}/assistants/{name}/key',
+    security: signed,
+    request: { params: task.extend({ name: z.string() }) },
+    responses: {
+      200: bytes('application/octet-stream', 'the public key of a party that helps to form sums; the task pins it'),
+      ...problem,
+    },
+  });
+  registry.registerPath({
+    method: 'get',
     path: '/v1/tasks/{task}/mail',
     security: signed,
     request: {

@@ -23,7 +23,11 @@ export type CoordinatorErrorCode =
   /** Another node serves the task, and does not answer. */
   | 'coordinator/elsewhere'
   /** This coordinator has no evidence to show. */
-  | 'coordinator/not-attested';
+  | 'coordinator/not-attested'
+  /** A party that helps to form the sum refuses; `details.type` is its code. */
+  | 'coordinator/assistant-refused'
+  /** A party that helps to form the sum does not answer. */
+  | 'coordinator/assistant-unreachable';
 
 /** A request was refused. */
 export class CoordinatorError extends SottoError<CoordinatorErrorCode> {}

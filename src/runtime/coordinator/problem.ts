@@ -29,6 +29,8 @@ const STATUS: Readonly<Record<string, number>> = {
   'coordinator/malformed-request': 400,
   'coordinator/elsewhere': 503,
   'coordinator/not-attested': 404,
+  'coordinator/assistant-refused': 422,
+  'coordinator/assistant-unreachable': 503,
   'attestation/sealing-failed': 422,
   'attestation/device-failed': 503,
   'people/signed-out': 401,
@@ -60,6 +62,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'task/file': 422,
   'storage/not-found': 404,
   'rounds/impossible-plan': 422,
+  'rounds/offer-refused': 422,
 };
 
 /** Turns an error into a problem. What is not one of ours says nothing of its insides. */

@@ -44,6 +44,8 @@ export interface Registry {
   authenticate(request: SignedRequest, header: string | undefined): Uint8Array;
   /** Finds the member behind a verified key. @throws {@link CoordinatorError} `coordinator/not-authorized`. */
   memberOf(taskId: string, identityKey: Uint8Array): Promise<Member>;
+  /** Identity keys of participants of a task, by participant. */
+  identityKeys(taskId: string, participants: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
   setState(member: Member, state: 'active' | 'left' | 'revoked'): Promise<void>;
   /** @throws {@link CoordinatorError} `coordinator/not-authorized` unless the header carries the operator's token. */
   assertOperator(header: string | undefined): void;
@@ -182,6 +184,16 @@ export function createRegistry({
       const member = { id: row.id, taskId };
       members.set(key, member);
       return member;
+    },
+    async identityKeys(taskId, participants) {
+      if (participants.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('participants')
+        .select(['id', 'identity_key'])
+        .where('task_id', '=', taskId)
+        .where('id', 'in', [...participants])
+        .execute();
+      return new Map(rows.map((row) => [row.id, new Uint8Array(row.identity_key)]));
     },
     async setState({ id, taskId }, state) {
       members.clear();

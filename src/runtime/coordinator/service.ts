@@ -12,9 +12,10 @@ import { createLedger } from '../../privacy/accounting/index.ts';
 import { createLedgerTable, type Database } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
-import { planRun } from '../training/index.ts';
+import { planRun, type RunPlan } from '../training/index.ts';
 import type { TaskTracker } from '../view/index.ts';
 import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
+import { createServedAssistants, type ServedAssistants } from './assistants.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
 import type { Alert } from '../../trust/monitoring/index.ts';
 import { createSealedLedgerStore, type Vault } from '../storage/index.ts';
@@ -49,6 +50,8 @@ export interface Service {
   task(id: string): TaskService;
   definition(id: string): string;
   inputShape(id: string): readonly number[];
+  /** The public key of a party that helps to form the sums of a task. */
+  assistantKey(id: string, assistant: string): Uint8Array;
   /** What people see of a task. */
   tracker(id: string): TaskTracker;
   /** Finds a task's public facts, as before it is accepted. */
@@ -107,6 +110,7 @@ interface RunningTask {
   readonly definition: string;
   readonly facts: TaskFacts;
   readonly served: ServedLog | undefined;
+  readonly assistants: ServedAssistants | undefined;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -191,8 +195,10 @@ export async function createService({
       planDigest: run.plan.digest,
     });
     const tracker = await restoreTracker(db, { ...row, run });
+    const assistants = await assistantsOf(row.id, run);
     const service = createTaskService({
       id: row.id,
+      assistants,
       watch: createTaskWatch(tracker),
       taskPolicyDigest,
       isMine: () => node?.holds(row.id) ?? true,
@@ -229,9 +235,14 @@ export async function createService({
       ...(onWrite === undefined ? {} : { onWrite }),
       clock: () => performance.now(),
     });
-    running.set(row.id, { service, definition: row.definition, facts, served, tracker });
+    running.set(row.id, { service, definition: row.definition, facts, served, tracker, assistants });
     await service.start();
     return service;
+  }
+
+  function assistantsOf(id: string, { task, plan }: RunPlan): Promise<ServedAssistants | undefined> {
+    const identityKeys = (who: readonly string[]) => registry.identityKeys(id, who);
+    return createServedAssistants({ id, task, plan, objects, identityKeys });
   }
 
   const found = (id: string): RunningTask => {
@@ -292,6 +303,11 @@ export async function createService({
     task: (id) => found(id).service,
     definition: (id) => found(id).definition,
     inputShape: (id) => found(id).facts.inputShape,
+    assistantKey(id, assistant) {
+      const key = found(id).assistants?.publicKey(assistant);
+      if (key !== undefined) return key;
+      throw new CoordinatorError('coordinator/unknown-participant', 'the sums of this task need no assistants');
+    },
     tracker: (id) => found(id).tracker,
     factsOf,
     db,
@@ -303,9 +319,11 @@ export async function createService({
           'a seed is for simulations alone: leave simulation.seed out',
         );
       }
-      planRun(task, await factsOf(task));
+      const id = `${slugOf(task.task)}-${randomUUID().slice(0, 8)}`;
+      // Before it is accepted: a task whose sums nobody could open would wait for ever.
+      (await assistantsOf(id, planRun(task, await factsOf(task))))?.close();
       const row = {
-        id: `${slugOf(task.task)}-${randomUUID().slice(0, 8)}`,
+        id,
         name: task.task,
         definition: formatTaskFile(task),
         state: 'running',

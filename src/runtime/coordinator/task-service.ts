@@ -24,6 +24,7 @@ import { StorageError } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import { createModelState, type ModelState, type RunPlan } from '../training/index.ts';
 import { CoordinatorError } from './errors.ts';
+import type { ServedAssistants } from './assistants.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
 import { type AttemptEvent, type AttemptRecord, createJournal } from './journal.ts';
 import { createMailboxes, type Mail } from './mailboxes.ts';
@@ -135,6 +136,8 @@ export interface TaskServiceOptions {
   readonly isMine?: () => boolean;
   /** With it, every round goes into the task's transparency log, with what the log says of the task. */
   readonly served?: { readonly log: ServedLog; readonly definition: string; readonly inputShape: readonly number[] };
+  /** The parties beside the coordinator that help to form the sum, where the task has such. */
+  readonly assistants?: ServedAssistants | undefined;
   /** Accuracy on public test data, where the coordinator has some. */
   readonly evaluate?: (parameters: Float32Array) => Promise<{ accuracy: number; loss?: number }>;
   /** Shows people how the task goes. */
@@ -184,6 +187,7 @@ export function createTaskService({
   taskPolicyDigest,
   isMine = () => true,
   served,
+  assistants,
   evaluate,
   watch,
   onReport,
@@ -256,8 +260,32 @@ export function createTaskService({
     });
   }
 
-  function machineOf({ attempt, round, cohort }: AttemptRecord, parameters: Float32Array): CoordinatorRound {
-    return createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters });
+  async function machineOf(
+    { attempt, round, cohort }: AttemptRecord,
+    parameters: Float32Array,
+  ): Promise<CoordinatorRound> {
+    const help = await assistants?.helpFor(cohort);
+    return createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters, ...help });
+  }
+
+  /** Asks an assistant beside the queue. Its answer is not journalled: after a crash it is asked the very same again. */
+  function ask(assistant: string, request: Uint8Array): void {
+    if (open === undefined || assistants === undefined) return;
+    const { machine, record } = open;
+    const take = (told: () => readonly RoundEffect[]): Promise<void> =>
+      enqueue(async () => {
+        if (closed || open?.machine !== machine) return;
+        const effects = told();
+        watch?.moved(machine.stage, clock());
+        await perform(effects);
+      });
+    assistants
+      .ask(assistant, request, record.cohort)
+      .then(
+        (answer) => take(() => machine.answer(assistant, answer)),
+        (error: unknown) => take(() => machine.refuse(assistant, error)),
+      )
+      .catch(() => {});
   }
 
   /** Rebuilds the open attempt from the journal. */
@@ -269,7 +297,7 @@ export function createTaskService({
     stale = false;
     if (found === undefined) return;
     const { record, events } = found;
-    const machine = machineOf(record, model.offered());
+    const machine = await machineOf(record, model.offered());
     mailboxes.openAttempt(record.attempt);
     open = { record, machine, position: events.length, startMs: clock() };
     watch?.opened(record, machine.stage, clock());
@@ -418,6 +446,9 @@ export function createTaskService({
           schedule(effect.afterMs, () => enqueue(() => timeOut(stage)));
           break;
         }
+        case 'ask':
+          ask(effect.assistant, effect.bytes);
+          break;
         case 'refused':
           break;
         case 'finished':
@@ -601,7 +632,7 @@ export function createTaskService({
     await journal.open(record);
     onWrite('attempt-opened');
     await served?.log.openRound(record, model);
-    const machine = machineOf(record, model.offered());
+    const machine = await machineOf(record, model.offered());
     mailboxes.openAttempt(attempt);
     open = { record, machine, position: 0, startMs: clock() };
     watch?.opened(record, machine.stage, clock());
@@ -695,6 +726,7 @@ export function createTaskService({
     async close() {
       closed = true;
       clearTimeout(opening);
+      assistants?.close();
       for (const timer of timers) clearTimeout(timer);
       mailboxes.wakeAll();
       await queue;

@@ -4,23 +4,34 @@
  * @module
  */
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 import { StorageError } from './errors.ts';
 
 /**
  * Replaces a file whole: its content is written beside it, then renamed over it.
- * @param options - `durable: false` spares the syncs: after a power failure the older content may be back, never a mix.
+ * @param options - `durable: false` spares the syncs: after a power failure the older content may be back, never a mix;
+ * `mode`: permissions of the file, where not everybody may read it.
  */
 export function writeFileAtomic(
   path: string,
   content: string | Uint8Array,
-  { durable = true }: { durable?: boolean } = {},
+  { durable = true, mode }: { durable?: boolean; mode?: number } = {},
 ): void {
   const temporary = `${path}.part`;
-  const file = openSync(temporary, 'w');
+  const file = openSync(temporary, 'w', mode);
   try {
+    if (mode !== undefined) fchmodSync(file, mode);
     writeFileSync(file, content);
     if (durable) fsyncSync(file);
   } finally {
