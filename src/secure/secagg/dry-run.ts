@@ -101,7 +101,7 @@ export function dryRun(config: SecAggConfig, options: DryRunOptions): SecAggEsti
     throw new SecAggError(
       'secagg/unsafe-parameters',
       `losses of ${dropoutFraction} leave ${survivors} of ${participants} participants, and a sum needs ${minSurvivors}: ` +
-        'plan for fewer losses or, on a sparse graph, a larger degree',
+        'plan for fewer losses, or take a sparse graph that is made for them',
       { details: { survivors, minSurvivors } },
     );
   }
