@@ -1,5 +1,5 @@
 /**
- * `npm run example -- NAME [--short] [--out FOLDER]`: the complete examples, each ending in a report.
+ * `npm run example -- NAME [--short] [--data FILE] [--out FOLDER]`: the complete examples, each ending in a report.
  *
  * @module
  */
@@ -13,6 +13,7 @@ const { positionals, values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     out: { type: 'string' },
+    data: { type: 'string' },
     say: { type: 'string', default: 'Congratulations, you have won free money! Click here now to claim your prize.' },
   },
 });
@@ -31,7 +32,13 @@ switch (name) {
     await runExample({ short, say, out });
     break;
   }
+  case 'tabular': {
+    const { runExample } = await import('../examples/tabular/run.ts');
+    const { data } = values;
+    await runExample({ short, out, ...(data === undefined ? {} : { data }) });
+    break;
+  }
   default:
-    console.error('name an example: npm run example -- images | text');
+    console.error('name an example: npm run example -- images | text | tabular');
     process.exitCode = 2;
 }
