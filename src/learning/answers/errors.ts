@@ -11,6 +11,7 @@ import { SottoError } from '../../foundations/numerics/index.ts';
  *
  * | code | meaning |
  * |---|---|
+ * | `answers/closed` | the cost of these votes was published: nothing more is answered |
  * | `answers/input` | an example, label or input is not what the model takes |
  * | `answers/layout` | tallies or parties that do not go together |
  * | `answers/pipeline` | the description of what a model takes is not valid |
@@ -20,6 +21,7 @@ import { SottoError } from '../../foundations/numerics/index.ts';
  * | `answers/unsupported` | a mode or setting that this model does not have |
  */
 export type AnswersErrorCode =
+  | 'answers/closed'
   | 'answers/input'
   | 'answers/layout'
   | 'answers/pipeline'

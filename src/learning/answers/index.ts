@@ -52,6 +52,8 @@ export {
   MODE_PROMISES,
   obfuscateScores,
 } from './prediction/answer-desk.ts';
+export { createRidgeTeacher, type RidgeTeacher } from './prediction/ridge-teacher.ts';
+export { type PublicationOptions, type PublishedCost } from './prediction/vote-publication.ts';
 export {
   createPrivateVotes,
   type PrivateVotes,

@@ -3,7 +3,8 @@
  * every count, when a noisy check finds enough of them agreeing (Confident-GNMax). [PSMRTE18]
  *
  * What is charged, and what is refused for want of budget, follows from the noise alone and never from the votes, so that
- * neither charges nor refusals tell anything. The data-dependent bound of the paper is not used.
+ * neither charges nor refusals tell anything. What the votes really told is usually far less: it is published once, with
+ * noise, at the end (`vote-publication.ts`).
  *
  * @module
  */
@@ -13,6 +14,7 @@ import type { Rng } from '../../../foundations/random/index.ts';
 import type { DpEvent, Ledger } from '../../../privacy/accounting/index.ts';
 import { createDiscreteGaussianMechanism } from '../../../privacy/mechanisms/index.ts';
 import { AnswersError } from '../errors.ts';
+import { createPublication, type PublicationOptions, type PublishedCost } from './vote-publication.ts';
 
 /** An answer, or an abstention: both are charged, and both say nothing beyond the noisy votes. */
 export type VoteAnswer = { readonly kind: 'answer'; readonly label: number } | { readonly kind: 'no-consensus' };
@@ -44,6 +46,12 @@ export interface PrivateVotes {
    * @throws `AccountingError` 'accounting/budget-exceeded' before the teachers are asked, or before the answer is drawn.
    */
   answer(votes: () => ArrayLike<number> | Promise<ArrayLike<number>>, rng: Rng): Promise<VoteAnswer>;
+  /**
+   * Publishes, charged and once, what the answers so far cost this data. Nothing is answered afterwards: what is published
+   * would not hold for it.
+   * @throws {AnswersError} 'answers/closed' when that was done; `AccountingError` 'accounting/budget-exceeded' before it is.
+   */
+  publishCost(options: PublicationOptions, rng: Rng): Promise<PublishedCost>;
 }
 
 /**
@@ -81,10 +89,28 @@ export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
       throw error;
     }
   };
+  // Winner minus runner-up of each answer: as private as the votes, and kept for the publication alone.
+  const gaps: number[] = [];
+  let queries = 0;
+  let closed = false;
+  const assertOpen = (): void => {
+    if (closed) throw new AnswersError('answers/closed', 'the cost of these votes was published: ask new teachers');
+  };
   return {
     checkEvent: check.event(),
     answerEvent: answer.event(),
+    async publishCost(publicationOptions, rng) {
+      assertOpen();
+      const publication = createPublication({ teachers, classes, answerStddev, checkStddev }, publicationOptions);
+      return charged(publication.event, () => {
+        assertOpen();
+        closed = true;
+        return publication.release(gaps, { queries }, rng);
+      });
+    },
     async answer(votes, rng) {
+      assertOpen();
+      queries += 1;
       const counts = new Int32Array(classes);
       const agreed = await charged(check.event(), async () => {
         const labels = await votes();
@@ -105,6 +131,10 @@ export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
       });
       if (!agreed) return { kind: 'no-consensus' };
       return charged(answer.event(), () => {
+        // A publication may have come while the teachers were asked.
+        assertOpen();
+        const [first = 0, second = 0] = counts.toSorted((a, b) => b - a);
+        gaps.push(first - second);
         answer.releaseInto(counts, rng);
         return { kind: 'answer', label: counts.indexOf(Math.max(...counts)) } as const;
       });
