@@ -40,6 +40,18 @@ export interface ParticipantRounds {
   contribute(contribution: Int32Array): Promise<ParticipantEffect[]>;
 }
 
+/** What follows from an offer whoever reads it: many participants of one process read the same. */
+const facts = new WeakMap<RoundOffer, { readonly digest: Uint8Array; readonly cohort: ReadonlySet<string> }>();
+
+function factsOf(offer: RoundOffer): { readonly digest: Uint8Array; readonly cohort: ReadonlySet<string> } {
+  let known = facts.get(offer);
+  if (known === undefined) {
+    known = { digest: sha256(offer.parameters), cohort: new Set(offer.cohort) };
+    facts.set(offer, known);
+  }
+  return known;
+}
+
 /** Who the participant is and what it agreed to. */
 export interface ParticipantOptions {
   readonly id: string;
@@ -48,10 +60,19 @@ export interface ParticipantOptions {
   /** Randomness of one attempt's keys and shares. */
   readonly rng: (address: MessageAddress) => Rng;
   readonly security?: ChannelSecurity;
+  /** Reads messages; a host of many participants gives one that reads an offer to all of them once. */
+  readonly decode?: typeof decodeMessage;
 }
 
 /** Creates the machine of one participant. */
-export function createParticipantRounds({ id, taskId, plan, rng, security }: ParticipantOptions): ParticipantRounds {
+export function createParticipantRounds({
+  id,
+  taskId,
+  plan,
+  rng,
+  security,
+  decode = decodeMessage,
+}: ParticipantOptions): ParticipantRounds {
   let current: { address: MessageAddress; channel: ContributionChannel; parameters: Float32Array } | undefined;
   let highWater = -1;
 
@@ -64,9 +85,10 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
     if (offer.taskId !== taskId) refuse('the offer is for another task');
     if (offer.attempt <= highWater) refuse(`attempt ${offer.attempt} was already offered: attempts never repeat`);
     if (!equalBytes(offer.planDigest, plan.digest)) refuse('the plan is not the one agreed to');
-    if (!equalBytes(offer.modelDigest, sha256(offer.parameters))) refuse('the parameters do not match their digest');
-    if (!offer.cohort.includes(id)) refuse('the cohort does not name this participant');
-    if (new Set(offer.cohort).size !== offer.cohort.length) refuse('the cohort names somebody twice');
+    const { digest, cohort } = factsOf(offer);
+    if (!equalBytes(offer.modelDigest, digest)) refuse('the parameters do not match their digest');
+    if (!cohort.has(id)) refuse('the cohort does not name this participant');
+    if (cohort.size !== offer.cohort.length) refuse('the cohort names somebody twice');
     const parameters = decodeParameters(offer.parameters, plan.offered);
     const address = { taskId, round: offer.round, attempt: offer.attempt };
     highWater = offer.attempt;
@@ -85,7 +107,7 @@ export function createParticipantRounds({ id, taskId, plan, rng, security }: Par
 
   return {
     receive(bytes) {
-      const message = decodeMessage(bytes);
+      const message = decode(bytes);
       if (message.kind === 'round-offer') return open(message);
       if (
         current === undefined ||

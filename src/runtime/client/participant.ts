@@ -11,7 +11,7 @@ import {
   type ParticipantEffect,
   type TaskPlan,
 } from '../../federation/rounds/index.ts';
-import type { MessageAddress } from '../../federation/wire/index.ts';
+import type { decodeMessage, MessageAddress } from '../../federation/wire/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { Contributor } from '../training/federated/index.ts';
 
@@ -36,6 +36,7 @@ export interface ParticipantOptions {
   readonly seal?: (message: Uint8Array, address: MessageAddress) => Promise<Uint8Array>;
   /** Identity and demands towards the other participants. */
   readonly security?: ChannelSecurity;
+  readonly decode?: typeof decodeMessage;
   readonly afterRound?: (address: MessageAddress, outcome: 'committed' | 'aborted') => Promise<void>;
 }
 
@@ -49,6 +50,7 @@ export function createParticipant({
   beforeContribution,
   seal,
   security,
+  decode,
   afterRound,
 }: ParticipantOptions): Participant {
   let coins: Rng | undefined;
@@ -57,6 +59,7 @@ export function createParticipant({
     taskId,
     plan,
     ...(security === undefined ? {} : { security }),
+    ...(decode === undefined ? {} : { decode }),
     rng(address) {
       const attempt = rng(address);
       coins = attempt.fork('contribution');

@@ -30,7 +30,8 @@ export interface HostSetup {
 
 export type HostRequest =
   | { readonly kind: 'setup'; readonly setup: HostSetup }
-  | { readonly kind: 'deliver'; readonly to: string; readonly bytes: Uint8Array }
+  /** Without `bytes`: those of the delivery before, which everybody of this host gets. */
+  | { readonly kind: 'deliver'; readonly to: string; readonly bytes?: Uint8Array }
   | { readonly kind: 'evaluate'; readonly parameters: Float32Array };
 
 /** Seconds of a host's thread so far, by part. */
@@ -49,8 +50,8 @@ export type HostAnswer =
   | { readonly kind: 'replies'; readonly replies: readonly Uint8Array[]; readonly refusal?: string }
   | { readonly kind: 'score'; readonly correct: number; readonly count: number; readonly loss: number };
 
-/** An answer with the host's times. */
+/** An answer, with the host's times where they are not asked for a thousand times a round. */
 export interface TimedAnswer {
   readonly answer: HostAnswer;
-  readonly seconds: HostSeconds;
+  readonly seconds?: HostSeconds;
 }

@@ -5,6 +5,7 @@
  */
 
 import { prepareAssistance } from '../../federation/rounds/index.ts';
+import { decodeMessage } from '../../federation/wire/index.ts';
 import { createSigningKey } from '../../foundations/crypto/index.ts';
 import { serveRequests } from '../../foundations/kernels/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
@@ -20,10 +21,18 @@ interface Host {
   readonly participants: ReadonlyMap<string, Participant>;
   readonly contributors: readonly Contributor[];
   readonly engine: Engine;
-  readonly test: Dataset;
+  /** The public test data with its features, computed when it is first asked for: the first round need not wait. */
+  readonly test: () => Dataset;
 }
 
 let host: Host | undefined;
+/** The last message: an offer goes to everybody, and is read once. */
+let last: { readonly bytes: Uint8Array; message?: ReturnType<typeof decodeMessage> } | undefined;
+
+function decodeOnce(bytes: Uint8Array): ReturnType<typeof decodeMessage> {
+  return last?.bytes === bytes ? (last.message ??= decodeMessage(bytes)) : decodeMessage(bytes);
+}
+
 const busy = { setup: 0, delivery: 0, evaluation: 0 };
 
 /** The generator of one attempt: fresh entropy, or in a seeded simulation a fork that names participant and attempt. */
@@ -50,9 +59,10 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     const identity = identitySeed && { signingKey: createSigningKey(identitySeed) };
     const security = { assistance, ...(identity && { identity }) };
-    hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security }));
+    hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security, decode: decodeOnce }));
   }
-  return { participants: hosted, contributors, engine, test: prepare(testData) };
+  let test: Dataset | undefined;
+  return { participants: hosted, contributors, engine, test: () => (test ??= prepare(testData)) };
 }
 
 async function answer(request: HostRequest): Promise<HostAnswer> {
@@ -62,13 +72,15 @@ async function answer(request: HostRequest): Promise<HostAnswer> {
   }
   if (host === undefined) throw new Error('the host has not been set up');
   if (request.kind === 'evaluate') {
-    const { correct, count, loss } = host.engine.evaluate({ parameters: request.parameters, dataset: host.test });
+    const { correct, count, loss } = host.engine.evaluate({ parameters: request.parameters, dataset: host.test() });
     return { kind: 'score', correct, count, loss };
   }
   const participant = host.participants.get(request.to);
   if (participant === undefined) throw new Error('the participant lives on another host');
   try {
-    return { kind: 'replies', replies: (await participant.receive(request.bytes)).map(ownBytes) };
+    if (request.bytes !== undefined) last = { bytes: request.bytes };
+    if (last === undefined) throw new Error('nothing was delivered before');
+    return { kind: 'replies', replies: (await participant.receive(last.bytes)).map(ownBytes) };
   } catch (error) {
     if (!(error instanceof SottoError)) throw error;
     return { kind: 'replies', replies: [], refusal: `${error.code}: ${error.message}` };
@@ -101,7 +113,8 @@ serveRequests<HostRequest, TimedAnswer>(async (request) => {
     const result = await answer(request);
     const transfer = result.kind === 'replies' ? result.replies.map(({ buffer }) => buffer as ArrayBuffer) : [];
     busy[PART[request.kind]] += (performance.now() - start) / 1000;
-    return { answer: { answer: result, seconds: secondsSoFar() }, transfer };
+    const seconds = request.kind === 'deliver' ? undefined : secondsSoFar();
+    return { answer: { answer: result, ...(seconds && { seconds }) }, transfer };
   } catch (error) {
     busy[PART[request.kind]] += (performance.now() - start) / 1000;
     throw error;

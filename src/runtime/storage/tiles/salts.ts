@@ -56,15 +56,27 @@ export function createFileSaltStore(
     writeFileAtomic(path, vault === undefined ? bytes : vault.seal(name, bytes));
     chmodSync(path, 0o600);
   };
+  /** Salts that are asked for at once, a cohort's, are written together; nobody has one before it is on the disk. */
+  let writing: Promise<void> | undefined;
+  const written = (): Promise<void> => {
+    writing ??= Promise.resolve().then(() => {
+      writing = undefined;
+      write();
+    });
+    return writing;
+  };
   return {
-    saltOf(subject) {
+    async saltOf(subject) {
       const known = salts.get(subject);
-      if (known === DESTROYED) return Promise.reject(gone(subject));
-      if (known !== undefined) return Promise.resolve(fromHex(known));
+      if (known === DESTROYED) throw gone(subject);
+      if (known !== undefined) {
+        await writing;
+        return fromHex(known);
+      }
       const salt = readEntropy(SALT_BYTES);
       salts.set(subject, toHex(salt));
-      write();
-      return Promise.resolve(salt);
+      await written();
+      return salt;
     },
     destroy(subject) {
       salts.set(subject, DESTROYED);

@@ -19,6 +19,7 @@ import {
   type LeafContent,
   LogError,
   type LogLeaf,
+  type LogReader,
   type LogWriter,
   openLog,
   type Receipt,
@@ -209,7 +210,7 @@ export async function openTaskLog({
     async receipts(participants, cohortOf) {
       await flush();
       const checkpoint = writer.checkpoint();
-      const reader = writer.reader();
+      const reader = rememberProofs(writer.reader());
       const opened = leaves.flatMap((leaf, index) => (leaf.kind === 'round-opened' ? [{ index, leaf }] : []));
       const commitments = new Map<string, string>();
       const commitmentOf = async (member: string): Promise<string> => {
@@ -236,6 +237,26 @@ export async function openTaskLog({
           }),
         ),
       );
+    },
+  };
+}
+
+/** Remembers what is read: the receipts of a cohort share the rounds they prove. */
+function rememberProofs(reader: LogReader): LogReader {
+  const entries = new Map<number, Promise<Uint8Array>>();
+  const proofs = new Map<string, Promise<readonly Uint8Array[]>>();
+  return {
+    ...reader,
+    entry(index) {
+      const entry = entries.get(index) ?? reader.entry(index);
+      entries.set(index, entry);
+      return entry;
+    },
+    inclusionProof(index, size) {
+      const name = `${index}/${size}`;
+      const proof = proofs.get(name) ?? reader.inclusionProof(index, size);
+      proofs.set(name, proof);
+      return proof;
     },
   };
 }
