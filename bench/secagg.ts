@@ -374,8 +374,13 @@ if (options.record) {
   const folder = new URL('results/', import.meta.url);
   const file = new URL('secagg.json', folder);
   mkdirSync(folder, { recursive: true });
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { rows: Row[] }).rows : [];
-  const known = new Map([...before, ...rows].map((row) => [row.label, row]));
+  type Recorded = Row & { readonly machine?: typeof machine };
+  const earlier = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { machine: typeof machine; rows: Recorded[] })
+    : undefined;
+  // Each row keeps the machine it was measured on.
+  const before = earlier?.rows.map((row) => ({ machine: earlier.machine, ...row })) ?? [];
+  const known = new Map([...before, ...rows.map((row) => ({ ...row, machine }))].map((row) => [row.label, row]));
   const merged = RECORDED.flatMap(({ label }) => known.get(label) ?? []);
   writeFileSync(file, `${JSON.stringify({ machine, rows: merged }, undefined, 2)}\n`);
 }
