@@ -61,8 +61,8 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
     const security = { assistance, ...(identity && { identity }) };
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security, decode: decodeOnce }));
   }
-  let test: Dataset | undefined;
-  return { participants: hosted, contributors, engine, test: () => (test ??= prepare(testData)) };
+  let prepared: Dataset | undefined;
+  return { participants: hosted, contributors, engine, test: () => (prepared ??= prepare(testData)) };
 }
 
 async function answer(request: HostRequest): Promise<HostAnswer> {
