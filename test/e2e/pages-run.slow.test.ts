@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 import { getRequestListener } from '@hono/node-server';
 import type { Browser } from 'playwright-core';
@@ -129,6 +130,12 @@ describe.skipIf(!hasChromium)(`the pages of a run in Chromium${hasChromium ? '' 
     await page.context().close();
     child.kill('SIGTERM');
     await finished;
+  });
+
+  it('are small: script and style together at most 150 kB gzipped', async () => {
+    const files = [...(await loadPages('dashboard'))].filter(([path]) => /\.(js|css)$/.test(path));
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.reduce((sum, [, { bytes }]) => sum + gzipSync(bytes).length, 0)).toBeLessThan(150_000);
   });
 
   it('become one file that needs nothing else', async () => {

@@ -19,7 +19,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
   } catch {
-    throw new Refusal('page/unreachable', 0, 'The server does not answer.');
+    throw new Refusal('page/unreachable', 0, 'The server does not answer: see whether it still runs, then try again.');
   }
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as { type?: string; detail?: string };

@@ -39,6 +39,9 @@ function Page() {
       return (
         <div class="card empty">
           <h1>No such page</h1>
+          <p>
+            <a href="#/">All tasks</a>
+          </p>
         </div>
       );
   }

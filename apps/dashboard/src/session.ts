@@ -32,6 +32,8 @@ export type Session =
       readonly subject: string;
       readonly roles: readonly string[];
       readonly can: Permissions;
+      /** Whether nobody else has an account here. */
+      readonly alone: boolean;
     };
 
 export const session = signal<Session | undefined>(report === undefined ? undefined : { mode: 'open' });
@@ -40,6 +42,9 @@ export async function loadSession(): Promise<void> {
   if (report !== undefined) return;
   session.value = await getJson<Session>('/session');
 }
+
+/** Whether whoever is signed in is the only one. */
+export const isAlone = (): boolean => session.value?.mode === 'signed-in' && session.value.alone;
 
 const OPEN: Permissions = {
   create: false,

@@ -9,8 +9,9 @@ import { Hono } from 'hono';
 import { ZodError, z } from 'zod';
 
 import { PARTICIPANT_PAGE_PATH } from '../../federation/wire/index.ts';
+import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
-import { createAccessControl } from '../../trust/access/index.ts';
+import { AccessError, createAccessControl } from '../../trust/access/index.ts';
 import { createAccessTables } from '../storage/database/index.ts';
 import { createViewRoutes, isolate, type PageFiles, servePage } from '../view/index.ts';
 import { CoordinatorError } from './errors.ts';
@@ -58,6 +59,7 @@ export function mountPages(
     onRecord: (record) => service.logAccess(record),
   });
   const sessions = createSessions({ db, now });
+  const accounts = createAccounts({ db, now });
   const gate = createGate({ sessions, access, store, now });
   const previews = createPreviews();
   const actions = { read: 'task.view', release: 'model.download' } as const;
@@ -82,7 +84,7 @@ export function mountPages(
       access,
       store,
       now,
-      accounts: createAccounts({ db, now }),
+      accounts,
       oidc: oidc === undefined ? undefined : createOidc(oidc),
       isSetupCode(code) {
         try {
@@ -119,9 +121,19 @@ export function mountPages(
         if (action === 'release') await gate.act(context, { action: asked, resource: of });
         else await gate.look(context, asked, of);
       },
-      async onRelease(context, task) {
+      async onRelease(context, task, model) {
         const { principal } = await gate.require(context);
-        await service.audit(principal.subject, 'download', task);
+        const digest = toHex(sha256(model));
+        const isReleased = await access.isReleased(task, digest);
+        // Somebody alone has nobody to ask; from the second person on, a model leaves as the bytes that were approved.
+        const others = (await accounts.list()).filter(({ disabled }) => !disabled).length > 1;
+        if (!isReleased && others) {
+          throw new AccessError(
+            'access/denied',
+            'this model is not released: an operator proposes it, and an owner who does not operate the task approves it',
+          );
+        }
+        await service.audit(principal.subject, 'download', task, `${digest}${isReleased ? '' : ', not released'}`);
       },
     }),
   );

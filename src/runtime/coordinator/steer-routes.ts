@@ -10,7 +10,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 
 import { formatInvitationLink } from '../../federation/wire/index.ts';
-import type { AccessControl, Action, Release } from '../../trust/access/index.ts';
+import { type AccessControl, AccessError, type Action, type Release } from '../../trust/access/index.ts';
 import { formatTaskFile, parseTaskFile } from '../task/index.ts';
 import { CoordinatorError } from './errors.ts';
 import { type Gate, INSTALLATION } from './people/gate.ts';
@@ -118,8 +118,12 @@ export function createSteerRoutes({
   routes.post('/tasks/:task/releases/:release/approve', async (context) => {
     const { principal } = await gate.require(context);
     const { digest } = z.strictObject({ digest: z.string() }).parse(await context.req.json());
-    const release = await access.approve(principal, { release: context.req.param('release'), digest });
-    await service.audit(principal.subject, 'release', context.req.param('task'), digest);
+    const { task: id, release: asked } = context.req.param();
+    if (!(await access.releases()).some(({ id: known, model }) => known === asked && model === id)) {
+      throw new AccessError('access/unknown-release', `task ${id} has no release ${asked}`);
+    }
+    const release = await access.approve(principal, { release: asked, digest });
+    await service.audit(principal.subject, 'release', id, digest);
     return context.json(shown(release, new Date()));
   });
   return routes;

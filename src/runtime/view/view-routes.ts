@@ -33,7 +33,8 @@ export function createViewRoutes({
   source: ViewSource;
   version: string;
   authorize?: (context: Context, action: ViewAction) => Promise<void>;
-  onRelease?: (context: Context, task: string) => Promise<void>;
+  /** Throws unless these very bytes may be taken out. */
+  onRelease?: (context: Context, task: string, model: Uint8Array) => Promise<void>;
   /** Between two changes on one stream, at the least. */
   paceMs?: number;
 }): Hono {
@@ -72,7 +73,7 @@ export function createViewRoutes({
     await authorize(context, 'release');
     const task = context.req.param('task');
     const model = await source.model(task);
-    await onRelease(context, task);
+    await onRelease(context, task, model.bytes);
     return attachment(context, model);
   });
   routes.get('/tasks/:task/feed', async (context) => {
@@ -97,8 +98,14 @@ function streamTask(
   return streamSSE(context, async (stream) => {
     const view = tracker.view();
     let { version } = view;
+    let checkedAt = performance.now();
     await stream.writeSSE({ event: 'task', data: JSON.stringify(view) });
     while (!stream.aborted && !stream.closed) {
+      // However much there is to tell: whoever was shut out hears no more.
+      if (performance.now() - checkedAt > STILL_HERE_MS) {
+        if (!(await holds(stillAllowed))) return;
+        checkedAt = performance.now();
+      }
       const change = tracker.changesSince(version);
       if (change !== undefined) {
         version = change.version;
@@ -108,7 +115,6 @@ function streamTask(
         await stream.writeSSE({ event: 'end', data: '' });
         return;
       } else if (!(await nextChange([tracker.feed], { signal, timeoutMs: STILL_HERE_MS }))) {
-        if (!(await holds(stillAllowed))) return;
         await stream.writeSSE({ event: 'still-here', data: '' });
       }
     }
@@ -120,14 +126,18 @@ function streamHeads(context: Context, source: ViewSource, stillAllowed: () => P
   return streamSSE(context, async (stream) => {
     let last = '';
     let quietMs = 0;
+    let checkedAt = performance.now();
     while (!stream.aborted && !stream.closed) {
+      if (performance.now() - checkedAt > STILL_HERE_MS) {
+        if (!(await holds(stillAllowed))) return;
+        checkedAt = performance.now();
+      }
       const data = JSON.stringify(source.heads());
       const feeds = source.feeds();
       if (data !== last) {
         await stream.writeSSE({ event: 'tasks', data });
         quietMs = 0;
       } else if (quietMs >= STILL_HERE_MS) {
-        if (!(await holds(stillAllowed))) return;
         await stream.writeSSE({ event: 'still-here', data: '' });
         quietMs = 0;
       }

@@ -9,7 +9,8 @@ import type { LiveTask } from '../live.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 import { report } from '../report.ts';
-import { permissions, session } from '../session.ts';
+import { linkTo } from '../router.ts';
+import { isAlone, permissions, session } from '../session.ts';
 
 /** A release as the coordinator tells it. */
 interface Release {
@@ -55,14 +56,11 @@ export function ModelTab({ live }: { live: LiveTask }) {
                   : `ε = ${formatEpsilon(model.epsilon)}, paid already; using the model costs nothing more`}
               </dd>
             </dl>
-            {permissions().download && report === undefined && (
-              <p>
-                <a class="button main" href={`/api${path}/model`} download>
-                  Download the model
-                </a>
-              </p>
+            {session.value?.mode === 'signed-in' ? (
+              <Releases path={path} model={model} />
+            ) : (
+              report === undefined && permissions().download && <Download path={path} />
             )}
-            {session.value?.mode === 'signed-in' && <Releases path={path} model={model} />}
           </div>
         )}
       </section>
@@ -75,6 +73,41 @@ export function ModelTab({ live }: { live: LiveTask }) {
       </section>
     </div>
   );
+}
+
+function Download({ path }: { path: string }) {
+  return (
+    <p>
+      <a class="button main" href={`/api${path}/model`} download>
+        Download the model
+      </a>
+    </p>
+  );
+}
+
+/** What somebody who could approve, but operates the task as well, has to do next. */
+function NextStep() {
+  const current = session.value;
+  if (current?.mode !== 'signed-in') return null;
+  const { can, alone } = current;
+  if (alone) {
+    return (
+      <p class="soft">
+        You are alone here: you may download the model, which is recorded as not released, and cannot approve what you
+        run yourself. {can.grant && <a href={linkTo('people')}>Make an account for a second person</a>} as owner: from
+        then on a model leaves only as approved.
+      </p>
+    );
+  }
+  if (can.steer && can.release) {
+    return (
+      <p class="soft">
+        You operate tasks, so you cannot approve: an owner without the role operator does.{' '}
+        {can.grant && <a href={linkTo('people')}>Who that is</a>}
+      </p>
+    );
+  }
+  return null;
 }
 
 function Releases({ path, model }: { path: string; model: ModelView }) {
@@ -94,6 +127,7 @@ function Releases({ path, model }: { path: string; model: ModelView }) {
     <div>
       <h3>Release</h3>
       <p class="soft">Whoever operates the task proposes these exact bytes; somebody else, an owner, approves them.</p>
+      <NextStep />
       {problem !== '' && (
         <p class="message bad" role="alert">
           {problem}
@@ -109,13 +143,17 @@ function Releases({ path, model }: { path: string; model: ModelView }) {
                 </span>{' '}
                 <span class="mono">{digest.slice(0, 12)}…</span> proposed by {proposedBy}, {approvals.length} of{' '}
                 {required} approved{' '}
-                {permissions().release && state === 'proposed' && (
+                {permissions().release && !permissions().steer && state === 'proposed' && (
                   <button type="button" onClick={() => act(send('POST', `${path}/releases/${id}/approve`, { digest }))}>
                     Approve
                   </button>
                 )}
               </p>
             ))}
+            {permissions().download &&
+              (isAlone() || releases.some(({ digest, state }) => digest === model.sha256 && state === 'released')) && (
+                <Download path={path} />
+              )}
             {permissions().propose && !releases.some(({ digest }) => digest === model.sha256) && (
               <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
                 Propose this model

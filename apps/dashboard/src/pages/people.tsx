@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { getJson, messageOf, send } from '../api.ts';
 import { formatTime } from '../format.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
-import { permissions, session } from '../session.ts';
+import { isAlone, loadSession, permissions, session } from '../session.ts';
 
 interface Person {
   readonly id: string;
@@ -42,7 +42,11 @@ export function PeoplePage() {
       <div class="head">
         <div class="what">
           <h1>People</h1>
-          <p>Running a task, releasing its model and auditing both are in different hands.</p>
+          <p>
+            Running a task, releasing its model and auditing both are in different hands.
+            {isAlone() &&
+              ' You are alone here and begin with all three; to release a model, make an account for a second person as owner.'}
+          </p>
         </div>
       </div>
       {problem !== '' && (
@@ -130,7 +134,14 @@ export function PeoplePage() {
           </section>
         )}
       </Async>
-      {permissions().grant && <NewPerson onMade={() => setTurn(turn + 1)} />}
+      {permissions().grant && (
+        <NewPerson
+          onMade={() => {
+            setTurn(turn + 1);
+            loadSession().catch(() => {});
+          }}
+        />
+      )}
       <section class="card" aria-label="Roles">
         <header>
           <h2>Roles</h2>

@@ -33,6 +33,7 @@ export function TasksPage() {
       ) : tasks.length === 0 ? (
         <div class="card empty">
           <p>There is no task yet.</p>
+          <p class="soft">{permissions().create ? 'Make one with the button above.' : 'An operator makes one.'}</p>
         </div>
       ) : (
         <div class="tasks">

@@ -21,7 +21,6 @@ export interface Account {
 
 /** The accounts of an installation. */
 export interface Accounts {
-  isEmpty(): Promise<boolean>;
   list(): Promise<readonly Account[]>;
   get(id: string): Promise<Account | undefined>;
   /** @throws {@link PeopleError} `people/name-taken`, `people/weak-password`. */
@@ -93,10 +92,11 @@ export function createAccounts({ db, now }: { db: Database; now: () => number })
 
   async function check(subject: string, password: string): Promise<Account> {
     assertMayTry(subject);
+    // Counted before it is checked: of many attempts at once none slips by while the others are being derived.
+    countFailure(subject);
     const found = await bySubject(subject);
     const holds = await verifyPassword(password, found?.password ?? NOBODY);
     if (found === undefined || !holds || found.disabled) {
-      countFailure(subject);
       throw new PeopleError('people/wrong-password', 'the name or the password is not right');
     }
     failures.delete(subject);
@@ -105,10 +105,6 @@ export function createAccounts({ db, now }: { db: Database; now: () => number })
   }
 
   return {
-    async isEmpty() {
-      const row = await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst();
-      return row === undefined;
-    },
     list: () => db.selectFrom('accounts').select(columns).orderBy('created_at').execute(),
     get: (id) => db.selectFrom('accounts').select(columns).where('id', '=', id).executeTakeFirst(),
     async create(name, password) {

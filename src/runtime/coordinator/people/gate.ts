@@ -50,7 +50,8 @@ export interface Gate {
 export const INSTALLATION = { kind: 'service', id: 'installation' } as const;
 
 const isChanging = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
-const isSecure = (context: Context): boolean => new URL(context.req.url).protocol === 'https:';
+/** Whether the request came over TLS. */
+export const isSecure = (context: Context): boolean => new URL(context.req.url).protocol === 'https:';
 /** The prefix binds the cookie to this host and to TLS; without TLS no browser would take it. */
 const cookieName = (context: Context): string => (isSecure(context) ? '__Host-sotto' : 'sotto');
 

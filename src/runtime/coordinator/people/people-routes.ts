@@ -6,6 +6,7 @@
  */
 
 import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { z } from 'zod';
 
@@ -20,8 +21,9 @@ import {
   parseScope,
 } from '../../../trust/access/index.ts';
 import { type Account, type Accounts } from './accounts.ts';
+import { CoordinatorError } from '../errors.ts';
 import { PeopleError } from './errors.ts';
-import { type Gate, INSTALLATION } from './gate.ts';
+import { type Gate, INSTALLATION, isSecure } from './gate.ts';
 import type { Oidc, OidcFlight } from './oidc.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -53,10 +55,11 @@ const newToken = z.strictObject({
   actions: z.array(z.enum(ACTIONS)).min(1),
 });
 
-const FLIGHT = 'sotto-flight';
 const DAY_MS = 24 * 3600_000;
 /** Lines of the record that are shown. */
 const SHOWN = 500;
+/** Forms of people are short, and whoever is not signed in may send some. */
+const MAX_FORM_BYTES = 16_384;
 const FIRST_ROLES = ['owner', 'operator', 'auditor'] as const;
 
 /** Creates the routes below `/api`. */
@@ -73,6 +76,17 @@ export function createPeopleRoutes({
   now,
 }: PeopleOptions): Hono {
   const routes = new Hono();
+  const limit = bodyLimit({
+    maxSize: MAX_FORM_BYTES,
+    onError: () => {
+      throw new CoordinatorError('coordinator/too-large', `a form may have at most ${MAX_FORM_BYTES} bytes`);
+    },
+  });
+  for (const path of ['/setup', '/session', '/password', '/tokens', '/people', '/people/:id', '/grants']) {
+    routes.use(path, limit);
+  }
+  // Somebody whom a provider vouches for may come before there is an owner: only a grant ends the setting up.
+  const isNew = async (): Promise<boolean> => (await store.listGrants()).length === 0;
 
   async function begin(context: Context, account: Account, groups: readonly string[] = []): Promise<void> {
     const secret = await sessions.begin(account, { agent: agentOf(context), groups });
@@ -89,7 +103,7 @@ export function createPeopleRoutes({
   routes.get('/session', async (context) => {
     const asking = await gate.who(context);
     if (asking?.session === undefined) {
-      return context.json({ mode: 'signed-out', setup: await accounts.isEmpty(), oidc: oidc?.name ?? null });
+      return context.json({ mode: 'signed-out', setup: await isNew(), oidc: oidc?.name ?? null });
     }
     const { account, groups } = asking.session;
     const grants = await store.grantsOf([account.subject, ...groups.map((group) => `group:${group}`)]);
@@ -114,6 +128,7 @@ export function createPeopleRoutes({
       name: account.name,
       subject: account.subject,
       roles: [...new Set(grants.filter(inForce).map(({ role }) => role))],
+      alone: (await accounts.list()).filter(({ disabled }) => !disabled).length <= 1,
       can: { create, steer: pause, invite, propose, release, download, ledger, people, grant, audit: record },
     });
   });
@@ -122,7 +137,7 @@ export function createPeopleRoutes({
     gate.assertOwnPage(context);
     const { code, name, password } = setup.parse(await context.req.json());
     if (!isSetupCode(code)) throw new PeopleError('people/wrong-password', 'this is not the code');
-    if (!(await accounts.isEmpty())) {
+    if (!(await isNew())) {
       throw new PeopleError('people/set-up-done', 'there are accounts already: sign in, or ask an owner for one');
     }
     const account = await accounts.create(name, password);
@@ -152,18 +167,18 @@ export function createPeopleRoutes({
     if (oidc === undefined) throw new PeopleError('people/not-offered', 'no provider was set up here');
     const { url, flight } = await oidc.start(callbackOf(context));
     // Lax, since the way back begins at the provider; it holds nothing but this one attempt.
-    setCookie(context, FLIGHT, Buffer.from(JSON.stringify(flight)).toString('base64url'), {
+    setCookie(context, flightName(context), Buffer.from(JSON.stringify(flight)).toString('base64url'), {
       httpOnly: true,
       sameSite: 'Lax',
-      secure: new URL(context.req.url).protocol === 'https:',
-      path: '/api/oidc',
+      secure: isSecure(context),
+      path: '/',
       maxAge: 600,
     });
     return context.redirect(url);
   });
   routes.get('/oidc/callback', async (context) => {
-    const flight = getCookie(context, FLIGHT);
-    deleteCookie(context, FLIGHT, { path: '/api/oidc' });
+    const flight = getCookie(context, flightName(context));
+    deleteCookie(context, flightName(context), { path: '/', secure: isSecure(context) });
     const { code, state } = context.req.query();
     try {
       if (oidc === undefined || flight === undefined || code === undefined || state === undefined) {
@@ -316,6 +331,8 @@ export function createPeopleRoutes({
   return routes;
 }
 
+/** The prefix keeps hosts beside this one from planting an attempt of their own. */
+const flightName = (context: Context): string => (isSecure(context) ? '__Host-sotto-flight' : 'sotto-flight');
 const callbackOf = (context: Context): string => new URL('/api/oidc/callback', context.req.url).href;
 
 /** What a browser says of itself, short. */

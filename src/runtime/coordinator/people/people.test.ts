@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type OidcProvider, startOidcProvider } from '../../../../test/harness/oidc-provider.ts';
 import { PASSWORD, type PeopleService, type Person, startPeopleService } from '../../../../test/harness/people.ts';
 import { OPERATOR, smallTask, URL_OF_SERVICE } from '../../../../test/harness/service.ts';
-import { fromHex, toHex, utf8 } from '../../../foundations/crypto/index.ts';
+import { fromHex, sha256, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { parseTaskFile, taskFileSchema } from '../../task/index.ts';
 import { describeTaskForm, EXPLANATIONS } from '../task-form.ts';
 import { deriveTag, hashPassword, verifyPassword } from './passwords.ts';
@@ -140,6 +140,21 @@ describe('people at a coordinator', () => {
     expect(released.state).toBe('released');
   });
 
+  it('lets no model out but the bytes that were approved, once there is somebody to approve them', async () => {
+    const path = `/api/tasks/${task}`;
+    expect(await statusOf(people.owner, 'GET', `${path}/model`)).toBe(403);
+    expect(await statusOf(test.owner, 'GET', `${path}/model`)).toBe(403);
+    const own = toHex(sha256(test.service.task(task).model()));
+    const { id } = (await (await people.operator.ask('POST', `${path}/releases`, { digest: own })).json()) as {
+      id: string;
+    };
+    const elsewhere = `/api/tasks/another/releases/${id}/approve`;
+    expect(await statusOf(people.owner, 'POST', elsewhere, { digest: own })).toBe(404);
+    expect(await statusOf(people.owner, 'POST', `${path}/releases/${id}/approve`, { digest: own })).toBe(200);
+    expect(await statusOf(people.owner, 'GET', `${path}/model`)).toBe(200);
+    expect(await statusOf(people.operator, 'GET', `${path}/model`)).toBe(403);
+  });
+
   it('gives nothing to a stolen cookie from another origin', async () => {
     const thief = test.newPerson();
     for (const [name, value] of people.operator.cookies) thief.cookies.set(name, value);
@@ -234,6 +249,21 @@ describe('people at a coordinator', () => {
     expect(await statusOf(nobody, 'POST', '/api/session', { name: 'guessed', password: PASSWORD })).toBe(429);
   });
 
+  it('makes guessing wait, though all guesses come at once', async () => {
+    const nobody = test.newPerson();
+    const guesses = Array.from({ length: 20 }, () =>
+      statusOf(nobody, 'POST', '/api/session', { name: 'olga-at-once', password: 'wrong' }),
+    );
+    const seen = await Promise.all(guesses);
+    expect(seen.filter((status) => status === 403)).toHaveLength(8);
+    expect(seen.filter((status) => status === 429)).toHaveLength(12);
+  });
+
+  it('reads no long body of somebody it does not know', async () => {
+    const long = { name: 'x', password: 'y'.repeat(100_000) };
+    expect(await statusOf(test.newPerson(), 'POST', '/api/session', long)).toBe(413);
+  });
+
   it('makes the first account once', async () => {
     const late = test.newPerson();
     const again = { name: 'late', password: PASSWORD };
@@ -326,6 +356,20 @@ describe('sign-in at a provider', () => {
       expect(await sessionOf(person)).toMatchObject({ mode: 'signed-out' });
     },
   );
+
+  it('lets the first account be made though somebody came from the provider before', async () => {
+    const other = await startOidcProvider();
+    const fresh = await startPeopleService({ oidc: { ...other, name: 'another' }, withOwner: false });
+    const early = fresh.newPerson();
+    other.persona = { sub: 'early', name: 'early' };
+    expect(await signIn(early)).toBe('/');
+    const made = { code: OPERATOR, name: 'olga', password: PASSWORD };
+    expect((await fresh.owner.ask('POST', '/api/setup', made)).status).toBe(204);
+    expect((await sessionOf(fresh.owner)).roles).toContain('owner');
+    expect((await sessionOf(early)).roles).toEqual([]);
+    await fresh.close();
+    await other.close();
+  });
 
   it('refuses a code of somebody else’s sign-in, and one that was used', async () => {
     provider.persona = { sub: 'u3', name: 'mo' };
