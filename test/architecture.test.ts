@@ -19,7 +19,7 @@ const house: Readonly<Record<string, readonly string[]>> = {
   learning: ['data', 'preparation', 'models', 'answers'],
   federation: ['aggregation', 'wire', 'assistants', 'rounds'],
   trust: ['access', 'log', 'attestation', 'package', 'lineage', 'card', 'monitoring'],
-  runtime: ['task', 'storage', 'drivers', 'training', 'view', 'client', 'coordinator', 'simulation'],
+  runtime: ['task', 'storage', 'drivers', 'training', 'assistants', 'view', 'client', 'coordinator', 'simulation'],
   redteam: [''],
   cli: [''],
 };

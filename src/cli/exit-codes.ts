@@ -55,6 +55,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   secagg: 41,
   sharing: 42,
   mpc: 42,
+  assistants: 40,
   homomorphic: 43,
   client: 20,
   coordinator: 20,

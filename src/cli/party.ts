@@ -16,6 +16,7 @@ import { createSystemRng } from '../foundations/random/index.ts';
 import { loadOrCreateKey, readFileOf } from '../runtime/storage/index.ts';
 import { sealChannel } from '../secure/mpc/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { createPartyAssistCommand } from './party-assist.ts';
 import { jobSchema, type PartyReport, runJob } from './party-jobs.ts';
 import { startPartyServer } from './party-server.ts';
 
@@ -80,6 +81,7 @@ export function createPartyCommand(): Command {
       if (options.json === true || path === '-') process.stdout.write(`${JSON.stringify(report)}\n`);
       else process.stdout.write(formatReport(report));
     });
+  command.addCommand(createPartyAssistCommand());
   return command;
 }
 

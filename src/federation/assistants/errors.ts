@@ -15,7 +15,13 @@ export type AssistantErrorCode =
   /** The sum would have fewer contributors than this assistant demands. */
   | 'assistants/too-few'
   /** This attempt was answered before, for another set. */
-  | 'assistants/already-answered';
+  | 'assistants/already-answered'
+  /** A request is longer than any of the task can be. */
+  | 'assistants/too-large'
+  /** Others are being answered; ask again. */
+  | 'assistants/busy'
+  /** There is nothing at this path. */
+  | 'assistants/not-found';
 
 /** A refusal; nothing was opened. */
 export class AssistantError extends SottoError<AssistantErrorCode> {}
