@@ -9,7 +9,14 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 
 import { writeFileAtomic } from '../runtime/storage/index.ts';
-import { describeModel, gatherReport, readRun, renderReport, startViewServer } from '../runtime/view/index.ts';
+import {
+  describeModel,
+  drawReportFigures,
+  gatherReport,
+  readRun,
+  renderReport,
+  startViewServer,
+} from '../runtime/view/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { loadPages, preloadPages } from './pages.ts';
 import { PAGE_PORT } from './run-page.ts';
@@ -43,7 +50,7 @@ async function view(run: string, options: ViewOptions): Promise<void> {
       facts: { kind: 'report', version, place: run },
       describe: describeModel,
     });
-    const html = renderReport(await loadPages('dashboard'), data);
+    const html = renderReport(await loadPages('dashboard'), data, await drawReportFigures(data.tasks));
     writeFileAtomic(options.export, html);
     const sizeBytes = Buffer.byteLength(html);
     process.stdout.write(

@@ -156,6 +156,15 @@ describe.skipIf(!hasChromium)(`the pages of a run in Chromium${hasChromium ? '' 
     expect(complaints).toEqual([]);
     expect(requests.filter((each) => !each.startsWith('file:'))).toEqual([]);
     await page.context().close();
+
+    // Where no script may run, the figures are there as pictures.
+    const still = await openPage(browser, { javaScriptEnabled: false });
+    await still.page.goto(pathToFileURL(file).href);
+    await still.page.getByText('Accuracy on public test data.').waitFor();
+    await still.page.getByText('Privacy spent, attempt by attempt').waitFor();
+    expect(await still.page.locator('figure svg').count()).toBe(4);
+    expect(still.complaints.filter((each) => !/script/i.test(each))).toEqual([]);
+    await still.page.context().close();
   });
 
   it('keep still while a thousand participants change sixty times a second', async () => {

@@ -41,6 +41,7 @@ export {
   renderEvaluationPage,
   summaryRows,
 } from './report/evaluation-page.ts';
+export { createSvgDocument, escapeHtml } from './report/svg-document.ts';
 export {
   type AnswerDesk,
   type AnswerMode,

@@ -20,8 +20,8 @@ export interface ReportData {
   readonly cards: Readonly<Record<string, string>>;
 }
 
-/** Writes the report. */
-export function renderReport(pages: PageFiles, data: ReportData): string {
+/** Writes the report; `figures` are shown where no script runs. */
+export function renderReport(pages: PageFiles, data: ReportData, figures = ''): string {
   const text = (path: string): string => {
     const file = pages.get(path);
     if (file === undefined) throw new ViewError('view/not-built', `the built page has no ${path}`);
@@ -50,6 +50,7 @@ export function renderReport(pages: PageFiles, data: ReportData): string {
     ...styles.map((style) => `<style>${style.replaceAll(/<\/(style)/gi, '<\\/$1')}</style>`),
   ].join('\n');
   const end = [
+    ...(figures === '' ? [] : [`<noscript>${figures}</noscript>`]),
     `<script type="application/json" id="report">${json}</script>`,
     ...code.map((script) => `<script type="module">${script}</script>`),
   ].join('\n');
