@@ -133,10 +133,10 @@ function oddsOf(person: Readonly<Record<string, string>>): number {
 
 /** Invents a table of so many people. */
 export function inventCensus(people: number, rng: Rng): Table {
-  const columns = [
-    ...['name', 'e-mail', 'postcode', 'sex', 'age', 'race', 'marital-status', 'education', 'native-country'],
-    ...['workclass', 'occupation', 'salary-class'],
-  ];
+  const columns =
+    'name e-mail postcode sex age race marital-status education native-country workclass occupation salary-class'.split(
+      ' ',
+    );
   const rows = Array.from({ length: people }, () => {
     const age = Math.min(90, Math.floor(17 + 22 * uniform(rng) + 22 * uniform(rng) + 14 * uniform(rng) ** 2));
     const education = draw(EDUCATION, rng);

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-import type { Dataset } from '../learning/data/index.ts';
+import { type Dataset, encodingWidth, type InputEncoding, inputEncodingSchema } from '../learning/data/index.ts';
 import {
   compilePlan,
   createEngine,
@@ -21,6 +21,7 @@ import {
   modelSchema,
 } from '../learning/models/index.ts';
 import { type DataPart, loadTaskData, readFileOf } from '../runtime/storage/index.ts';
+import { digestParameters } from '../runtime/storage/tiles/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 /** What training promised; null for a model that was trained without privacy. */
@@ -36,7 +37,15 @@ export interface AnsweringModel {
   readonly name: string;
   readonly inputShape: readonly number[];
   readonly classes: number;
+  /** What each class stands for. */
+  readonly classNames: readonly string[];
   readonly promise: TrainingPromise | null;
+  /** How texts or rows become its numbers, where its run says so. */
+  readonly encoding: InputEncoding | null;
+  /** Where it begins with an embedding of tokens. */
+  readonly tokens: { readonly vocabulary: number; readonly padding?: number } | null;
+  /** SHA-256 of its parameters, as logs name a model. */
+  readonly digest: string;
   /** Data of the task, or of a folder with the four files of an IDX data set. */
   load(part: DataPart, folder?: string): Dataset;
   /** Probabilities, `classes` an example. */
@@ -45,10 +54,12 @@ export interface AnsweringModel {
 
 const runSchema = z.object({
   task: z.string(),
-  data: z.object({ folder: z.string().optional(), package: z.string().optional() }),
+  data: z.object({ folder: z.string().optional(), package: z.string().optional() }).optional(),
   features: z.unknown().optional(),
   model: modelSchema,
 });
+/** `encoding.json`: how raw things become what the model takes, and what its classes are called. */
+const encodingFileSchema = z.strictObject({ classes: z.array(z.string()).min(2), encoding: inputEncodingSchema });
 const summarySchema = z.object({
   epsilon: z.number().nullable(),
   delta: z.number().nullable(),
@@ -73,8 +84,11 @@ export function openAnsweringModel(folder: string): AnsweringModel {
   const read = runSchema.safeParse(parse(new TextDecoder().decode(readFileOf(path, 'task file'))));
   if (!read.success) throw new UsageError(`${path} does not describe a model: ${z.prettifyError(read.error)}`);
   const { task, data, features, model: declared } = read.data;
-  const load = (part: DataPart, other?: string): Dataset =>
-    loadTaskData(other === undefined ? data : { folder: resolve(other) }, { part, baseFolder: folder });
+  const load = (part: DataPart, other?: string): Dataset => {
+    const source = other === undefined ? data : { folder: resolve(other) };
+    if (source === undefined) throw new UsageError(`${folder} names no data of its own: name a folder with --data`);
+    return loadTaskData(source, { part, baseFolder: folder });
+  };
   const inputShape = declared.input ?? load('test').inputShape;
   const extractor = features === undefined ? undefined : createFeatureExtractor(features as FeaturesConfig, inputShape);
   const plan = compilePlan(
@@ -87,11 +101,26 @@ export function openAnsweringModel(folder: string): AnsweringModel {
   const { parameters, frozen } = decodeModelFile(readFileOf(join(folder, 'model.safetensors'), 'model'), plan);
   const engine = createEngine(plan, { frozen });
   const classes = loss === 'softmaxCrossEntropy' ? outputWidth : 2;
+  const described = encodingOf(join(folder, 'encoding.json'));
+  if (
+    described !== null &&
+    (described.classes.length !== classes || encodingWidth(described.encoding) !== plan.inputWidth)
+  ) {
+    throw new UsageError(`${folder}/encoding.json does not describe what this model takes and tells`);
+  }
+  const [first] = declared.layers;
   return {
     name: task,
     inputShape,
     classes,
+    classNames: described?.classes ?? Array.from({ length: classes }, (_, i) => `${i}`),
     promise: promiseOf(join(folder, 'summary.json')),
+    encoding: described?.encoding ?? null,
+    tokens:
+      first?.kind === 'embeddingBag'
+        ? { vocabulary: first.vocabulary, ...(first.padding === undefined ? {} : { padding: first.padding }) }
+        : null,
+    digest: digestParameters(parameters),
     load,
     probabilities(dataset) {
       if (dataset.inputShape.join() !== inputShape.join()) {
@@ -103,6 +132,13 @@ export function openAnsweringModel(folder: string): AnsweringModel {
       return classes === 2 && outputWidth === 1 ? sigmoidPairs(logits) : softmaxRows(logits, classes);
     },
   };
+}
+
+function encodingOf(path: string): z.output<typeof encodingFileSchema> | null {
+  if (!existsSync(path)) return null;
+  const read = encodingFileSchema.safeParse(readJson(path));
+  if (!read.success) throw new UsageError(`${path} is no description of inputs: ${z.prettifyError(read.error)}`);
+  return read.data;
 }
 
 function promiseOf(path: string): TrainingPromise | null {

@@ -112,7 +112,7 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
     model: model.name,
     data: options.data ?? 'the test data of the task',
     protection,
-    classNames: Array.from({ length: model.classes }, (_, i) => `${i}`),
+    classNames: model.classNames,
     groupNames,
     metrics: computeMetrics(layout, counts),
   };

@@ -1,107 +1,150 @@
 /**
- * `sotto predict RUN IMAGE.png`: asks a model of a run about one image. The answer says in which mode it was given and what
- * it cost: a model that was trained privately answers for nothing, one that was not says that it protects nobody.
+ * `sotto predict RUN`: asks a model of a run about an image, a typed text or rows of a table. The answer says in which mode it
+ * was given and what it cost: a model that was trained privately answers for nothing, one that was not says that it
+ * protects nobody.
  *
  * @module
  */
 
 import { Command } from 'commander';
-import { decode } from 'fast-png';
 
-import { argmax } from '../learning/answers/index.ts';
-import { createDataset, pixelFormatOf, pixelsInto } from '../learning/data/index.ts';
-import { readFileOf } from '../runtime/storage/index.ts';
+import { limitScores } from '../learning/answers/index.ts';
+import type { Dataset } from '../learning/data/index.ts';
+import { utf8 } from '../foundations/crypto/index.ts';
+import { openTable, readFileOf } from '../runtime/storage/index.ts';
+import { openAnswerRecorder } from './answer-record.ts';
 import { type AnsweringModel, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
+import { createImageReader, createRowReader, createTextReader, type Row } from './questions.ts';
 
 interface PredictOptions {
+  readonly text?: string;
+  readonly rows?: string;
+  readonly separator: string;
   readonly top: string;
   readonly digits: string;
   readonly invert?: boolean;
+  readonly record: boolean;
   readonly json?: boolean;
 }
+
+/** Rows that are shown on a terminal. */
+const SHOWN_ROWS = 10;
+/** Rows that are answered at once. */
+const MAX_ROWS = 100_000;
 
 /** Creates the command. */
 export function createPredictCommand(): Command {
   return new Command('predict')
-    .description('Ask a model about an image; the answer names its mode and its charge.')
+    .description('Ask a model about an image, a text or rows of a table; the answer names its mode and its charge.')
     .argument('<run>', 'run folder with model.safetensors')
-    .argument('<image>', 'PNG file of the size the model takes')
+    .argument('[image]', 'PNG file of the size the model takes')
+    .option('--text <text>', 'a typed text in place of an image; - reads it from standard input')
+    .option('--rows <file>', 'rows of a table (CSV, JSON lines, Parquet) in place of an image')
+    .option('--separator <character>', 'between the cells of a CSV file', ',')
     .option('--top <count>', 'classes that are told', '3')
     .option('--digits <count>', 'decimal digits of a score', '3')
     .option('--invert', 'the image is dark on light, the model takes light on dark')
+    .option('--no-record', 'leave no record of the answer in the run’s log')
     .option('--json', 'print the answer as JSON, and nothing else, on standard output')
-    .action((run: string, image: string, options: PredictOptions) => predict(run, image, options));
+    .action((run: string, image: string | undefined, options: PredictOptions) => predict(run, image, options));
 }
 
-function predict(run: string, image: string, options: PredictOptions): void {
+/** What a model that answers by itself promises. */
+export function guaranteeOf({ promise }: Pick<AnsweringModel, 'promise'>): string {
+  return promise === null
+    ? 'NONE: this model was trained without privacy (or with a seed); its answers may tell its training data'
+    : `post-processing of a model with ε = ${promise.epsilon.toFixed(3)} at δ = ${promise.delta} for one ${promise.privacyUnit} (${promise.relation}): any number of answers costs nothing more`;
+}
+
+async function predict(run: string, image: string | undefined, options: PredictOptions): Promise<void> {
+  const given = [image, options.text, options.rows].filter((each) => each !== undefined);
+  if (given.length !== 1) throw new UsageError('ask about one thing: an image, --text TEXT or --rows FILE');
   const digits = integerOption(options.digits, '--digits', { min: 0, max: 6 });
   const model = openAnsweringModel(run);
-  const top = integerOption(options.top, '--top', { min: 1, max: model.classes });
-  const probabilities = model.probabilities(readImage(image, model, options.invert === true));
-  const order = Array.from(probabilities, (score, label) => ({ label, score: Number(score.toFixed(digits)) }));
-  const best = argmax(probabilities, 0, model.classes);
-  order.sort((a, b) => (probabilities[b.label] as number) - (probabilities[a.label] as number));
-  const { promise } = model;
-  const answer = {
-    label: best,
-    top: order.slice(0, top),
-    mode: promise === null ? 'not-private' : 'dp-trained-model',
+  const top = Math.min(model.classes, integerOption(options.top, '--top', { min: 1, max: 1_000_000 }));
+  const { question, dataset } = await readQuestion(model, image, options);
+  const probabilities = model.probabilities(dataset);
+  const answers = Array.from({ length: dataset.size }, (_, i) => {
+    const scores = probabilities.subarray(i * model.classes, (i + 1) * model.classes);
+    const best = limitScores(scores, { top, digits });
+    return {
+      label: best[0]?.label ?? 0,
+      class: model.classNames[best[0]?.label ?? 0] as string,
+      top: best.map((each) => ({ ...each, class: model.classNames[each.label] as string })),
+    };
+  });
+  const recorder = options.record ? await openAnswerRecorder(run, model) : undefined;
+  const receipt = await recorder
+    ?.record(question, { purpose: 'sotto predict', reservation: null })
+    .finally(() => recorder.close());
+  const about = {
+    mode: model.promise === null ? 'not-private' : 'dp-trained-model',
     charge: 0,
-    guarantee:
-      promise === null
-        ? 'NONE: this model was trained without privacy (or with a seed); its answers may tell its training data'
-        : `post-processing of a model with ε = ${promise.epsilon.toFixed(3)} at δ = ${promise.delta} for one ${promise.privacyUnit} (${promise.relation}): any number of answers costs nothing more`,
+    guarantee: guaranteeOf(model),
+    ...(receipt === undefined ? {} : { record: receipt }),
   };
   if (options.json === true) {
+    const [only] = answers;
+    const answer = options.rows === undefined ? { ...only, ...about } : { answers, ...about };
     process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
     return;
   }
-  const scores = answer.top.map(({ label, score }) => `${label} (${score.toFixed(digits)})`).join(', ');
+  const shown = answers.slice(0, SHOWN_ROWS).map(({ class: best, top: told }, i) => {
+    const scores = told.map((each) => `${each.class} (${each.score.toFixed(digits)})`).join(', ');
+    return options.rows === undefined
+      ? `answer     ${best}\nscores     ${scores}\n`
+      : `row ${String(i + 1).padEnd(6)} ${best.padEnd(12)} ${scores}\n`;
+  });
+  if (answers.length > SHOWN_ROWS) shown.push(`… and ${answers.length - SHOWN_ROWS} more rows: --json prints all\n`);
+  const recorded =
+    receipt === undefined ? '' : `recorded   leaf ${receipt.logSize - 1} of the log, ${receipt.request}\n`;
   process.stdout.write(
-    `answer     ${best}\nscores     ${scores}\nmode       ${answer.mode}\ncharge     ε = 0\nguarantee  ${answer.guarantee}\n`,
+    `${shown.join('')}mode       ${about.mode}\ncharge     ε = 0\nguarantee  ${about.guarantee}\n${recorded}`,
   );
 }
 
-/** Width and height in the header of a PNG file; it is looked at before anything is unpacked. */
-function sizeOfPng(bytes: Uint8Array, path: string): { width: number; height: number } {
-  const signature = [137, 80, 78, 71, 13, 10, 26, 10];
-  if (bytes.length < 24 || signature.some((byte, i) => bytes[i] !== byte)) {
-    throw new UsageError(`${path} is not a PNG file`);
+async function readQuestion(
+  model: AnsweringModel,
+  image: string | undefined,
+  { text, rows, separator, invert = false }: PredictOptions,
+): Promise<{ question: Uint8Array; dataset: Dataset }> {
+  if (image !== undefined) {
+    const bytes = readFileOf(image, 'image');
+    return { question: bytes, dataset: createImageReader(model, { invert })(bytes, image) };
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { width: view.getUint32(16), height: view.getUint32(20) };
+  if (text !== undefined) {
+    const said = text === '-' ? await readAll(process.stdin) : text;
+    return { question: utf8(said), dataset: createTextReader(model)(said) };
+  }
+  const path = rows as string;
+  const read = createRowReader(model);
+  const table = await readRows(path, separator);
+  if (table.length === 0) throw new UsageError(`${path} has no rows`);
+  return { question: readFileOf(path, 'rows'), dataset: read(table) };
 }
 
-function readImage(path: string, model: AnsweringModel, invert: boolean): ReturnType<typeof createDataset> {
-  const format = pixelFormatOf(model.inputShape);
-  if (format === undefined) throw new UsageError(`the model takes no images but ${model.inputShape.join(' × ')}`);
-  const bytes = readFileOf(path, 'image');
-  const { width, height } = sizeOfPng(bytes, path);
-  if (width !== format.width || height !== format.height) {
-    throw new UsageError(`${path} has ${width} × ${height} pixels, the model takes ${format.width} × ${format.height}`);
+async function readAll(stream: NodeJS.ReadStream): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of stream) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+async function readRows(path: string, separator: string): Promise<Row[]> {
+  const plain = path.replace(/\.gz$/i, '');
+  const format = /\.parquet$/i.test(plain) ? 'parquet' : /\.(?:jsonl|ndjson)$/i.test(plain) ? 'jsonl' : 'csv';
+  const table = openTable({ format, path, ...(format === 'csv' ? { separator } : {}) });
+  const columns = await table.columns();
+  const rows: Row[] = [];
+  for await (const batch of table.batches()) {
+    for (const item of batch) {
+      if (item.kind === 'malformed') {
+        throw new UsageError(`${path}, line ${item.line}, column ${item.column}: ${item.problem}`);
+      }
+      if (rows.length === MAX_ROWS) throw new UsageError(`${path} has more than ${MAX_ROWS} rows: ask in parts`);
+      rows.push(Object.fromEntries(columns.map((column, i) => [column, item.cells[i] ?? null])));
+    }
   }
-  let image: ReturnType<typeof decode>;
-  try {
-    image = decode(bytes);
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be decoded: ${(cause as Error).message}`);
-  }
-  const { data, channels, depth, palette } = image;
-  const shift = depth === 16 ? 8 : 0;
-  const rgba = new Uint8Array(width * height * 4);
-  for (let i = 0; i < width * height; i += 1) {
-    const at = (j: number): number => (data[i * channels + j] as number) >> shift;
-    const entry = palette?.[at(0)];
-    const [red = 0, green = 0, blue = 0, alpha = 255] =
-      entry ??
-      (channels < 3
-        ? [at(0), at(0), at(0), channels === 2 ? at(1) : 255]
-        : [at(0), at(1), at(2), channels === 4 ? at(3) : 255]);
-    rgba.set([red, green, blue, alpha], i * 4);
-  }
-  const inputs = new Uint8Array(width * height * format.channels);
-  pixelsInto(rgba, { ...format, invert }, inputs);
-  return createDataset({ inputs, inputShape: model.inputShape, labels: new Uint8Array(1), inputScale: 1 / 255 });
+  return rows;
 }

@@ -175,7 +175,7 @@ export function createRowEncoder({
       if (cell === undefined) refuse(column, 'is missing');
       const text = (cell ?? '').trim();
       const shares = UNKNOWN.has(text)
-        ? new Array<number>(cells).fill(1)
+        ? Array.from({ length: cells }, () => 1)
         : column.kind === 'category'
           ? sharesOfCategory(column, text)
           : sharesOfNumber(column.edges, text);
