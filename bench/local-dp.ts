@@ -20,7 +20,7 @@ import { describeMachine } from './machine.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const COUNTS = [10, 100, 1000, 5000];
-const EPSILONS_PER_ROUND = [1, 8];
+const EPSILONS_PER_ROUND = [8, 1];
 
 interface Row {
   readonly trust: 'local' | 'coordinator';
