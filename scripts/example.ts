@@ -12,6 +12,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     short: { type: 'boolean', default: false },
+    choose: { type: 'boolean', default: false },
     out: { type: 'string' },
     data: { type: 'string' },
     say: { type: 'string', default: 'Congratulations, you have won free money! Click here now to claim your prize.' },
@@ -28,8 +29,9 @@ switch (name) {
     break;
   }
   case 'text': {
-    const { runExample } = await import('../examples/text/run.ts');
-    await runExample({ short, say, out });
+    const { chooseSettings, runExample } = await import('../examples/text/run.ts');
+    if (values.choose) chooseSettings();
+    else await runExample({ short, say, out });
     break;
   }
   case 'tabular': {

@@ -1,5 +1,5 @@
 /**
- * The SpamAssassin public corpus, from raw mails to bags of hashed words without personal data.
+ * The SpamAssassin public corpus, from raw mails to examples without personal data.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import { createDataset, type Dataset, hashWord, splitWords } from 'sotto/data';
+import { createDataset, createTextEncoder, type Dataset, encodingWidth, type TextEncoding } from 'sotto/data';
 import { createPiiScanner, redactText } from 'sotto/preparation';
 
 /** A mail and what it is. */
@@ -18,12 +18,7 @@ export interface Mail {
 }
 
 /** Characters of a mail that are read: a public constant. */
-const MAX_CHARACTERS = 2500;
-/** Places that words and pairs of words are hashed to. */
-export const BAG_WIDTH = 2048;
-
-/** The constant first number of a bag. */
-const BIAS = 0.3;
+export const MAX_CHARACTERS = 2500;
 
 /** Reads every mail: subject and body; no other header, for they tell who sorted the mail. */
 export function readMails(): Mail[] {
@@ -50,7 +45,7 @@ function bodyOf(raw: string): string {
     .slice(end < 0 ? 0 : end)
     .replaceAll(/=\r?\n/g, '')
     .replaceAll(/=([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-  return `${subject}\n${body}`.slice(0, MAX_CHARACTERS);
+  return `${subject.trim()}\n${body}`.slice(0, MAX_CHARACTERS);
 }
 
 /** Takes personal data out of a text: what is found is replaced by the name of its kind. */
@@ -65,30 +60,15 @@ export function createRedactor(): (text: string) => { text: string; found: numbe
   };
 }
 
-/** Writes a text as a bag: words and pairs of neighbouring words, each present or not, scaled to length 1. */
-export function encodeMail(text: string, out: Float32Array): void {
-  const words = splitWords(text).filter((word) => word.length < 20);
-  const terms = new Set(words);
-  for (let i = 1; i < words.length; i += 1) terms.add(`${words[i - 1]} ${words[i]}`);
-  for (const mark of ['$', '!', '%', '<', '>', '|', '--', '"']) if (text.includes(mark)) terms.add(mark);
-  for (const term of terms) {
-    const hash = hashWord(term);
-    const at = (hash >>> 1) % BAG_WIDTH;
-    out[at] = (out[at] as number) + (hash & 1 ? 1 : -1) * (term.includes(' ') ? 0.5 : 1);
-  }
-  const norm = Math.hypot(...out);
-  if (norm > 0) for (let i = 0; i < BAG_WIDTH; i += 1) out[i] = (out[i] as number) / norm;
-  // In place of a bias: as a bias, it would take half of every clipped gradient.
-  out[0] = BIAS;
-}
-
 /** Turns mails without personal data into examples. */
-export function datasetOf(mails: readonly Mail[]): Dataset {
-  const inputs = new Float32Array(mails.length * BAG_WIDTH);
-  mails.forEach(({ text }, i) => encodeMail(text, inputs.subarray(i * BAG_WIDTH, (i + 1) * BAG_WIDTH)));
+export function datasetOf(mails: readonly Mail[], encoding: TextEncoding): Dataset {
+  const width = encodingWidth(encoding);
+  const encode = createTextEncoder(encoding);
+  const inputs = new Float32Array(mails.length * width);
+  mails.forEach(({ text }, i) => encode(text, inputs.subarray(i * width, (i + 1) * width)));
   return createDataset({
     inputs,
-    inputShape: [BAG_WIDTH],
+    inputShape: [width],
     labels: Float32Array.from(mails, ({ spam }) => (spam ? 1 : 0)),
   });
 }
