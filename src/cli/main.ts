@@ -33,6 +33,7 @@ import { createPrivacyCommand } from './privacy.ts';
 import { createRunCommand } from './run.ts';
 import { createSecaggCommand } from './secagg.ts';
 import { createServeCommand } from './serve.ts';
+import { createServeModelCommand } from './serve-model.ts';
 import { createTrainCommand } from './train.ts';
 import { createVerifyCommand } from './verify.ts';
 import { version } from './version.ts';
@@ -64,6 +65,7 @@ function createProgram(): Command {
     .addCommand(createPartyCommand());
   program.addCommand(createPrivacyCommand()).addCommand(createSecaggCommand());
   program.addCommand(createEvaluateCommand()).addCommand(createPredictCommand());
+  program.addCommand(createServeModelCommand());
   program.addCommand(createPrepareCommand()).addCommand(createPiiCommand());
   program.addCommand(createAttestCommand());
   program.addCommand(createCardCommand());

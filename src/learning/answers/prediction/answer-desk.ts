@@ -86,17 +86,22 @@ export function createAnswerDesk({
   limits,
   clock,
   audit,
+  before = new Map(),
 }: {
   readonly mode: AnswerMode;
   readonly limits: DeskLimits;
   readonly clock: () => number;
   readonly audit: (line: AuditLine) => void;
+  /** Answers that callers have had already: a desk that opens again forgets nobody's quota. */
+  readonly before?: ReadonlyMap<string, number>;
 }): AnswerDesk {
   assertInteger(limits.perCaller, 'perCaller', { min: 1 });
   assertInteger(limits.perWindow, 'perWindow', { min: 1 });
   assertInteger(limits.top, 'top', { min: 1 });
   assertInteger(limits.digits, 'digits', { min: 0, max: 6 });
-  const callers = new Map<string, { answered: number; asked: number[] }>();
+  const callers = new Map<string, { answered: number; asked: number[] }>(
+    Array.from(before, ([caller, answered]) => [caller, { answered, asked: [] }]),
+  );
   return {
     async answer(caller, scores) {
       const now = clock();
