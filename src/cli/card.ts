@@ -22,8 +22,9 @@ import {
 } from '../trust/card/index.ts';
 import { parseVerifierKey, readRun } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { vaultOfRun } from './key-store-options.ts';
 import { folderFiles, urlFiles } from './run-files.ts';
-import { derivePlan } from './verify.ts';
+import { derivePlan } from './derive-plan.ts';
 
 const FORMATS: Readonly<Record<string, (card: PrivacyCard) => string>> = {
   html: formatCardPage,
@@ -41,6 +42,7 @@ interface CardOptions {
   readonly out?: string;
   readonly key?: string;
   readonly token?: string;
+  readonly keyStore?: string;
   readonly json?: boolean;
 }
 
@@ -52,6 +54,7 @@ export function createCardCommand(): Command {
     .addOption(new Option('--format <format>', 'what to write').choices(Object.keys(FORMATS)).default('html'))
     .option('--facts <file>', 'YAML with what no log knows: controller, purpose, legalBasis…')
     .option('--key <key>', 'key of the log that you know: NAME+ID+KEY, or a file with it')
+    .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
     .option('--out <file>', 'file to write (default: standard output)')
     .option('--json', 'the same as --format json')
@@ -64,7 +67,9 @@ async function card(run: string, options: CardOptions): Promise<void> {
   if (options.facts !== undefined && !existsSync(options.facts))
     throw new UsageError(`${options.facts} does not exist`);
   const facts = options.facts === undefined ? {} : parseControllerFacts(parse(readFileSync(options.facts, 'utf8')));
-  const files = isUrl ? await urlFiles(run, { token: options.token ?? process.env.SOTTO_TOKEN }) : folderFiles(run);
+  const files = isUrl
+    ? await urlFiles(run, { token: options.token ?? process.env.SOTTO_TOKEN })
+    : folderFiles(run, await vaultOfRun(run, options.keyStore));
   const { key } = options;
   const verifiers =
     key === undefined

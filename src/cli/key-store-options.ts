@@ -39,6 +39,19 @@ export async function keeperOf(folder: string, kind: string): Promise<RootKeeper
   throw new UsageError(`the key store is kept by ${kind}: open it from a program that has that keeper`);
 }
 
+/** Makes the keeper a store is handed to; a new passphrase is `SOTTO_NEW_PASSPHRASE`, the old one still opens it. */
+export async function newKeeperOf(folder: string, kind: string, before: string): Promise<RootKeeper> {
+  const passphrase = process.env.SOTTO_NEW_PASSPHRASE ?? process.env.SOTTO_PASSPHRASE;
+  if (kind !== 'passphrase') return keeperOf(folder, kind);
+  if (before === 'passphrase' && process.env.SOTTO_NEW_PASSPHRASE === undefined) {
+    throw new UsageError('set SOTTO_NEW_PASSPHRASE to the new passphrase of the key store');
+  }
+  if (passphrase === undefined || passphrase.length < 12) {
+    throw new UsageError('set SOTTO_NEW_PASSPHRASE to the passphrase of the key store, at least 12 characters');
+  }
+  return createPassphraseKeeper(passphrase);
+}
+
 /** Opens the key store in a folder with the keeper that it names. */
 export async function openNamedKeyStore(folder: string): Promise<KeyStore> {
   const path = join(folder, KEY_STORE_FILE);

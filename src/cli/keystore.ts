@@ -31,7 +31,7 @@ import {
 } from '../runtime/storage/index.ts';
 import { createSealIdentity } from '../trust/package/index.ts';
 import { UsageError } from './exit-codes.ts';
-import { KEEPERS, keeperOf, openNamedKeyStore } from './key-store-options.ts';
+import { KEEPERS, keeperOf, newKeeperOf, openNamedKeyStore } from './key-store-options.ts';
 
 interface Options {
   readonly keeper?: string;
@@ -71,6 +71,19 @@ export function createKeystoreCommand(): Command {
         };
       }),
   );
+  add('rekey <folder>', 'Hand the store to another keeper, under a new root key.')
+    .requiredOption('--keeper <kind>', `who keeps the root key from now on: ${KEEPERS.join(', ')}`)
+    .action((folder: string, options: Options) =>
+      withStore(folder, options, async (keys) => {
+        const before = keys.keeper;
+        const keeper = await newKeeperOf(folder, options.keeper ?? '', before);
+        await keys.rekey(keeper);
+        return {
+          value: { keeper: keys.keeper, before, keys: keys.list().length },
+          text: `handed from ${before} to ${keys.keeper}; ${keys.list().length} data keys wrapped anew`,
+        };
+      }),
+    );
   add('destroy <folder> <key>', 'Destroy a data key: whatever is sealed under it cannot be read again, ever.').action(
     (folder: string, key: string, options: Options) =>
       withStore(folder, options, async (keys) => {

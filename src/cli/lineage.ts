@@ -11,20 +11,21 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 
 import { createSigningKey } from '../foundations/crypto/index.ts';
-import { openRunFolder } from '../runtime/storage/index.ts';
-import { createFileSaltStore, createFileTileStore, originOf, parseKeyText } from '../runtime/storage/tiles/index.ts';
-import { parseTaskFile } from '../runtime/task/index.ts';
+import { openRunFolder, type Vault } from '../runtime/storage/index.ts';
+import { createFileSaltStore, createFileTileStore, parseKeyText } from '../runtime/storage/tiles/index.ts';
 import { eraseSubject, formatOpenLineage, formatProv, readLineage } from '../trust/lineage/index.ts';
-import { openLog, readRun, RUN_FILES } from '../trust/log/index.ts';
+import { openLog, parseVerifierKey, readRun, RUN_FILES } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { vaultOfRun } from './key-store-options.ts';
 import { folderFiles } from './run-files.ts';
-import { derivePlan } from './verify.ts';
+import { derivePlan } from './derive-plan.ts';
 
 interface LineageOptions {
   readonly format: 'openlineage' | 'prov' | 'text';
   readonly preparation: readonly string[];
   readonly erase?: string;
   readonly out?: string;
+  readonly keyStore?: string;
   readonly json?: boolean;
 }
 
@@ -41,6 +42,7 @@ export function createLineageCommand(): Command {
       [] as readonly string[],
     )
     .option('--erase <subject>', 'destroy the salt of a subject, log it, and write the receipt')
+    .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--out <file>', 'file to write (default: standard output)')
     .option('--json', 'the graph as JSON')
     .action((run: string, options: LineageOptions) => lineage(run, options));
@@ -52,15 +54,16 @@ async function lineage(run: string, options: LineageOptions): Promise<void> {
     if (options.out === undefined) process.stdout.write(content);
     else writeFileSync(options.out, content);
   };
+  const vault = await vaultOfRun(run, options.keyStore);
   if (options.erase !== undefined) {
-    write(await erase(run, options.erase));
+    write(await erase(run, { subject: options.erase, vault }));
     return;
   }
   const preparations = options.preparation.map((path) => {
     if (!existsSync(path)) throw new UsageError(`${path} does not exist`);
     return new Uint8Array(readFileSync(path));
   });
-  const graph = readLineage(await readRun(folderFiles(run), { derivePlan }), preparations);
+  const graph = readLineage(await readRun(folderFiles(run, vault), { derivePlan }), preparations);
   const { format } = options;
   if (options.json === true) write(`${JSON.stringify(graph, undefined, 2)}\n`);
   else if (format === 'openlineage')
@@ -79,21 +82,24 @@ async function lineage(run: string, options: LineageOptions): Promise<void> {
   }
 }
 
-async function erase(run: string, subject: string): Promise<string> {
-  const folder = openRunFolder(run);
+async function erase(
+  run: string,
+  { subject, vault }: { readonly subject: string; readonly vault: Vault | undefined },
+): Promise<string> {
+  const folder = openRunFolder(run, { vault });
   try {
+    const decoder = new TextDecoder();
     const seed = folder.has(RUN_FILES.privateKey)
-      ? parseKeyText(readFileSync(folder.file(RUN_FILES.privateKey), 'utf8'))
+      ? parseKeyText(decoder.decode(folder.read(RUN_FILES.privateKey)))
       : undefined;
     if (seed === undefined) throw new UsageError(`${join(run, RUN_FILES.privateKey)} is not the key of a log`);
-    const task = parseTaskFile(new TextDecoder().decode(folder.read(RUN_FILES.task)), { path: RUN_FILES.task });
     const log = await openLog({
       store: createFileTileStore(folder.file('log')),
-      origin: originOf(task.task, seed),
+      origin: parseVerifierKey(decoder.decode(folder.read(RUN_FILES.key)).trim()).name,
       key: createSigningKey(seed),
       partials: 'latest',
     });
-    const salts = createFileSaltStore(folder.file(RUN_FILES.salts));
+    const salts = createFileSaltStore(folder.file(RUN_FILES.salts), { vault, name: RUN_FILES.salts });
     const { proof } = await eraseSubject(subject, { log, salts, time: new Date() });
     return proof;
   } finally {

@@ -26,6 +26,7 @@ import {
   verifySignedFiles,
 } from '../trust/package/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { checkStory, type StoryProblem } from './package-story.ts';
 import { folderFiles } from './run-files.ts';
 
 interface Options {
@@ -112,10 +113,16 @@ function checkChannel(bytes: Uint8Array, { channel, channelState }: Options): Ch
   return opened.state;
 }
 
-async function judge(
-  target: string,
-  options: Options,
-): Promise<PackageVerdict & { readonly state?: ChannelState | undefined }> {
+/** A verdict on the signature, and on the log inside. */
+interface Verdict extends Omit<PackageVerdict, 'problems'> {
+  readonly problems: readonly StoryProblem[];
+  readonly state?: ChannelState | undefined;
+  /** Recomputed from the log; absent where there was none to look at. */
+  readonly epsilon?: number | null;
+  readonly delta?: number | null;
+}
+
+async function judge(target: string, options: Options): Promise<Verdict> {
   const trust = trustOf(options);
   const at = new Date();
   if (statSync(target).isDirectory()) {
@@ -128,7 +135,11 @@ async function judge(
       isSealed(bytes) && options.identity.length > 0
         ? await openSeal(bytes, { identities: identitiesOf(options.identity) })
         : bytes;
-    return { ...(await verifyPackage(archive, { trust, at })), state };
+    const verdict = await verifyPackage(archive, { trust, at });
+    if (!verdict.ok) return { ...verdict, state };
+    const { problems, epsilon, delta } = await checkStory(verdict.files, verdict);
+    if (problems.length > 0) return { ...verdict, ok: false, problems, files: new Map(), state };
+    return { ...verdict, state, epsilon, delta };
   } catch (error) {
     if (!(error instanceof PackageError)) throw error;
     const { file = target } = error.details;
@@ -142,7 +153,7 @@ async function open(target: string, options: Options): Promise<void> {
   if (!existsSync(target)) throw new UsageError(`${target} does not exist: name a package`);
   const { to } = options;
   if (to !== undefined && existsSync(to)) throw new UsageError(`${to} exists: nothing was overwritten`);
-  const { ok, problems, signer, manifest, files, state } = await judge(target, options);
+  const { ok, problems, signer, manifest, files, state, epsilon = null, delta = null } = await judge(target, options);
   if (ok && to !== undefined) {
     for (const [name, bytes] of files) {
       const path = join(to, ...name.split('/'));
@@ -154,7 +165,6 @@ async function open(target: string, options: Options): Promise<void> {
     writeFileAtomic(options.channelState, `${JSON.stringify(state, undefined, 2)}\n`);
   }
   if (options.json === true) {
-    const { epsilon = null, delta = null } = manifest?.privacy ?? {};
     const report = { ok, epsilon, delta, problems, signer, manifest, files: [...files.keys()] };
     process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (ok) {

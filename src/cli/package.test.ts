@@ -2,20 +2,26 @@
  * The way of a model from a sealed run folder to its receiver, through the commands; and the canary: no secret that went
  * in stands in anything that came out.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 
 import { afterAll, describe, expect, it, vi } from 'vitest';
 
-import { createLedger, gaussian } from '../privacy/accounting/index.ts';
 import { createPassphraseKeeper } from '../runtime/drivers/index.ts';
-import { createRunFolder, openKeyStore, openVault } from '../runtime/storage/index.ts';
+import { openKeyStore, openVault } from '../runtime/storage/index.ts';
+import { createPackage, type PackageManifest } from '../trust/package/index.ts';
+import { makeSmallRun } from '../../test/trust/small-run.ts';
+import { createCardCommand } from './card.ts';
+import { createLineageCommand } from './lineage.ts';
+import { createLogCommand } from './log.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { createKeystoreCommand } from './keystore.ts';
 import { createOpenCommand } from './open.ts';
-import { createPackageCommand } from './package.ts';
+import { createPackageCommand, readSigner } from './package.ts';
+import { folderFiles } from './run-files.ts';
+import { createVerifyCommand } from './verify.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'sotto-package-'));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -23,7 +29,15 @@ const at = (name: string): string => join(base, name);
 const PASSPHRASE = 'canary-passphrase-91c4e7';
 const shown: string[] = [];
 
-const commands = { package: createPackageCommand, open: createOpenCommand, keystore: createKeystoreCommand };
+const commands = {
+  package: createPackageCommand,
+  open: createOpenCommand,
+  keystore: createKeystoreCommand,
+  verify: createVerifyCommand,
+  card: createCardCommand,
+  lineage: createLineageCommand,
+  log: createLogCommand,
+};
 
 /** Runs a command in this process, with what it prints and how it would end. */
 async function sotto(name: keyof typeof commands, ...args: readonly string[]): Promise<{ code: number; out: string }> {
@@ -52,40 +66,33 @@ async function sotto(name: keyof typeof commands, ...args: readonly string[]): P
 async function makeRun(): Promise<string> {
   const keeper = createPassphraseKeeper(PASSPHRASE, { workFactor: 12 });
   const keys = await openKeyStore(join(base, 'keys'), { keeper });
-  const { id } = await keys.createKey('run/digits');
+  const { id } = await keys.createKey('run/bars');
   const vault = await openVault(keys, id);
-  const folder = createRunFolder(join(base, 'run'), { vault });
-  folder.write('task.resolved.yaml', 'task: digits\n');
-  const privacy = { privacyUnit: 'example', relation: 'add-or-remove-one' } as const;
-  const ledger = await createLedger({
-    store: folder.ledger('ledger.jsonl'),
-    budget: { epsilon: 2, delta: 1e-5 },
-    ...privacy,
-    dataset: 'digits',
-    accountant: 'rdp',
-    clock: () => new Date(0),
-  });
-  await ledger.commit(await ledger.reserve({ event: gaussian({ noiseMultiplier: 5 }), purpose: 'training' }));
-  folder.write('model.safetensors', 'weights');
-  const summary = {
-    task: 'digits',
-    accuracy: 0.9,
-    epsilon: ledger.spent().epsilon,
-    delta: 1e-5,
-    ...privacy,
-    accountant: 'rdp',
-    trust: 'nobody',
-    aggregation: 'secagg',
-    rounds: 1,
-    participants: 3,
-    seeded: false,
-    model: { parameters: 1 },
-  };
-  folder.write('summary.json', JSON.stringify(summary));
-  folder.close();
+  await makeSmallRun(base, { vault });
   vault.close();
   keys.close();
   return id;
+}
+
+/** Signs the files of an unpacked package anew: what a signer who lies can make. */
+async function signAgain(change: (files: Map<string, Uint8Array>) => void): Promise<string> {
+  const source = folderFiles(at('out'));
+  const files = new Map<string, Uint8Array>();
+  for (const name of (await source.list()) ?? []) {
+    if (name !== 'model.sig') files.set(name, (await source.read(name)) as Uint8Array);
+  }
+  const { privacy, name, taskDigest } = JSON.parse(
+    new TextDecoder().decode(files.get('manifest.json')),
+  ) as PackageManifest;
+  files.delete('manifest.json');
+  change(files);
+  const lower = privacy === null ? null : { ...privacy, epsilon: files.has('lie') ? 0.1 : privacy.epsilon };
+  files.delete('lie');
+  const facts = { name, createdAt: new Date(0), privacy: lower, taskDigest };
+  const made = await createPackage(files, { facts, signer: await readSigner(at('sign.pem'), []) });
+  rmSync(at('lie.sotto'), { force: true });
+  writeFileSync(at('lie.sotto'), made);
+  return at('lie.sotto');
 }
 
 describe('sotto package and sotto open', () => {
@@ -101,9 +108,33 @@ describe('sotto package and sotto open', () => {
     const trust = ['--public-key', at('sign.pem.pub'), '--json'];
     expect(await sotto('open', at('a.sotto'), ...trust)).toMatchObject({ code: 1 });
     const opened = await sotto('open', at('a.sotto'), ...trust, '--identity', at('me.txt'), '--to', at('out'));
+    const { epsilon } = JSON.parse(opened.out) as { epsilon: number };
     expect(JSON.parse(opened.out)).toMatchObject({ ok: true, delta: 1e-5, problems: [] });
-    expect(readFileSync(at('out/model.safetensors'), 'utf8')).toBe('weights');
-    writeFileSync(at('out/model.safetensors'), 'wrights');
+    const key = ['--key-store', at('keys')];
+    expect(await sotto('verify', at('run'))).toMatchObject({ code: 2 });
+    const verified = await sotto('verify', at('run'), ...key, '--json');
+    expect(JSON.parse(verified.out)).toMatchObject({ ok: true, epsilon, receipts: 4, notCovered: [] });
+    expect(await sotto('card', at('run'), ...key, '--format', 'nist')).toMatchObject({ code: 0 });
+    expect(await sotto('lineage', at('run'), ...key)).toMatchObject({ code: 0 });
+    expect(await sotto('log', at('run'))).toMatchObject({ code: 0 });
+    const inside = await sotto('verify', at('a.sotto'), ...trust, '--identity', at('me.txt'));
+    expect(JSON.parse(inside.out)).toEqual({ ok: true, epsilon, delta: 1e-5, seeded: false, problems: [] });
+    const card = JSON.parse(readFileSync(at('out/privacy-card.json'), 'utf8')) as { guarantee: { epsilon: number } };
+    expect(card.guarantee.epsilon).toBe(epsilon);
+    const problemsOf = async (path: string): Promise<readonly { code: string; file: string }[]> =>
+      (JSON.parse((await sotto('verify', path, ...trust)).out) as { problems: { code: string; file: string }[] })
+        .problems;
+    expect(await problemsOf(await signAgain((files) => files.set('lie', new Uint8Array())))).toMatchObject([
+      { code: 'verify/summary-mismatch', file: 'manifest.json' },
+    ]);
+    const other = { ...card, guarantee: { ...card.guarantee, epsilon: 0.1 } };
+    const lied = await signAgain((files) => files.set('privacy-card.json', Buffer.from(JSON.stringify(other))));
+    expect(await problemsOf(lied)).toMatchObject([{ code: 'verify/card-mismatch', file: 'privacy-card.json' }]);
+    expect(await sotto('open', lied, ...trust, '--to', at('lied'))).toMatchObject({ code: 1 });
+    expect(existsSync(at('lied'))).toBe(false);
+    const unlogged = await signAgain((files) => files.delete('log/checkpoint'));
+    expect(await problemsOf(unlogged)).toMatchObject([{ code: 'verify/missing', file: 'log/checkpoint' }]);
+    writeFileSync(at('out/model.safetensors'), 'weights');
     const changed = await sotto('open', at('out'), ...trust);
     expect([changed.code, JSON.parse(changed.out)]).toMatchObject([
       1,
@@ -111,20 +142,29 @@ describe('sotto package and sotto open', () => {
     ]);
     const clear = ['--key-store', at('keys'), '--out', at('clear')];
     expect(await sotto('keystore', 'unseal', at('run'), ...clear)).toMatchObject({ code: 0 });
-    expect(readFileSync(at('clear/task.resolved.yaml'), 'utf8')).toBe('task: digits\n');
+    expect(readFileSync(at('clear/task.resolved.yaml'), 'utf8')).toMatch(/^task: bars\n/);
     expect(await sotto('keystore', 'rotate', at('keys'))).toMatchObject({ code: 0 });
     expect(await sotto('package', ...plain, at('b.sotto'), ...sealed)).toMatchObject({ code: 0 });
+    vi.stubEnv('SOTTO_KEY_FOLDER', at('kept'));
+    const rekeyed = await sotto('keystore', 'rekey', at('keys'), '--keeper', 'file', '--json');
+    expect(JSON.parse(rekeyed.out)).toEqual({ keeper: 'file', before: 'passphrase', keys: 1 });
+    vi.stubEnv('SOTTO_PASSPHRASE', 'of nobody any more');
+    expect(await sotto('verify', at('run'), ...key)).toMatchObject({ code: 0 });
     expect(await sotto('keystore', 'destroy', at('keys'), keyId)).toMatchObject({ code: 0 });
     expect(await sotto('package', ...plain, at('c.sotto'), ...sealed)).toMatchObject({ code: 2 });
 
+    expect(await sotto('verify', at('run'), ...key, '--json')).toMatchObject({ code: 1 });
+
     const secrets = [
       PASSPHRASE,
+      readFileSync(at('clear/private/log.key'), 'utf8').trim(),
       ...readFileSync(join(base, 'me.txt'), 'utf8')
         .split('\n')
         .filter((line) => line.startsWith('AGE-SECRET')),
       readFileSync(join(base, 'sign.pem'), 'utf8').split('\n')[1] as string,
     ];
-    expect(secrets).toHaveLength(3);
+    expect(secrets).toHaveLength(4);
+    rmSync(at('clear'), { recursive: true });
     for (const file of readdirSync(base, { recursive: true, encoding: 'utf8' })) {
       const path = join(base, file);
       if (statSync(path).isFile() && !['me.txt', 'sign.pem'].includes(file)) shown.push(readFileSync(path, 'latin1'));

@@ -5,14 +5,16 @@
  */
 
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import { Command } from 'commander';
+import { parse } from 'yaml';
 
 import { sha256, toHex, utf8 } from '../foundations/crypto/index.ts';
-import { verifyLedger } from '../privacy/accounting/index.ts';
-import { createVaultReader, isSealedFile, readFileOf, type Vault, writeFileAtomic } from '../runtime/storage/index.ts';
+import { readFileOf, type Vault, writeFileAtomic } from '../runtime/storage/index.ts';
+import { createPrivacyCard, parseControllerFacts } from '../trust/card/index.ts';
+import { readRun, type RunStory } from '../trust/log/index.ts';
 import {
   createModelSigner,
   createPackage,
@@ -21,16 +23,21 @@ import {
   type ModelSigner,
   MODEL_FILE,
   type PackageFacts,
+  type PackageFiles,
   sealFor,
 } from '../trust/package/index.ts';
+import { derivePlan } from './derive-plan.ts';
 import { UsageError } from './exit-codes.ts';
 import { vaultOfRun } from './key-store-options.ts';
+import { memoryFiles, writeCards } from './package-story.ts';
+import { folderFiles } from './run-files.ts';
 
 interface Options {
   readonly signKey: string;
   readonly chain: readonly string[];
   readonly recipient: readonly string[];
   readonly card: readonly string[];
+  readonly facts?: string;
   readonly name?: string;
   readonly keyStore?: string;
   readonly out?: string;
@@ -47,7 +54,8 @@ export function createPackageCommand(): Command {
     .requiredOption('--sign-key <file>', 'private key, PEM (sotto keystore signing-key)')
     .option('--chain <file>', 'certificates of that key, PEM, leaf first, root left out; repeatable', collect, [])
     .option('--recipient <age1…>', 'seal it for this age recipient; repeatable', collect, [])
-    .option('--card <file>', 'further file to put in, such as a privacy card; repeatable', collect, [])
+    .option('--facts <file>', 'YAML with what no log knows, for the privacy card: controller, purpose, legalBasis…')
+    .option('--card <file>', 'further file to put in; repeatable', collect, [])
     .option('--name <name>', 'name of the model (default: the task’s)')
     .option('--key-store <folder>', 'key store of a sealed run folder')
     .option('--out <file>', 'file to make (default: NAME.sotto)')
@@ -59,16 +67,12 @@ export function createPackageCommand(): Command {
 const KEPT_BACK = /^(private\/|receipts\/|run\.lock$|.*\.part$)/;
 
 /** Reads everything of a run that goes into a package, opening what is sealed. */
-function readRun(run: string, vault: Vault | undefined): Map<string, Uint8Array> {
+async function readFiles(run: string, vault: Vault | undefined): Promise<Map<string, Uint8Array>> {
+  const source = folderFiles(run, vault);
   const files = new Map<string, Uint8Array>();
-  const readLines = vault === undefined ? undefined : createVaultReader(vault);
-  for (const path of readdirSync(run, { recursive: true, encoding: 'utf8' })) {
-    const name = path.replaceAll('\\', '/');
-    if (KEPT_BACK.test(name) || !statSync(join(run, path)).isFile()) continue;
-    const bytes = readFileOf(join(run, path), 'run folder');
-    if (vault !== undefined && isSealedFile(bytes)) files.set(name, vault.open(name, bytes));
-    else if (readLines !== undefined && name.endsWith('.jsonl')) files.set(name, readLines(name, bytes));
-    else files.set(name, bytes);
+  for (const name of (await source.list()) ?? []) {
+    const bytes = KEPT_BACK.test(name) ? undefined : await source.read(name);
+    if (bytes !== undefined) files.set(name, bytes);
   }
   return files;
 }
@@ -107,33 +111,37 @@ interface Summary {
   readonly model: { readonly parameters: number };
 }
 
-/** What the ledger says was spent, recomputed from its records. */
-function privacyOf(files: ReadonlyMap<string, Uint8Array>, summary: Summary): PackageFacts['privacy'] {
-  const ledger = files.get('ledger.jsonl');
-  if (ledger === undefined) {
-    if (summary.epsilon !== null) throw new UsageError('the run claims a guarantee and has no ledger');
-    return null;
-  }
-  const lines = new TextDecoder().decode(ledger).split('\n').slice(0, -1);
-  const report = verifyLedger(lines.map(utf8));
-  const [account] = report.accounts;
-  if (account === undefined) throw new UsageError('the ledger has no account');
+/** What the log amounts to, as the manifest says it. */
+function privacyOf({ report, story }: RunStory): PackageFacts['privacy'] {
+  const account = story?.report?.accounts[0];
+  if (report.epsilon === null || report.delta === null || account === undefined) return null;
   return {
-    epsilon: account.spent.epsilon,
-    delta: account.spent.delta,
+    epsilon: report.epsilon,
+    delta: report.delta,
     privacyUnit: account.privacyUnit,
     relation: account.relation,
-    ledgerHead: report.head.hash,
+    ledgerHead: story?.report?.head.hash ?? null,
   };
+}
+
+/** Audits what is about to be packed: nothing is signed that a receiver could not verify. */
+async function auditFiles(files: PackageFiles, run: string): Promise<RunStory> {
+  const story = await readRun(memoryFiles(files), { derivePlan });
+  const [first] = story.report.problems;
+  if (first === undefined) return story;
+  throw new UsageError(
+    `${run} does not verify: ${first.file}: ${first.detail} (${first.code}). Nothing was packed; see sotto verify ${run}`,
+  );
 }
 
 async function makePackage(run: string, options: Options): Promise<void> {
   if (!existsSync(join(run, MODEL_FILE))) throw new UsageError(`${run} has no ${MODEL_FILE}: the run has not ended`);
   const vault = await vaultOfRun(run, options.keyStore);
-  const files = readRun(run, vault);
+  const files = await readFiles(run, vault);
   vault?.close();
   const summary = JSON.parse(new TextDecoder().decode(files.get('summary.json'))) as Summary;
-  const privacy = privacyOf(files, summary);
+  const story = await auditFiles(files, run);
+  const privacy = privacyOf(story);
   const name = options.name ?? summary.task;
   const model = files.get(MODEL_FILE) as Uint8Array;
   const task = files.get('task.resolved.yaml');
@@ -145,15 +153,17 @@ async function makePackage(run: string, options: Options): Promise<void> {
     modelDigest: toHex(sha256(model)),
   });
   files.set('README.md', utf8(card));
+  const facts = options.facts === undefined ? {} : parseControllerFacts(parse(readFileSync(options.facts, 'utf8')));
+  for (const [file, bytes] of writeCards(createPrivacyCard(story, facts))) files.set(file, bytes);
   for (const file of options.card) files.set(basename(file), readFileOf(file, 'card'));
   const signer = await readSigner(options.signKey, options.chain);
-  const facts = {
+  const stated = {
     name,
     createdAt: new Date(),
     privacy: summary.seeded ? null : privacy,
     taskDigest: task === undefined ? null : toHex(sha256(task)),
   };
-  const archive = await createPackage(files, { facts, signer });
+  const archive = await createPackage(files, { facts: stated, signer });
   const sealed = options.recipient.length > 0;
   let bytes = archive;
   if (sealed) {
@@ -173,10 +183,10 @@ async function makePackage(run: string, options: Options): Promise<void> {
     sizeBytes: bytes.length,
     files: files.size + 2,
     sealed,
-    privacy: facts.privacy,
+    privacy: stated.privacy,
   };
   const guarantee =
-    facts.privacy === null ? 'NOT PRIVATE' : `ε = ${facts.privacy.epsilon.toFixed(3)} at δ = ${facts.privacy.delta}`;
+    stated.privacy === null ? 'NOT PRIVATE' : `ε = ${stated.privacy.epsilon.toFixed(3)} at δ = ${stated.privacy.delta}`;
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify(made, undefined, 2)}\n`

@@ -7,11 +7,31 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { createVaultReader, isSealedFile, StorageError, type Vault } from '../runtime/storage/index.ts';
 import type { RunFiles } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
 
-/** Reads a run folder. */
-export function folderFiles(folder: string): RunFiles {
+/** Opens what is sealed. Bytes that do not open are shown as they are: they are what nobody logged. */
+function openWith(vault: Vault): (name: string, bytes: Uint8Array) => Uint8Array {
+  const readLines = createVaultReader(vault);
+  return (name, bytes) => {
+    if (isPublic(name)) return bytes;
+    try {
+      if (isSealedFile(bytes)) return vault.open(name, bytes);
+      return name.endsWith('.jsonl') ? readLines(name, bytes) : bytes;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return bytes;
+    }
+  };
+}
+
+/** Never sealed: the log is for everybody. */
+const isPublic = (name: string): boolean => name.startsWith('log/') || name === 'log.vkey';
+
+/** Reads a run folder; `vault` opens a sealed one. */
+export function folderFiles(folder: string, vault?: Vault): RunFiles {
+  const open = vault === undefined ? undefined : openWith(vault);
   return {
     async list() {
       return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -22,7 +42,8 @@ export function folderFiles(folder: string): RunFiles {
     async read(name) {
       const path = join(folder, ...name.split('/'));
       if (!existsSync(path) || !statSync(path).isFile()) return undefined;
-      return new Uint8Array(readFileSync(path));
+      const bytes = new Uint8Array(readFileSync(path));
+      return open?.(name, bytes) ?? bytes;
     },
   };
 }

@@ -38,6 +38,7 @@ import { version } from './version.ts';
 
 interface ServeCommandOptions {
   readonly keyStore?: string;
+  readonly logKey?: string;
   readonly alertWebhook: readonly string[];
   readonly alertMail: readonly string[];
   readonly folder: string;
@@ -96,6 +97,7 @@ export function createServeCommand(): Command {
     )
     .option('--invitations <count>', 'invitations to print for the task', '0')
     .option('--key-store <folder>', 'seal ledgers and objects under a key of this key store')
+    .option('--log-key <file>', 'private key of the tasks’ logs, made when it is missing (default: in the folder)')
     .option('--alert-webhook <url>', 'send alerts there, signed with SOTTO_WEBHOOK_SECRET; repeatable', collect, [])
     .option('--alert-mail <address>', 'send alerts there by the server in SOTTO_SMTP_URL; repeatable', collect, [])
     .option('--json', 'print addresses and invitations as one line of JSON')
@@ -154,6 +156,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     log: (fields, message) => log.info(fields, message),
     alerts: { sinks: alertSinks(options) },
     ...(vault === undefined ? {} : { vault }),
+    ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),
     ...(options.page === false ? {} : { pages: pagesOf(options) }),
     ...faultPoint(),
   });
@@ -286,12 +289,13 @@ function pagesOf({ oidc, publicUrl }: ServeCommandOptions): PagesOptions {
 function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
   if (task.model.input !== undefined && !hasData(task, baseFolder)) return { inputShape: task.model.input };
   const test = loadTaskData(task.data, { part: 'test', baseFolder });
-  const { layers, prepare } = planRun(task, test);
+  const { layers, prepare, personal } = planRun(task, test);
   const dataset = prepare(test);
   const engine = createEngine(layers);
   return {
     inputShape: test.inputShape,
-    evaluate: (parameters) => Promise.resolve(engine.evaluate({ parameters, dataset })),
+    evaluate: (shared) =>
+      Promise.resolve(engine.evaluate({ parameters: personal?.complete(shared) ?? shared, dataset })),
   };
 }
 

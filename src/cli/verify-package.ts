@@ -1,5 +1,6 @@
 /**
- * `sotto verify` on a package: the signature by whom you trust, the manifest, and every file in it.
+ * `sotto verify` on a package: the signature by whom you trust, the manifest, every file in it, and the log inside, from
+ * which the budget is recomputed.
  *
  * @module
  */
@@ -13,13 +14,17 @@ import {
   type SignatureTrust,
   verifyPackage,
 } from '../trust/package/index.ts';
+import type { NoteVerifier } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { checkStory } from './package-story.ts';
 
 /** Whose signature counts, and what opens a sealed package. */
 export interface PackageTrust {
   readonly publicKey: readonly string[];
   readonly root: readonly string[];
   readonly identity: readonly string[];
+  /** Keys of the log that are known. */
+  readonly verifiers?: readonly NoteVerifier[];
 }
 
 /** What a machine is told of a package. */
@@ -27,13 +32,14 @@ export interface PackageReport {
   readonly ok: boolean;
   readonly epsilon: number | null;
   readonly delta: number | null;
+  readonly seeded: boolean;
   readonly problems: readonly { readonly code: string; readonly file: string; readonly detail: string }[];
 }
 
 /** Checks a package. Everything wrong with it is a problem of the report. */
 export async function checkPackage(
   path: string,
-  { publicKey, root, identity }: PackageTrust,
+  { publicKey, root, identity, verifiers = [] }: PackageTrust,
   at: Date,
 ): Promise<PackageReport> {
   const read = (file: string, label: string): readonly Uint8Array[] =>
@@ -54,14 +60,17 @@ export async function checkPackage(
         .filter((line) => line !== '' && !line.startsWith('#')),
     );
     const archive = isSealed(bytes) && identities.length > 0 ? await openSeal(bytes, { identities }) : bytes;
-    const { ok, problems, manifest } = await verifyPackage(archive, { trust, at });
-    return { ok, epsilon: manifest?.privacy?.epsilon ?? null, delta: manifest?.privacy?.delta ?? null, problems };
+    const { ok, problems, manifest, files } = await verifyPackage(archive, { trust, at });
+    if (!ok) return { ok, epsilon: null, delta: null, seeded: false, problems };
+    const story = await checkStory(files, { manifest, verifiers });
+    return { ok: story.problems.length === 0, ...story };
   } catch (error) {
     if (!(error instanceof PackageError)) throw error;
     return {
       ok: false,
       epsilon: null,
       delta: null,
+      seeded: false,
       problems: [{ code: error.code, file: path, detail: error.message }],
     };
   }

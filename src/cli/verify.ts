@@ -10,20 +10,18 @@ import { basename } from 'node:path';
 
 import { Command } from 'commander';
 
-import { toHex } from '../foundations/crypto/index.ts';
-import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts';
-import { eventToJson } from '../privacy/accounting/index.ts';
-import { digestParameters } from '../runtime/storage/tiles/index.ts';
-import { parseTaskFile } from '../runtime/task/index.ts';
-import { deriveTraining, PLAN_VERSION, planRun } from '../runtime/training/index.ts';
+import { StorageError } from '../runtime/storage/index.ts';
 import {
   type AuditReport,
   auditRun,
-  type DerivedPlan,
   type NoteVerifier,
   parseVerifierKey,
+  RUN_FILES,
+  type RunFiles,
 } from '../trust/log/index.ts';
+import { derivePlan } from './derive-plan.ts';
 import { UsageError } from './exit-codes.ts';
+import { vaultOfRun } from './key-store-options.ts';
 import { folderFiles, urlFiles } from './run-files.ts';
 import { checkPackage, type PackageTrust } from './verify-package.ts';
 
@@ -32,6 +30,7 @@ interface VerifyOptions extends PackageTrust {
   readonly witnesses?: string;
   readonly seen: readonly string[];
   readonly token?: string;
+  readonly keyStore?: string;
   readonly json?: boolean;
 }
 
@@ -53,6 +52,7 @@ export function createVerifyCommand(): Command {
     .option('--public-key <file>', 'for a package: key whose signature counts, PEM; repeatable', collect, [])
     .option('--root <file>', 'for a package: root whose certificates’ signatures count, PEM; repeatable', collect, [])
     .option('--identity <file>', 'for a sealed package: age identity that opens it; repeatable', collect, [])
+    .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
     .option('--json', 'print { ok, epsilon, delta, problems, … } as JSON')
     .action((target: string, options: VerifyOptions) => verify(target, options));
@@ -67,7 +67,8 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
     return;
   }
   const token = options.token ?? process.env.SOTTO_TOKEN;
-  const files = isUrl ? await urlFiles(target, { token }) : folderFiles(target);
+  const files = isUrl ? await urlFiles(target, { token }) : await filesOfRun(target, options);
+  if (files === undefined) return;
   const report = await auditRun(files, {
     ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readKey) }),
     ...(options.witnesses === undefined ? {} : { witnesses: countOf(options.witnesses) }),
@@ -79,14 +80,34 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
   if (!report.ok) process.exitCode = 1;
 }
 
+/** The files of a run folder, sealed or not; what keeps a sealed one from being opened is a problem like any other. */
+async function filesOfRun(run: string, { keyStore, json }: VerifyOptions): Promise<RunFiles | undefined> {
+  try {
+    return folderFiles(run, await vaultOfRun(run, keyStore));
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const problems = [{ code: error.code, file: RUN_FILES.task, detail: error.message }];
+    process.stdout.write(
+      json === true
+        ? `${JSON.stringify({ ok: false, epsilon: null, delta: null, problems }, undefined, 2)}\n`
+        : `${basename(run)}: 1 PROBLEM\n  ✗ ${RUN_FILES.task}: ${error.message} (${error.code})\n`,
+    );
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
 async function verifyPackageFile(path: string, options: VerifyOptions): Promise<void> {
-  const report = await checkPackage(path, options, new Date());
+  const report = await checkPackage(path, { ...options, verifiers: options.key.map(readKey) }, new Date());
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
+    const amount = `ε = ${report.epsilon?.toFixed(3)} at δ = ${report.delta}`;
     const claim =
       report.epsilon === null
         ? 'NONE: NOT PRIVATE'
-        : `ε = ${report.epsilon.toFixed(3)} at δ = ${report.delta}, as its signer says`;
+        : report.seeded
+          ? `VOID (seeded); would be ${amount}`
+          : `${amount}, recomputed from the log inside`;
     const lines = report.problems.map(({ code, file, detail }) => `  ✗ ${file}: ${detail} (${code})`);
     const verdict = report.ok ? 'VERIFIED' : `${lines.length} PROBLEM${lines.length === 1 ? '' : 'S'}`;
     process.stdout.write(
@@ -110,31 +131,6 @@ function countOf(text: string): number {
   if (!Number.isSafeInteger(count) || count < 0)
     throw new UsageError(`--witnesses must be an integer ≥ 0, got "${text}"`);
   return count;
-}
-
-/** Shards that a task's data is cut into where one party has all of it; a constant of the plan. */
-const SINGLE_PARTY_SHARDS = 4;
-
-/** Derives a task's plan from its file alone; `version` says what derived it first. */
-export function derivePlan(text: string, inputShape: readonly number[], version: string = PLAN_VERSION): DerivedPlan {
-  if (version.startsWith('sotto/train-')) return deriveTraining(text, inputShape);
-  const task = parseTaskFile(text, { path: 'task.resolved.yaml' });
-  const resolved = task.simulation.mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;
-  const { plan, layers } = planRun(resolved, { inputShape });
-  return {
-    version: PLAN_VERSION,
-    planDigest: toHex(plan.digest),
-    event: plan.event === undefined ? null : eventToJson(plan.event),
-    digestModel(file) {
-      const { tensors } = decodeSafetensors(file);
-      const all = new Float32Array(plan.dimension);
-      for (const { name, offset } of layers.parameters) {
-        const tensor = tensors.get(name);
-        if (tensor !== undefined) all.set(tensorToFloat32(tensor), offset);
-      }
-      return digestParameters(all);
-    },
-  };
 }
 
 /** The verdict for people. */

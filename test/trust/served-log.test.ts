@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { keepLogReceipt } from '../../src/cli/log-receipt.ts';
-import { derivePlan } from '../../src/cli/verify.ts';
+import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { signRequest } from '../../src/federation/wire/index.ts';
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../src/foundations/random/index.ts';

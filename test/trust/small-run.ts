@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { createRunFolder } from '../../src/runtime/storage/index.ts';
+import { createRunFolder, type Vault } from '../../src/runtime/storage/index.ts';
 import { runTask } from '../../src/runtime/simulation/index.ts';
 import { parseTaskFile } from '../../src/runtime/task/index.ts';
 
@@ -57,8 +57,8 @@ simulation:
   dropoutRate: 0
 `;
 
-/** Runs the task into `folder/run`. */
-export async function makeSmallRun(folder: string): Promise<string> {
+/** Runs the task into `folder/run`, sealed if there is a vault. */
+export async function makeSmallRun(folder: string, { vault }: { readonly vault?: Vault } = {}): Promise<string> {
   const data = join(folder, 'data');
   mkdirSync(data, { recursive: true });
   writePart(data, 'train', 200);
@@ -68,7 +68,7 @@ export async function makeSmallRun(folder: string): Promise<string> {
   await runTask({
     task,
     taskFolder: folder,
-    folder: () => createRunFolder(path),
+    folder: () => createRunFolder(path, { vault }),
     workers: 1,
     signal: new AbortController().signal,
   });

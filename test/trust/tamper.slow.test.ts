@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { folderFiles } from '../../src/cli/run-files.ts';
-import { derivePlan } from '../../src/cli/verify.ts';
+import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { auditRun, type DerivedPlan } from '../../src/trust/log/index.ts';
 import { makeSmallRun } from './small-run.ts';
 import { changePackage, changeRun } from './tamper.ts';

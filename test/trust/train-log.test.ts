@@ -10,11 +10,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { folderFiles } from '../../src/cli/run-files.ts';
-import { derivePlan } from '../../src/cli/verify.ts';
+import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
 import { createRunFolder, openRunFolder } from '../../src/runtime/storage/index.ts';
 import { parseTrainingFile, type TrainingFile } from '../../src/runtime/task/index.ts';
-import { trainTask, type TrainSummary } from '../../src/runtime/training/index.ts';
+import { recordAnswers, trainTask, type TrainSummary } from '../../src/runtime/training/index.ts';
 import { createPrivacyCard } from '../../src/trust/card/index.ts';
 import { readLineage } from '../../src/trust/lineage/index.ts';
 import {
@@ -101,6 +101,19 @@ describe('the log of a run of one party', () => {
     const rounds = readLineage(run).activities.filter(({ kind }) => kind === 'round');
     expect(rounds.length).toBeGreaterThan(2);
     expect(rounds.every(({ charge }) => charge !== null)).toBe(true);
+  });
+
+  it('takes up answers of its model, and tells them in the lineage without what was asked', async () => {
+    await train('answering', taskOf({ rounds: 5 }));
+    const folder = openRunFolder(join(base, 'answering'));
+    const request = new TextEncoder().encode('somebody’s data');
+    const answers = [{ request, purpose: 'triage' }];
+    await recordAnswers(folder, { task: 'bars', answers, clock: () => new Date() });
+    folder.close();
+    const run = await readRun(folderFiles(join(base, 'answering')), { derivePlan });
+    expect(run.report).toMatchObject({ ok: true, problems: [] });
+    expect(run.report.notCovered.map(({ file }) => file)).toEqual(['private/salts.json']);
+    expect(readLineage(run).activities.at(-1)).toMatchObject({ kind: 'answer' });
   });
 
   it('holds for a run that was stopped and taken up again', async () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { folderFiles } from '../../src/cli/run-files.ts';
-import { derivePlan } from '../../src/cli/verify.ts';
+import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
 import {
   createPrivacyCard,

@@ -11,6 +11,7 @@ import type { TaskPlan } from '../../federation/rounds/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import type { Engine } from '../../learning/models/index.ts';
 import { createDistributedDiscreteGaussian, createPoissonSampler } from '../../privacy/mechanisms/index.ts';
+import type { PersonalLayers } from './personal.ts';
 import { createUpdateContributor } from './update-contribution.ts';
 
 /** Seconds of this thread's time, by part. */
@@ -28,6 +29,11 @@ export interface Contributor {
    * @returns `plan.entries` grid integers; with `noise.addedBy` `participants` or `each` the own noise is in them.
    */
   contribute(parameters: Float32Array, rng: Rng, address: { readonly attempt: number }): Int32Array;
+  /**
+   * The participant's own model: the shared parameters with the layers that it keeps to itself. For the data holder
+   * alone: these layers were trained without noise.
+   */
+  ownModel(parameters: Float32Array): Float32Array;
   readonly seconds: ContributionSeconds;
   /** Examples so far whose gradient was not finite and was zeroed. For the data holder alone. */
   readonly nonFinite: number;
@@ -39,15 +45,19 @@ export function createContributor({
   plan,
   engine,
   dataset,
+  personal,
 }: {
   /** As the coordinator knows the participant: public weights are looked up under it. */
   id: string;
   plan: TaskPlan;
   engine: Engine;
   dataset: Dataset;
+  /** Where the participant keeps layers to itself. */
+  personal?: PersonalLayers | undefined;
 }): Contributor {
   const { update } = plan;
-  if (update !== undefined) return createUpdateContributor({ id, plan: { ...plan, update }, engine, dataset });
+  if (update !== undefined)
+    return createUpdateContributor({ id, plan: { ...plan, update }, engine, dataset, personal });
   const sampler = createPoissonSampler({ samplingRate: plan.samplingRate });
   const noise =
     plan.noise?.addedBy === 'participants' || plan.noise?.addedBy === 'each'
@@ -57,6 +67,7 @@ export function createContributor({
   let nonFinite = 0;
   return {
     seconds,
+    ownModel: (parameters) => parameters,
     get nonFinite() {
       return nonFinite;
     },

@@ -7,11 +7,9 @@
 
 import { toHex } from '../../foundations/crypto/index.ts';
 import type { TaskPlan } from '../../federation/rounds/index.ts';
-import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
-  initializeParameters,
   type OptimizerConfig,
   type Plan,
   type SafetensorsTensor,
@@ -19,6 +17,7 @@ import {
 } from '../../learning/models/index.ts';
 import { TaskError } from '../task/index.ts';
 import { createGradientMover, createUpdateMover } from './movers.ts';
+import { drawInitialParameters, type PersonalLayers } from './personal.ts';
 
 /** A model in training. */
 export interface ModelState {
@@ -38,28 +37,30 @@ export interface ModelState {
   export(metadata: Readonly<Record<string, string>>): Uint8Array;
 }
 
-/** The source of a task's initial parameters: public, and the same for everybody. */
-function initialParametersRng(taskName: string): Rng {
-  return createSeededRng(`initial parameters of ${taskName}`);
-}
-
 /** Creates or restores the model of a task. */
 export function createModelState({
   plan,
   layers,
+  personal,
   optimizer: config,
   checkpoint,
   attempts: knownAttempts = 0,
 }: {
   plan: TaskPlan;
   layers: Plan;
+  /** What is shared, where participants keep layers to themselves. */
+  personal?: PersonalLayers | undefined;
   /** Absent for rounds of updates, where the plan's strategy moves the model. */
   optimizer: OptimizerConfig | undefined;
   checkpoint?: Uint8Array | undefined;
   /** Attempts the ledger knows of; more than the checkpoint when a run was interrupted. */
   attempts?: number;
 }): ModelState {
-  const parameters = initializeParameters(layers, initialParametersRng(plan.taskName));
+  if ((personal?.sharedCount ?? layers.parameterCount) !== plan.dimension) {
+    throw new TypeError('"personal" must be the personal layers of this plan');
+  }
+  const initial = drawInitialParameters(layers, plan.taskName);
+  const parameters = personal?.share(initial) ?? initial;
   const mover = plan.update === undefined ? createGradientMover(plan, config) : createUpdateMover(plan, plan.update);
   let round = 0;
   let attempts = knownAttempts;
@@ -118,7 +119,7 @@ export function createModelState({
     },
     export(metadata) {
       const tensors = new Map<string, SafetensorsTensor>();
-      for (const { name, shape, offset } of layers.parameters) {
+      for (const { name, shape, offset } of personal?.shared ?? layers.parameters) {
         const length = shape.reduce((product, extent) => product * extent, 1);
         tensors.set(name, { shape, data: parameters.slice(offset, offset + length) });
       }

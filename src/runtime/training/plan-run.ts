@@ -16,6 +16,7 @@ import {
   type Plan,
 } from '../../learning/models/index.ts';
 import type { TaskFile } from '../task/index.ts';
+import { createPersonalLayers, type PersonalLayers } from './personal.ts';
 
 /** What a run derives from its task file. */
 export interface RunPlan {
@@ -24,6 +25,8 @@ export interface RunPlan {
   /** Turns examples into what the model sees: features where the task asks for them. */
   readonly prepare: (dataset: Dataset) => Dataset;
   readonly plan: TaskPlan;
+  /** Present where participants keep layers to themselves. */
+  readonly personal: PersonalLayers | undefined;
   /** Names the task in messages and masks. */
   readonly taskId: string;
 }
@@ -38,12 +41,14 @@ export function planRun(task: TaskFile, { inputShape }: Pick<Dataset, 'inputShap
   const layers = compilePlan(model(task.model.layers, { input, loss: task.model.loss }));
   const prepare = (dataset: Dataset): Dataset => features?.extract(dataset) ?? dataset;
   const { optimizer: _optimizer, evaluateEvery: _evaluateEvery, ...rounds } = task.training;
+  const names = rounds.personal;
+  const personal = names === undefined ? undefined : createPersonalLayers(layers, { names, taskName: task.task });
   const plan = planTask(
     { name: task.task, participants: task.participants, privacy: task.privacy, rounds },
     {
-      dimension: layers.parameterCount,
+      dimension: personal?.sharedCount ?? layers.parameterCount,
       clippedSumSensitivity: computeClippedSumSensitivity({ clipNorm: rounds.clipNorm, plan: layers }),
     },
   );
-  return { task, layers, plan, prepare, taskId: `${task.task}@${toHex(plan.digest.subarray(0, 8))}` };
+  return { task, layers, plan, prepare, personal, taskId: `${task.task}@${toHex(plan.digest.subarray(0, 8))}` };
 }

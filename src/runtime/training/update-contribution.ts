@@ -19,6 +19,7 @@ import { type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import type { Engine } from '../../learning/models/index.ts';
 import type { ContributionSeconds, Contributor } from './contribution.ts';
+import type { PersonalLayers } from './personal.ts';
 
 /** Creates the contributor of a data holder for rounds of updates. */
 export function createUpdateContributor({
@@ -26,16 +27,25 @@ export function createUpdateContributor({
   plan,
   engine,
   dataset,
+  personal,
 }: {
   id: string;
   plan: TaskPlan & { readonly update: UpdatePlan };
   engine: Engine;
   dataset: Dataset;
+  personal?: PersonalLayers | undefined;
 }): Contributor {
   const { update: settings, dimension, clipNorm } = plan;
   const { local, strategy, weights, layout, keep, coinRate } = settings;
   const seconds: ContributionSeconds = { gradients: 0, noise: 0 };
-  const gradient = new Float64Array(dimension);
+  if ((personal !== undefined) !== settings.personal.length > 0) {
+    throw new TypeError('"personal" must be the personal layers of this plan');
+  }
+  /** The own layers, as this participant has trained them so far; they never leave this function. */
+  let own = personal?.start();
+  const complete = (shared: Float32Array): Float32Array => personal?.complete(shared, own) ?? shared;
+  const width = complete(new Float32Array(dimension)).length;
+  const gradient = new Float64Array(width);
   const control = strategy.kind === 'scaffold' ? new Float64Array(dimension) : undefined;
   const residual = keep === undefined ? undefined : new Float64Array(dimension);
   let nonFinite = 0;
@@ -64,12 +74,18 @@ export function createUpdateContributor({
           stepSeed: rng.uint64(),
           into: gradient,
         });
-        for (let i = 0; i < dimension; i += 1) gradient[i] = (gradient[i] as number) / indices.length;
+        for (let i = 0; i < width; i += 1) gradient[i] = (gradient[i] as number) / indices.length;
         localStepInto(parameters, { gradient, anchor, ...(correction && { correction }) }, options);
         steps += 1;
       }
     }
     return steps;
+  }
+
+  /** A correction of the shared numbers, zero for the own ones. */
+  function widen(correction: Float64Array): Float64Array {
+    if (personal === undefined) return correction;
+    return Float64Array.from(personal.complete(Float32Array.from(correction), personal.start().fill(0)));
   }
 
   /** The packed contribution; zeros when the local training ran away or the coin fell so. */
@@ -81,17 +97,20 @@ export function createUpdateContributor({
     const nothing = new Float64Array(settings.length);
     // 2⁻³² of a coin is rounded down: less is sent than is charged.
     if (coinRate < 1 && rng.fork('coin').uint32() >= Math.floor(coinRate * 2 ** 32)) return nothing;
-    const trained = anchor.slice();
+    const from = complete(anchor);
+    const whole = from.slice();
     const correction =
       control === undefined ? undefined : control.map((own, i) => (serverControl?.[i] as number) - own);
     let steps: number;
     try {
-      steps = train(trained, { anchor, correction }, rng.fork('training'));
+      steps = train(whole, { anchor: from, correction: correction && widen(correction) }, rng.fork('training'));
     } catch (error) {
       if (!(error instanceof SottoError) || error.code !== 'models/not-finite') throw error;
       nonFinite += 1;
       return nothing;
     }
+    own = personal?.keep(whole);
+    const trained = personal?.share(whole) ?? whole;
     const difference = Float64Array.from(trained, (value, i) => value - (anchor[i] as number));
     const controlDelta =
       serverControl === undefined
@@ -114,6 +133,7 @@ export function createUpdateContributor({
 
   return {
     seconds,
+    ownModel: (shared) => complete(shared.slice(0, dimension)),
     get nonFinite() {
       return nonFinite;
     },

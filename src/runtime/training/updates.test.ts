@@ -9,7 +9,7 @@ import {
 } from '../../federation/rounds/index.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { createDataset, type Dataset } from '../../learning/data/index.ts';
-import { createEngine } from '../../learning/models/index.ts';
+import { createEngine, decodeSafetensors } from '../../learning/models/index.ts';
 import { parseTaskFile } from '../task/index.ts';
 import { createContributor, createModelState, planRun } from './index.ts';
 
@@ -35,16 +35,20 @@ function examples(seed: string, count: number): Dataset {
   } as never);
 }
 
+const flip = ({ labels }: Dataset): Uint8Array => Uint8Array.from(labels, (label) => 1 - label);
+
 const ids = Array.from({ length: PARTICIPANTS }, (_, i) => `p${i}`);
 const off = 'trust: off\n  aggregation: { kind: clear }';
 
-function task(privacy: string, training: string): string {
+const LAYERS = '[{ kind: flatten }, { kind: dense, out: 2, init: zeros }]';
+
+function task(privacy: string, training: string, layers = LAYERS): string {
   return `task: tiny
 participants: ${PARTICIPANTS}
 data: { kind: idx, folder: x, test: public }
 partition: { kind: iid }
 model:
-  layers: [{ kind: flatten }, { kind: dense, out: 2, init: zeros }]
+  layers: ${layers}
   loss: softmaxCrossEntropy
 training:
   rounds: 4
@@ -145,6 +149,66 @@ describe('rounds of updates, end to end', () => {
   it('send fewer bytes with fewer bits', async () => {
     const full = (await train(off)).bytes;
     expect((await train(off, '  compression: { kind: quantization, bits: 3 }')).bytes).toBeLessThan(full);
+  });
+
+  it.each([
+    ['a head', 'head', 'fedAvg'],
+    ['norms', 'norm', 'scaffold'],
+  ])('keep %s of each participant out of offers, contributions, checkpoints and models', async (_, name, kind) => {
+    const layers =
+      '[{ kind: flatten }, { kind: dense, name: body, out: 4 }, { kind: layerNorm, name: norm }, ' +
+      '{ kind: tanh }, { kind: dense, name: head, out: 2 }]';
+    const text = task(off, `  personal: [${name}]\n  strategy: { kind: ${kind} }`, layers);
+    const {
+      plan,
+      layers: whole,
+      personal,
+    } = planRun(parseTaskFile(text, { path: 'tiny.yaml' }), {
+      inputShape: [1, WIDTH, 1],
+    });
+    const own = name === 'head' ? 4 * 2 + 2 : 2 * 4;
+    expect(plan.dimension).toBe(whole.parameterCount - own);
+    const engine = createEngine(whole);
+    const state = createModelState({ plan, layers: whole, personal, optimizer: undefined });
+    // The second one calls everything by the other name: no head, and no shared model, serves both.
+    const datasets = [examples('p0', 40), createDataset({ ...examples('p1', 40), labels: flip(examples('p1', 40)) })];
+    const contributors = datasets.map((dataset, i) =>
+      createContributor({ id: `p${i}`, plan, engine, dataset, personal }),
+    );
+    for (let attempt = state.beginAttempt(); attempt <= 40; attempt = state.beginAttempt()) {
+      const offered = state.offered();
+      expect(offered).toHaveLength(plan.offered);
+      const sum = new Float64Array(plan.entries);
+      for (const contributor of contributors) {
+        const sent = contributor.contribute(offered, createSeededRng(`${attempt}`), { attempt });
+        expect(sent).toHaveLength(plan.entries);
+        for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (sent[i] as number);
+      }
+      state.apply(sum, { attempt, contributors: ['p0', 'p1'] });
+    }
+    if (name === 'head') {
+      for (const [i, contributor] of contributors.entries()) {
+        const parameters = contributor.ownModel(state.parameters);
+        expect(engine.evaluate({ parameters, dataset: datasets[i] as Dataset }).accuracy).toBeGreaterThan(0.95);
+      }
+    }
+    expect(state.parameters).toHaveLength(plan.dimension);
+    const { tensors } = decodeSafetensors(state.export({}));
+    expect([...tensors.keys()].some((tensor) => tensor.startsWith(`${name}.`))).toBe(false);
+    expect([...tensors.keys()].some((tensor) => tensor.startsWith('body.'))).toBe(true);
+    const stored = decodeSafetensors(state.checkpoint()).tensors;
+    expect(stored.get('parameters')?.shape).toEqual([plan.dimension]);
+    // What a coordinator evaluates has these layers as they are for everybody at the start.
+    expect(personal?.keep(personal.complete(state.parameters))).toEqual(personal?.start());
+  });
+
+  it('refuse personal layers that are not there, or leave nothing to share', () => {
+    const planOf = (personal: string) => (): unknown =>
+      planRun(parseTaskFile(task(off, `  personal: [${personal}]`), { path: 'tiny.yaml' }), {
+        inputShape: [1, WIDTH, 1],
+      });
+    expect(planOf('nose')).toThrow(/no trained layer is called "nose"/);
+    expect(planOf('fc1')).toThrow(/none is shared/);
   });
 
   it('go on from a checkpoint with the strategy’s memory, and offer it', async () => {

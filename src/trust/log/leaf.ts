@@ -159,6 +159,17 @@ const leafSchema = z.discriminatedUnion('kind', [
     subject: text,
     detail: text,
   }),
+  /** Evidence of a trusted execution environment that was shown to a participant on its challenge. */
+  z.strictObject({
+    kind: z.literal('attestation'),
+    ...base,
+    /** The participant, by commitment. */
+    subject: digest,
+    evidenceDigest: digest,
+    taskPolicyDigest: digest,
+    codeDigest: digest,
+    simulated: z.boolean(),
+  }),
   /** Reference values of trusted execution environments, as they were signed. */
   z.strictObject({ kind: z.literal('reference'), ...base, digest }),
   /** A subject's salts and keys were destroyed: what the log says of it can no longer be linked to it. */

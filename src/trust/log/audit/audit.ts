@@ -344,8 +344,8 @@ async function auditFiles(
   }
   await compare(RUN_FILES.checkpoint, story.checkpointDigest ?? undefined, 'the checkpoint');
   for (const [file, digest] of Object.entries(release?.files ?? {})) {
-    // An auditor is not given what is private, and an erasure changes the salts.
-    if (file === RUN_FILES.salts && (story.erasures > 0 || listed?.includes(file) !== true)) continue;
+    // An auditor is not given what is private; an erasure or an answer changes the salts.
+    if (file === RUN_FILES.salts && (story.saltsChanged || listed?.includes(file) !== true)) continue;
     const bytes = await compare(file, digest, `the ${file}`);
     if (bytes === undefined) continue;
     if (file === RUN_FILES.model && derived !== undefined && derived.digestModel(bytes) !== story.modelDigest) {
@@ -509,7 +509,7 @@ function finish({
 /** Why a file is not covered. */
 function reasonOf(file: string, { checked }: { checked: boolean }): string {
   if (!checked) return 'not reached: the log itself does not verify';
-  if (file === RUN_FILES.salts) return 'salts were destroyed since it was logged';
+  if (file === RUN_FILES.salts) return 'salts were made or destroyed since it was logged';
   if (file === `${RUN_FILES.log}${CHECKPOINT_PATH}` || file === RUN_FILES.key)
     return 'holds signatures of keys that are not known here';
   return 'the log has no digest of it';

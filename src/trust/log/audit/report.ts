@@ -44,6 +44,8 @@ export type AuditCode =
   | 'verify/digest-mismatch'
   /** A summary that says something else than the log. */
   | 'verify/summary-mismatch'
+  /** A privacy card that says something else than the log. */
+  | 'verify/card-mismatch'
   /** A receipt that does not prove what it says. */
   | 'verify/receipt-invalid';
 

@@ -27,7 +27,8 @@ export interface Story {
   /** Digest of the last checkpoint file; null when none was written. */
   readonly checkpointDigest: string | null;
   readonly modelDigest: string | undefined;
-  readonly erasures: number;
+  /** Whether salts were made or destroyed after the release. */
+  readonly saltsChanged: boolean;
 }
 
 /** Reads the leaves in order and checks that each could follow the ones before. `file` names them in problems. */
@@ -169,7 +170,7 @@ export function auditStory(
     release,
     checkpointDigest,
     modelDigest: model,
-    erasures: leaves.filter(({ kind }) => kind === 'erasure').length,
+    saltsChanged: leaves.some(({ kind }) => kind === 'erasure' || kind === 'answer'),
   };
 
   /** Recomputes the budget from the log's records. */
