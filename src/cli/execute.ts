@@ -8,6 +8,7 @@ import { type RunSummary, runTask } from '../runtime/simulation/index.ts';
 import type { RunFolder } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import type { RunPlan } from '../runtime/training/index.ts';
+import { createBudgetNotes } from './budget-notes.ts';
 import { createProgress, formatSeconds } from './progress.ts';
 import { type RunOptions, workersOf } from './run-options.ts';
 import { startRunPage } from './run-page.ts';
@@ -48,6 +49,7 @@ export async function execute({
       : await startRunPage({ task });
   if (page !== undefined) progress.note(`watch it live: ${page.url}`);
   let summary: RunSummary | undefined;
+  let tellBudget = (_epsilon: number): void => {};
   try {
     summary = await runTask({
       task,
@@ -64,6 +66,7 @@ export async function execute({
         onPlan: (run) => {
           const { plan } = run;
           page?.events.onPlan?.(run);
+          tellBudget = createBudgetNotes(plan.budget, (line) => progress.note(line));
           const noise =
             plan.noise === undefined
               ? 'no noise'
@@ -75,6 +78,7 @@ export async function execute({
         },
         onAttempt: (report, run) => {
           progress.attempt(report, { rounds: run.plan.rounds, epsilon: run.plan.budget?.epsilon });
+          tellBudget(report.epsilon ?? 0);
           page?.events.onAttempt?.(report, run);
         },
       },

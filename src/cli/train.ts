@@ -14,6 +14,7 @@ import { stringify } from 'yaml';
 import { createRunFolder, openRunFolder, readFileOf, type RunFolder } from '../runtime/storage/index.ts';
 import { parseTrainingFile, type TrainingFile } from '../runtime/task/index.ts';
 import { MODEL_FORMATS, type ModelFormat, trainTask } from '../runtime/training/index.ts';
+import { createBudgetNotes } from './budget-notes.ts';
 import { UsageError } from './exit-codes.ts';
 import { newVault, vaultOfRun } from './key-store-options.ts';
 import { createProgress, formatSeconds, type Progress } from './progress.ts';
@@ -122,7 +123,8 @@ async function run(
 }
 
 function eventsOf(task: TrainingFile, progress: Progress): NonNullable<Parameters<typeof trainTask>[0]['events']> {
-  const epsilon = task.privacy.trust === 'off' ? undefined : task.privacy.epsilon;
+  const budget = task.privacy.trust === 'off' ? undefined : task.privacy;
+  const tellBudget = createBudgetNotes(budget, (line) => progress.note(line));
   return {
     onStep: (step) => progress.step(step),
     onPlan({ layers, noise, attempts }, { taken, fresh, unused }) {
@@ -139,7 +141,10 @@ function eventsOf(task: TrainingFile, progress: Progress): NonNullable<Parameter
       if (fresh.length > 0) progress.note(`start new: ${fresh.join(', ')}`);
       if (unused.length > 0) progress.note(`not in the model and left out: ${unused.join(', ')}`);
     },
-    onReport: (report) => progress.attempt(report, { rounds: task.training.rounds, epsilon }),
+    onReport: (report) => {
+      progress.attempt(report, { rounds: task.training.rounds, epsilon: budget?.epsilon });
+      tellBudget(report.epsilon);
+    },
     onNonFinite: ({ count, round }) =>
       progress.note(`for you alone: ${count} gradients up to step ${round} were not finite and counted as zero`),
   };
