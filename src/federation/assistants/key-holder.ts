@@ -266,6 +266,16 @@ export async function createKeyHolderAssistant({
     minContributors,
     answered,
     async work({ round, attempt, contributions, claim: claimed }, claim) {
+      const strangers = contributions.flatMap(([from]) => (roster.has(from) ? [] : [from]));
+      if (strangers.length > 0) {
+        throw new AssistantError(
+          'assistants/unknown-contributor',
+          `${strangers.join(', ')}: not on the roster of ${name}`,
+          {
+            details: { participants: strangers },
+          },
+        );
+      }
       const holder = createKeyHolder({
         context,
         publicKey,

@@ -133,7 +133,11 @@ export async function startAssistantServer(
     if (response.headersSent) return void response.destroy();
     const title = type.split('/')[1]?.replaceAll('-', ' ') ?? 'refused';
     response
-      .writeHead(status, { 'content-type': 'application/problem+json', connection: 'close' })
+      .writeHead(status, {
+        'content-type': 'application/problem+json',
+        // What was not read would be taken for the next request.
+        ...(status === 413 ? { connection: 'close' } : {}),
+      })
       .end(JSON.stringify({ type, title, status, detail, retryable: status >= 500 }));
   }
 

@@ -1,0 +1,94 @@
+/**
+ * Assistants of small tasks: their places, the task file that pins their keys, and the servers behind addresses.
+ *
+ * @module
+ */
+
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import {
+  type AssistantServer,
+  identifyAssistant,
+  openAssistant,
+  startAssistantServer,
+} from '../../src/runtime/assistants/index.ts';
+import { parseTaskFile } from '../../src/runtime/task/index.ts';
+import { planRun, type RunPlan } from '../../src/runtime/training/federated/index.ts';
+import { smallTask } from './service.ts';
+
+/** Finds a port that is free now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A task with assistants, and what they need. */
+export interface AssistedTask {
+  readonly text: string;
+  readonly run: RunPlan;
+  readonly home: string;
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** Writes a task of three participants around an aggregation; `entries` is the list or map of assistants. */
+export function assistedText(
+  options: { readonly name: string; readonly rounds?: number; readonly stageTimeoutMs?: number },
+  aggregation: string,
+): string {
+  const { stageTimeoutMs = 3000 } = options;
+  return smallTask({ ...options, participants: 3 }).replace(
+    /aggregation: .*/,
+    `aggregation: { ${aggregation}, threshold: 3, stageTimeoutMs: ${stageTimeoutMs} }`,
+  );
+}
+
+/** Reads a task file of three participants. */
+export function runOf(text: string): RunPlan {
+  return planRun(parseTaskFile(text, { path: 'task' }), { inputShape: [6] });
+}
+
+/** Makes keys for the assistants of a task and pins them. */
+export async function pinAssistants(
+  options: { readonly name: string; readonly rounds?: number; readonly stageTimeoutMs?: number },
+  { kind, names }: { readonly kind: 'shares' | 'homomorphic'; readonly names: readonly string[] },
+): Promise<AssistedTask> {
+  const home = mkdtempSync(join(tmpdir(), 'sotto-assistants-'));
+  const write = (entries: readonly string[]): string =>
+    assistedText(
+      options,
+      kind === 'shares' ? `kind: shares, servers: [${entries.join(', ')}]` : `kind: homomorphic, holder: ${entries[0]}`,
+    );
+  const unpinned = runOf(write(names.map((name) => `{ name: ${name} }`)));
+  const ports: Record<string, number> = {};
+  const entries: string[] = [];
+  for (const name of names) {
+    const { pin } = await identifyAssistant(unpinned, { home, name });
+    ports[name] = await freePort();
+    const [[field, value] = []] = Object.entries(pin);
+    entries.push(`{ name: ${name}, ${field}: '${value}', url: 'http://127.0.0.1:${ports[name]}' }`);
+  }
+  const text = write(entries);
+  return { text, run: runOf(text), home, ports };
+}
+
+/** Starts an assistant of a task at its port. */
+export async function startAssistant(
+  { run, home, ports }: AssistedTask,
+  name: string,
+  roster: 'told' | ReadonlyMap<string, Uint8Array> = 'told',
+): Promise<AssistantServer> {
+  const told = new Map<string, Uint8Array>();
+  const opened = await openAssistant(run, { home, name, roster: roster === 'told' ? told : roster });
+  return startAssistantServer(opened, {
+    host: '127.0.0.1',
+    port: ports[name] ?? 0,
+    ...(roster === 'told' ? { toldRoster: told } : {}),
+  });
+}
