@@ -76,6 +76,8 @@ export interface UpdatePlan {
   readonly local: LocalTraining;
   readonly strategy: StrategyConfig;
   readonly weights: WeightsConfig;
+  /** Names of the layers that each participant keeps to itself; they are no part of the dimension. */
+  readonly personal: readonly string[];
   readonly adaptiveClip: AdaptiveClipConfig | undefined;
   /** Parts of a contribution; `layout.dimension` are the model's parameters. */
   readonly layout: ContributionLayout;

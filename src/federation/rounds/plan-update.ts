@@ -59,6 +59,7 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
     local,
     strategy,
     weights,
+    personal: rounds.personal ?? [],
     adaptiveClip,
     layout,
     length,

@@ -186,16 +186,30 @@ const localSchema = z.discriminatedUnion(
   { error: 'must be example or client' },
 );
 
+const uncorrelated = z
+  .literal(
+    'independent',
+    'must be independent: an aborted attempt is repeated with new noise, which correlated (matrix) noise does not survive; one party alone can have it (`sotto train`)',
+  )
+  .optional();
+
 /** The coordinator sees the exact sum and adds the noise. */
 const centralSchema = z.discriminatedUnion(
   'privacyUnit',
   [
-    z.strictObject({ trust: z.literal('coordinator'), ...example, aggregation: either, ...budget }),
+    z.strictObject({
+      trust: z.literal('coordinator'),
+      ...example,
+      aggregation: either,
+      noise: uncorrelated,
+      ...budget,
+    }),
     z.strictObject({
       trust: z.literal('coordinator'),
       ...client,
       ...zeroOut,
       aggregation: either,
+      noise: uncorrelated,
       /** The coordinator draws the cohort in private and publishes no roster: amplified, against the model's readers. */
       participation: z
         .strictObject({ kind: z.literal('private-draw', 'must be private-draw with trust coordinator'), rate })
@@ -239,6 +253,8 @@ export const roundsSchema = z.strictObject({
   cohortSize: z.int().min(2, 'must be ≥ 2').optional(),
   /** Updates: how much each counts; all the same when left out. */
   weights: weightsSchema.optional(),
+  /** Updates: names of layers that each participant keeps to itself, such as norms and heads; none when left out. */
+  personal: z.array(z.string().min(1)).min(1, 'must name a layer').optional(),
   adaptiveClip: adaptiveClipSchema.optional(),
   compression: compressionSchema.optional(),
 });
@@ -258,7 +274,7 @@ export interface RoundsProblem {
   readonly message: string;
 }
 
-const UPDATES_ONLY = ['strategy', 'cohortSize', 'weights', 'adaptiveClip', 'compression'] as const;
+const UPDATES_ONLY = ['strategy', 'cohortSize', 'weights', 'personal', 'adaptiveClip', 'compression'] as const;
 
 /** Lists what is wrong with settings that are each right by themselves. */
 export function findRoundsProblems({ participants, privacy, rounds }: Omit<RoundsTask, 'name'>): RoundsProblem[] {

@@ -123,6 +123,7 @@ export async function join(options: JoinOptions): Promise<void> {
     plan,
     engine: createEngine(run.layers),
     dataset: run.prepare(dataset),
+    personal: run.personal,
   });
   let reservation: Reservation | undefined;
   let offer: RoundOffer | undefined;

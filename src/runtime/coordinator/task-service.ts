@@ -62,6 +62,8 @@ export interface ServiceReport {
   readonly round: number;
   readonly outcome: 'committed' | 'aborted';
   readonly reason?: string;
+  /** Code of what ended an aborted attempt. */
+  readonly code?: string;
   readonly accuracy?: number;
   readonly epsilon: number | null;
   readonly contributors: number;
@@ -194,7 +196,7 @@ export function createTaskService({
   onWrite = () => {},
   clock,
 }: TaskServiceOptions): TaskService {
-  const { plan, task, layers, taskId } = run;
+  const { plan, task, layers, personal, taskId } = run;
   // Whoever is present is asked here: a cohort that is not drawn by private coins must not be charged as one.
   if (plan.update?.drawRate !== undefined) {
     throw new CoordinatorError(
@@ -255,6 +257,7 @@ export function createTaskService({
     return createModelState({
       plan,
       layers,
+      personal,
       optimizer: task.training.optimizer,
       checkpoint: key === null ? undefined : await objects.get(key),
     });
@@ -299,9 +302,13 @@ export function createTaskService({
     const { record, events } = found;
     const machine = await machineOf(record, model.offered());
     mailboxes.openAttempt(record.attempt);
-    open = { record, machine, position: events.length, startMs: clock() };
+    open = { record, machine, position: events?.length ?? 0, startMs: clock() };
     watch?.opened(record, machine.stage, clock());
     await served?.log.openRound(record, model);
+    if (events === undefined) {
+      await abortUnreadable(new StorageError('storage/unreadable', 'a contribution was lost with the power'));
+      return;
+    }
     let effects = machine.begin();
     await perform(effects.filter(({ kind }) => kind !== 'timer' || events.length === 0));
     for (const [i, event] of events.entries()) {
@@ -537,6 +544,7 @@ export function createTaskService({
       round: record.round,
       outcome: 'aborted',
       reason: error.message,
+      code: error.cause instanceof SottoError ? error.cause.code : error.code,
       epsilon: ledger?.spent().epsilon ?? null,
       contributors: 0,
       dropouts: lost,
@@ -696,6 +704,12 @@ export function createTaskService({
       }
       const { frame, evidenceDigest } = await attestation.answer(nonce, taskPolicyDigest);
       evidence.set(participant, evidenceDigest);
+      await served?.log.attested(participant, {
+        evidenceDigest,
+        taskPolicyDigest: toHex(taskPolicyDigest),
+        codeDigest: toHex(attestation.codeDigest),
+        simulated: attestation.simulated,
+      });
       return frame;
     },
     async mail(participant, cursor, options) {

@@ -23,6 +23,8 @@ interface Host {
   readonly engine: Engine;
   /** The public test data with its features, computed when it is first asked for: the first round need not wait. */
   readonly test: () => Dataset;
+  /** The model that is evaluated: personal layers as everybody started with them. */
+  readonly complete: (parameters: Float32Array) => Float32Array;
 }
 
 let host: Host | undefined;
@@ -44,7 +46,7 @@ function attemptRng(seed: string | undefined, id: string, attempt: number): Rng 
 
 async function setUp({ task, seed, participants, assistantKeys, test }: HostSetup): Promise<Host> {
   const testData = createDataset(test);
-  const { layers, plan, prepare, taskId } = planRun(task, testData);
+  const { layers, plan, personal, prepare, taskId } = planRun(task, testData);
   const engine = createEngine(layers);
   const assistance = await prepareAssistance(plan, assistantKeys);
   const contributors: Contributor[] = [];
@@ -54,7 +56,7 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
     // A participant that trains on everything it has needs all of the features at once.
     const isLazy = task.features !== undefined && plan.update === undefined && raw.size > 0;
     const own = isLazy ? prepareLazily(raw, prepare, engine) : { engine, dataset: prepare(raw) };
-    const contributor = createContributor({ id, plan, ...own });
+    const contributor = createContributor({ id, plan, personal, ...own });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     const identity = identitySeed && { signingKey: createSigningKey(identitySeed) };
@@ -62,7 +64,13 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security, decode: decodeOnce }));
   }
   let prepared: Dataset | undefined;
-  return { participants: hosted, contributors, engine, test: () => (prepared ??= prepare(testData)) };
+  return {
+    participants: hosted,
+    contributors,
+    engine,
+    test: () => (prepared ??= prepare(testData)),
+    complete: (parameters) => personal?.complete(parameters) ?? parameters,
+  };
 }
 
 async function answer(request: HostRequest): Promise<HostAnswer> {
@@ -72,7 +80,10 @@ async function answer(request: HostRequest): Promise<HostAnswer> {
   }
   if (host === undefined) throw new Error('the host has not been set up');
   if (request.kind === 'evaluate') {
-    const { correct, count, loss } = host.engine.evaluate({ parameters: request.parameters, dataset: host.test() });
+    const { correct, count, loss } = host.engine.evaluate({
+      parameters: host.complete(request.parameters),
+      dataset: host.test(),
+    });
     return { kind: 'score', correct, count, loss };
   }
   const participant = host.participants.get(request.to);

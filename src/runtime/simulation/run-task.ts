@@ -115,6 +115,7 @@ export async function runTask({
     const state = createModelState({
       plan: run.plan,
       layers: run.layers,
+      personal: run.personal,
       optimizer: task.training.optimizer,
       checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
       attempts: await attemptsOf(ledger),

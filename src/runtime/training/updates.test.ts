@@ -208,7 +208,7 @@ describe('rounds of updates, end to end', () => {
         inputShape: [1, WIDTH, 1],
       });
     expect(planOf('nose')).toThrow(/no trained layer is called "nose"/);
-    expect(planOf('fc1')).toThrow(/none is shared/);
+    expect(planOf('dense1')).toThrow(/none is shared/);
   });
 
   it('go on from a checkpoint with the strategy’s memory, and offer it', async () => {
