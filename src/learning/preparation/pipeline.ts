@@ -69,6 +69,8 @@ export interface Preparation {
   readonly released: readonly ReleasedColumn[];
   readonly dropped: PreparationReport['dropped'];
   readonly lineage: readonly ColumnLineage[];
+  /** Of the synthetic table; empty where there is none. */
+  readonly syntheticLineage: readonly ColumnLineage[];
   /** What the run is to be charged, before it touches data; undefined when nothing is private. */
   readonly event: DpEvent | undefined;
   /** Checks a row's cells; returns them tidied, or what is malformed. */
@@ -135,6 +137,12 @@ export function createPreparation(fields: PreparationFields): Preparation {
     released: written.map(({ name, i }) => ({ name, type: releasedType(recipe, name, declared[i] as RecipeColumn) })),
     dropped,
     lineage: written.map(({ name, i }) => lineageOf(recipe, name, declared[i] as RecipeColumn)),
+    syntheticLineage: (recipe.synthetic?.columns ?? []).map((column) => ({
+      column,
+      from: [column],
+      transformation: `drawn from private marginals, ε = ${recipe.synthetic?.epsilon}, δ = ${recipe.synthetic?.delta}`,
+      masking: true,
+    })),
     event: events.length === 0 ? undefined : composed(events),
     check(row) {
       const cells: (string | null)[] = [];

@@ -31,8 +31,10 @@ export interface RunFacts {
     readonly sha256: string;
     readonly rows: number;
     readonly columns: readonly string[];
+    readonly lineage: readonly ColumnLineage[];
   }[];
-  readonly lineage: readonly ColumnLineage[];
+  /** Columns of the input that are in no output, and why. */
+  readonly dropped: readonly { readonly column: string; readonly why: string }[];
   readonly rows: Readonly<Record<string, number>>;
   readonly charged: Readonly<Record<string, unknown>> | null;
 }
@@ -63,7 +65,7 @@ export function buildLineage(facts: RunFacts): readonly Readonly<Record<string, 
       }),
     },
   };
-  const outputs = facts.outputs.map(({ name, sha256, rows, columns }) => ({
+  const outputs = facts.outputs.map(({ name, sha256, rows, columns, lineage }) => ({
     namespace: 'file',
     name,
     facets: {
@@ -71,7 +73,7 @@ export function buildLineage(facts: RunFacts): readonly Readonly<Record<string, 
       version: version(sha256),
       columnLineage: facet('1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet', {
         fields: Object.fromEntries(
-          facts.lineage
+          lineage
             .filter(({ column }) => columns.includes(column))
             .map(({ column, from, transformation, masking }) => [
               column,
@@ -112,6 +114,7 @@ export function buildLineage(facts: RunFacts): readonly Readonly<Record<string, 
                 _producer: PRODUCER,
                 _schemaURL: `${PRODUCER}#privacy-facet-1`,
                 rows: facts.rows,
+                dropped: facts.dropped,
                 charged: facts.charged,
               },
             }

@@ -306,6 +306,13 @@ export const recipeSchema = z
       if (treatment.kind === 'dateShift' && !known.has(treatment.person)) {
         issue(['columns', column, 'treatment', 'person'], 'is not among the columns');
       }
+      // Dates that move alike tell whose are the same.
+      if (treatment.kind === 'dateShift' && recipe.columns[treatment.person]?.private === true) {
+        issue(
+          ['columns', column, 'treatment', 'person'],
+          'is private: what is written would follow it without a charge',
+        );
+      }
     }
     for (const column of Object.keys(recipe.anonymize?.quasiIdentifiers ?? {})) {
       if (!known.has(column)) issue(['anonymize', 'quasiIdentifiers', column], 'is not among the columns');
@@ -316,7 +323,20 @@ export const recipeSchema = z
     recipe.anonymize?.criteria.forEach((criterion, i) => {
       if ('column' in criterion && !known.has(criterion.column))
         issue(['anonymize', 'criteria', i, 'column'], 'is not among the columns');
+      if ('column' in criterion && recipe.columns[criterion.column]?.private === true) {
+        issue(
+          ['anonymize', 'criteria', i, 'column'],
+          'is private: levels and suppressed rows would follow it without a charge',
+        );
+      }
     });
+    const marker = recipe.anonymize?.released?.column;
+    if (marker !== undefined && !known.has(marker)) {
+      issue(['anonymize', 'released', 'column'], 'is not among the columns');
+    }
+    if (marker !== undefined && recipe.columns[marker]?.private === true) {
+      issue(['anonymize', 'released', 'column'], 'is private: which rows are written would tell it without a charge');
+    }
     recipe.statistics.forEach((statistic, i) => {
       if (!('column' in statistic)) return;
       const column = recipe.columns[statistic.column];

@@ -93,24 +93,6 @@ describe('the scanner on its labelled sentences', () => {
     expect(right / wanted).toBeGreaterThanOrEqual(0.95);
   });
 
-  it('reads 1 MB in less than a second of CPU', () => {
-    const scanner = createPiiScanner();
-    const filler = ' Some more words of ordinary prose, which has nothing to hide.\n\n';
-    const text = sentences
-      .map((sentence) => sentence.text)
-      .join(filler)
-      .repeat(40)
-      .slice(0, 2 ** 20);
-    let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 3 && best >= 1000; run += 1) {
-      const start = process.cpuUsage();
-      scanner.scan(text);
-      const { user, system } = process.cpuUsage(start);
-      best = Math.min(best, (user + system) / 1000);
-    }
-    expect(best).toBeLessThan(1000);
-  });
-
   it('stays fast on hostile text: a megabyte of digits, of letters without spaces, of dots', () => {
     const scanner = createPiiScanner();
     for (const piece of ['0', '1-', 'aB3', 'a.', '1:', '(2', '@', 'http://', 'Aa ']) {

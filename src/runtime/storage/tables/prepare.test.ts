@@ -183,6 +183,16 @@ anonimize: {}
       /columns\.diagnosis\.categories must be declared for a category, or taken privately/,
     ],
     [
+      'a private column that would steer the anonymisation',
+      `${PLAIN.replace('serves: the main', 'private: true, treatment: { kind: omit }, serves: the main')}anonymize: { quasiIdentifiers: { zip: { kind: suppress } }, criteria: [{ kind: distinctLDiversity, column: diagnosis, l: 2 }] }\n`,
+      /anonymize\.criteria\.0\.column is private: levels and suppressed rows would follow it without a charge/,
+    ],
+    [
+      'a private column that would choose the rows',
+      `${PLAIN.replace('serves: the main', 'private: true, treatment: { kind: omit }, serves: the main')}anonymize: { quasiIdentifiers: { zip: { kind: suppress } }, criteria: [{ kind: kMap, k: 2 }], released: { column: diagnosis, equals: flu } }\n`,
+      /anonymize\.released\.column is private/,
+    ],
+    [
       'pseudonyms without a key',
       PLAIN.replace(
         'serves: distance to the clinic',
@@ -314,6 +324,42 @@ describe('what is private', () => {
     expect(rows.filter((line, i) => line.startsWith(`${20 + (i % 60)},`)).length).toBeLessThan(300);
   });
 
+  it('standardises, bounds, lists categories and counts words, each charged', async () => {
+    const columns = `columns:
+  patient: { type: category, categories: { private: { epsilon: 1, delta: 1.0e-7 } }, serves: joins visits of a person }
+  age: { type: integer, min: 0, max: 120, serves: risk grows with age, treatment: { kind: standardize, epsilon: 1 } }
+  zip: { type: integer, bounds: { private: { epsilon: 1, lower: 0, upper: 99999 } }, serves: distance to the clinic }
+  diagnosis: { type: category, categories: { private: { epsilon: 1, delta: 1.0e-7 } }, serves: the main predictor }
+  note: { type: text, serves: words of the notes, private: true, treatment: { kind: omit } }
+`;
+    const words =
+      'statistics: [{ kind: vocabulary, name: words, column: note, epsilon: 1, delta: 1.0e-7 }, { kind: count, name: rows, epsilon: 0.1 }]\n';
+    const { folder, run } = workspace(HEAD + columns + words + privacy.replace('epsilon: 4', 'epsilon: 8'), {
+      rows: 3000,
+    });
+    const result = await run();
+    expect(result.charged?.spent.epsilon).toBeGreaterThan(4);
+    const rows = readFileSync(join(folder, 'out/prepared.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(','));
+    // A patient who occurs once is in no private list.
+    expect(new Set(rows.map(([patient]) => patient))).toEqual(new Set(['other']));
+    expect(new Set(rows.map((row) => row[3]))).toEqual(new Set(['flu', 'asthma', 'cancer', 'injury']));
+    const ages = rows.map((row) => Number(row[1]));
+    const mean = ages.reduce((sum, age) => sum + age, 0) / ages.length;
+    expect(Math.abs(mean)).toBeLessThan(0.3);
+    expect(Math.abs(ages.reduce((sum, age) => sum + (age - mean) ** 2, 0) / ages.length - 1)).toBeLessThan(0.5);
+    expect(Object.keys(result.statistics.words as object)).toContain('call');
+    const events = JSON.parse(readFileSync(join(folder, 'out/lineage.json'), 'utf8')) as {
+      run: { facets: { sotto_privacy?: { dropped: { column: string }[]; charged: { spent: { epsilon: number } } } } };
+    }[];
+    const facet = events[1]?.run.facets.sotto_privacy;
+    expect(facet?.dropped.map(({ column }) => column)).toEqual(['admitted', 'note']);
+    expect(facet?.charged.spent).toEqual(result.charged?.spent);
+  });
+
   it('becomes a synthetic table of the declared shape', async () => {
     const synthetic = 'synthetic: { columns: [age, diagnosis], rows: 500, epsilon: 2, delta: 1.0e-7 }\n';
     const { folder, run } = workspace(HEAD + PLAIN + synthetic + privacy, { rows: 3000 });
@@ -322,6 +368,16 @@ describe('what is private', () => {
     const rows = readFileSync(join(folder, 'out/synthetic.csv'), 'utf8').trim().split('\n');
     expect(rows[0]).toBe('age,diagnosis');
     expect(rows.length).toBe(501);
+    const events = JSON.parse(readFileSync(join(folder, 'out/lineage.json'), 'utf8')) as {
+      outputs: {
+        name: string;
+        facets: { columnLineage: { fields: object } };
+        outputFacets: { outputStatistics: { rowCount: number } };
+      }[];
+    }[];
+    const drawn = events[1]?.outputs.find(({ name }) => name.endsWith('synthetic.csv'));
+    expect(Object.keys(drawn?.facets.columnLineage.fields ?? {})).toEqual(['age', 'diagnosis']);
+    expect(drawn?.outputFacets.outputStatistics.rowCount).toBe(500);
   });
 });
 

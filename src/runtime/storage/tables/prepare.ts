@@ -133,9 +133,21 @@ export async function runPreparation(options: PrepareOptions): Promise<PrepareRe
           sha256: await hashFile(`${target.path}.part`),
           rows: report.rows.released,
           columns: released,
+          lineage: preparation.lineage,
         },
+        ...(synthetic === undefined
+          ? []
+          : [
+              {
+                name: synthetic,
+                sha256: await hashFile(`${synthetic}.part`),
+                rows: recipe.synthetic?.rows ?? 0,
+                columns: recipe.synthetic?.columns ?? [],
+                lineage: preparation.syntheticLineage,
+              },
+            ]),
       ],
-      lineage: preparation.lineage,
+      dropped: report.dropped,
       rows: { ...report.rows },
       charged: result.charged === null ? null : { ...result.charged, relation: charge?.ledger.terms[0]?.relation },
     });
