@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { SecAggErrorCode } from '../../secure/secagg/index.ts';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 import type { Ledger } from '../../privacy/accounting/index.ts';
@@ -51,8 +52,14 @@ export interface ServiceMonitor {
 const HOUR_MS = 3600 * 1000;
 /** Refusals that are remembered: enough to see a storm, too few to be one. */
 const MAX_REFUSALS = 10_000;
-/** Codes that say that somebody saw another round than the rest. */
-const SPLIT_VIEW = /survivor|split|another roster|inconsistent/i;
+/** Codes that say that somebody saw another round than the rest: other survivors, roster, keys or configuration. */
+const SPLIT_VIEW: ReadonlySet<string> = new Set([
+  'secagg/inconsistent-survivors',
+  'secagg/peer-alive-and-dead',
+  'secagg/bad-roster',
+  'secagg/key-substituted',
+  'secagg/config-mismatch',
+] satisfies readonly SecAggErrorCode[]);
 
 /** Creates the monitor; its metrics go into `registry`. */
 export function createServiceMonitor({
@@ -88,8 +95,8 @@ export function createServiceMonitor({
   const refusedAt: Date[] = [];
   const clockRefusedAt: Date[] = [];
 
-  function factOf({ outcome, contributors, dropouts, reason }: ServiceReport, at: Date): AttemptFact {
-    const split = reason !== undefined && SPLIT_VIEW.test(reason) ? 1 : 0;
+  function factOf({ outcome, contributors, dropouts, code }: ServiceReport, at: Date): AttemptFact {
+    const split = code !== undefined && SPLIT_VIEW.has(code) ? 1 : 0;
     // An aborted attempt has no contributors; its cohort is then unknown here and no smaller than those it lost.
     return { at, outcome, cohort: contributors + dropouts, contributors, dropouts, splitViews: split };
   }

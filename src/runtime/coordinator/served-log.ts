@@ -8,7 +8,7 @@
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import type { AccountTerms } from '../../privacy/accounting/index.ts';
 import type { AccessRecord } from '../../trust/access/index.ts';
-import { encodeReceipt, formatVerifierKey, RUN_FILES } from '../../trust/log/index.ts';
+import { encodeReceipt, formatVerifierKey, type LeafOf, RUN_FILES } from '../../trust/log/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import {
   createObjectSaltStore,
@@ -39,6 +39,8 @@ export interface ServedLog {
   administrative(actor: string, action: string, detail: string): Promise<void>;
   /** Records a decision about access. One that lets somebody look waits for the next signature; any other is signed now. */
   access(record: AccessRecord): Promise<void>;
+  /** Records evidence that a participant was shown; it waits for the next signature. */
+  attested(participant: string, facts: Omit<LeafOf<'attestation'>, 'kind' | 'time' | 'subject'>): Promise<void>;
   /** A file of the log as a web server would have it, or the key. */
   read(path: string): Promise<Uint8Array | undefined>;
   /** What a participant takes home. */
@@ -97,6 +99,9 @@ export async function openServedLog({
       const decision = allowed ? 'allowed' : 'denied';
       log.record({ kind: 'access', actor, action, subject: resource, decision, reason });
       if (!allowed || !action.endsWith('.view')) await log.flush();
+    },
+    async attested(participant, facts) {
+      log.record({ kind: 'attestation', subject: await log.commit(participant), ...facts });
     },
     async read(path) {
       if (path === RUN_FILES.key) return utf8(`${formatVerifierKey(log.writer.verifier)}\n`);
