@@ -124,7 +124,7 @@ function Releases({ path, model }: { path: string; model: ModelView }) {
     );
   };
   return (
-    <div>
+    <div class="stack tight">
       <h3>Release</h3>
       <p class="soft">Whoever operates the task proposes these exact bytes; somebody else, an owner, approves them.</p>
       <NextStep />

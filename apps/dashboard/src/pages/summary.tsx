@@ -149,7 +149,7 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
           <Chart
             x={x}
             series={[{ name: 'loss', values: columns.loss, tone: 'third', points: true }]}
-            format={(value) => value.toFixed(2)}
+            format={(value) => String(Number(value.toPrecision(4)))}
             label={`Loss on public test data, now ${head.loss === null ? 'unknown' : head.loss.toFixed(4)}`}
           />
         )}

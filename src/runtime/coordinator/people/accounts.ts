@@ -97,7 +97,10 @@ export function createAccounts({ db, now }: { db: Database; now: () => number })
     const found = await bySubject(subject);
     const holds = await verifyPassword(password, found?.password ?? NOBODY);
     if (found === undefined || !holds || found.disabled) {
-      throw new PeopleError('people/wrong-password', 'the name or the password is not right');
+      throw new PeopleError(
+        'people/wrong-password',
+        'the name or the password is not right: try again, or ask an owner for a new account',
+      );
     }
     failures.delete(subject);
     const { password: _password, ...account } = found;
