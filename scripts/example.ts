@@ -13,6 +13,7 @@ const { positionals, values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     choose: { type: 'boolean', default: false },
+    federated: { type: 'boolean', default: false },
     out: { type: 'string' },
     data: { type: 'string' },
     say: { type: 'string', default: 'Congratulations, you have won free money! Click here now to claim your prize.' },
@@ -29,8 +30,9 @@ switch (name) {
     break;
   }
   case 'text': {
-    const { chooseSettings, runExample } = await import('../examples/text/run.ts');
+    const { chooseSettings, runExample, runMailboxes } = await import('../examples/text/run.ts');
     if (values.choose) chooseSettings();
+    else if (values.federated) runMailboxes({ say, out });
     else await runExample({ short, say, out });
     break;
   }

@@ -1,5 +1,5 @@
 /**
- * `npm run example -- text [--short] [--choose] [--say "a sentence"]`: real mails → personal data removed → a private vocabulary
+ * `npm run example -- text [--short] [--choose] [--federated] [--say "a sentence"]`: real mails → personal data removed → a private vocabulary
  * → private training → private evaluation → the prediction of a typed sentence.
  *
  * Settings were chosen on a validation part of the mails, which is neither trained nor tested on, among the few candidates
@@ -26,6 +26,7 @@ import { createLedgerFile } from 'sotto/storage';
 
 import { calibrateTraining, createLinear, type LinearSettings, spreadOf, trainingEvent } from '../linear.ts';
 import { writeLinearRun } from '../run-folder.ts';
+import { runFederated } from './federated.ts';
 import { createRedactor, datasetOf, type Mail, MAX_CHARACTERS, readMails } from './mails.ts';
 import { takeVocabulary, vocabularyEvent, type VocabularySettings } from './vocabulary.ts';
 
@@ -118,6 +119,16 @@ export function chooseSettings(): void {
     const auc = spreadOf(figures.map((each) => each.auc));
     console.log(`${name.padEnd(32)} accuracy ${withSpread(accuracy)}, AUC ${auc.mean.toFixed(4)} on validation mails`);
   }
+}
+
+/** Trains as three hundred owners of mailboxes would, through the whole protocol, and asks the model. */
+export function runMailboxes({ say, out }: { say: string; out: string }): void {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const { train, test } = prepareMails({ short: false });
+  const { run, accuracy } = runFederated({ train, test }, out);
+  console.log(`\n${percent(accuracy)} of ${test.length} test mails, with everything that one owner has hidden`);
+  console.log(`ask it  sotto predict ${run} --text "${say}"`);
 }
 
 /** Runs the example. */
