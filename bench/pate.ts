@@ -19,10 +19,10 @@ import { loadTaskData } from 'sotto/storage';
 import { describeMachine } from './machine.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const TEACHERS = 500;
-const QUESTIONS = 320;
+const TEACHERS = 1000;
+const QUESTIONS = 360;
 const BUDGET = { epsilon: 2, delta: 1e-5 };
-const SETTINGS = { teachers: TEACHERS, classes: 10, threshold: 300, checkStddev: 130, answerStddev: 62 };
+const SETTINGS = { teachers: TEACHERS, classes: 10, threshold: 750, checkStddev: 75, answerStddev: 80 };
 const FEATURES = {
   kind: 'scattering',
   crop: 0,
@@ -76,7 +76,7 @@ for (let q = 0; q < QUESTIONS; q += 1) {
   if (answer.label === test.labels[q]) correct += 1;
 }
 const votesCharge = ledger.spent().epsilon;
-const published = await desk.publishCost({ delta: BUDGET.delta }, rng);
+const published = await desk.publishCost({ delta: BUDGET.delta, order: 16 }, rng);
 const result = {
   machine: describeMachine(),
   teachers: TEACHERS,

@@ -16,7 +16,7 @@ import { describeMachine } from './machine.ts';
 import { adult } from '../test/support/adult-table.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const RUNS = 5;
+const RUNS = 3;
 
 interface Row {
   readonly what: string;

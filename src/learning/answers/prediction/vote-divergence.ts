@@ -92,7 +92,7 @@ function boundAt(
  * Returns a `smoothness`-smooth upper bound on how much the sum of `divergences` over some votes can change between neighbours:
  * at most exp(`smoothness`) apart for neighbours, and never below `floor`. One example moves one vote of every answer.
  * @param gaps - winner minus runner-up of each answer.
- * @see [NRS07] definition 2.2 and claim 3.2, exactly: every gap within 2·distance of the true one is looked at
+ * @see [NRS07] §2 and §3, exactly: every gap within 2·distance of the true one is looked at
  */
 export function computeSmoothSensitivity(
   gaps: ArrayLike<number>,

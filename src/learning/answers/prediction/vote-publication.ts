@@ -46,7 +46,7 @@ export interface Publication {
   release(gaps: ArrayLike<number>, counts: { readonly queries: number }, rng: Rng): PublishedCost;
 }
 
-/** e^(σY) with σ = ½: a compromise of [BS19] §5 between tails and charge. */
+/** e^(σY) with σ = ½: a compromise between tails and charge. */
 const LOG_NORMAL_STDDEV = 0.5;
 /** Half of the charge of the noise is for its scale: ε = smoothness ÷ σ + e^(3σ²/2)·multiplier. */
 const SHARE_OF_SCALE = 0.5;
@@ -63,7 +63,8 @@ const DRAW_STEPS = 2 ** 24;
  * Precondition: the number of queries and which of them were answered are public already.
  * Draws are on a grid of 2⁻²⁴ and multiplied in double precision; the release is rounded to 2⁻²⁰.
  * @throws {RangeError} when an option is out of range.
- * @see [BS19] proposition 3 (Laplace log-normal); [NRS07] for smooth sensitivity
+ * @see [BS19] for Laplace log-normal noise: ½ε²-CDP with ε = smoothness ÷ σ + e^(3σ²/2)·multiplier; [NRS07] for smooth
+ * sensitivity
  */
 export function createPublication(
   shape: VoteShape & { readonly checkStddev: number },
@@ -83,7 +84,7 @@ export function createPublication(
     event,
     release(gaps, { queries }, rng) {
       const divergence = Float64Array.from(gaps, (gap) => divergences[gap] as number).reduce((sum, x) => sum + x, 0);
-      // Rounding to the grid may put neighbours a step further apart.
+      // The floor keeps the scale of the noise above zero, and its logarithm finite.
       const sensitivity = computeSmoothSensitivity(gaps, { divergences, smoothness, floor: GRID });
       const noise = (sensitivity / multiplier) * sampleLaplaceLogNormal(rng);
       const noisyDivergence = Math.round((divergence + noise) / GRID) * GRID;
