@@ -157,11 +157,29 @@ describe('a combination that gives no guarantee', () => {
       },
     ],
     ['totals in place of a round', { privacyUnit: 'client', trust: 'local', aggregation: clear, ...budget }],
+    ['matrix noise under coordinator', { ...central, noise: 'matrix' }],
+    ['matrix noise for examples under coordinator', { ...central, privacyUnit: 'example', noise: 'matrix' }],
   ])('does not parse: %s', (_, privacy) => {
     expect(privacySchema.safeParse(privacy).success).toBe(false);
   });
 
+  it('names the reason where noise would be correlated', () => {
+    for (const [privacy, reason] of [
+      [client, /held by whoever is there/],
+      [central, /aborted attempt is repeated with new noise/],
+    ] as const) {
+      expect(privacySchema.safeParse({ ...privacy, noise: 'matrix' }).error?.message).toMatch(reason);
+      expect(privacySchema.safeParse({ ...privacy, noise: 'independent' }).success).toBe(true);
+    }
+  });
+
   it.each([
+    [
+      'personal layers of a gradient',
+      { ...client, privacyUnit: 'example' },
+      { ...gradients, personal: ['fc'] },
+      /personal/,
+    ],
     ['an update for one example', { ...client, privacyUnit: 'example' }, updates, /privacyUnit client/],
     ['gradients for one client', client, gradients, /training\.local is missing/],
     ['top-k under masks', client, { ...updates, compression: { kind: 'topK', share: 0.1 } }, /masked vector is dense/],
