@@ -63,7 +63,7 @@ export function formatCardPage(card: PrivacyCard): string {
         'mechanism',
         guarantee === null
           ? 'none'
-          : `${guarantee.mechanism}, noise multiplier ${guarantee.noiseMultiplier}, sampling rate ${guarantee.samplingRate}, clip norm ${guarantee.clipNorm}`,
+          : `${guarantee.mechanism}, noise multiplier ${guarantee.noiseMultiplier?.toPrecision(6) ?? 'none'}, sampling rate ${guarantee.samplingRate}, clip norm ${guarantee.clipNorm}`,
       ],
       [
         'accounting',

@@ -9,6 +9,13 @@ import { stringify } from 'yaml';
 import type { PrivacyCard } from './card.ts';
 import { describeActors, describeTrust, describeUnit, missing, PROTECTION_NOTES } from './words.ts';
 
+/** How many events were charged, and as what. */
+function describeCharges({ guarantee, mode, attempts }: PrivacyCard): string {
+  return mode === 'single-party'
+    ? `${attempts} steps, and of whatever else the ledger names, in ${guarantee?.charges ?? 0} charges:`
+    : `${guarantee?.charges ?? 0} events`;
+}
+
 /** Makes the record. Parameters come from the ledger; what the log cannot know is said to be missing. */
 export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string, unknown>> {
   const { guarantee, controller } = card;
@@ -72,7 +79,7 @@ export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string,
         composition:
           guarantee === null
             ? 'None.'
-            : `Composition of ${guarantee.charges} events ${guarantee.mechanism}, charged before any data is touched; an attempt that ` +
+            : `Composition of ${describeCharges(card)} ${guarantee.mechanism}, charged before any data is touched; an attempt that ` +
               'was aborted stays charged.',
       },
       implementation: {
@@ -85,7 +92,7 @@ export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string,
         justification:
           guarantee === null
             ? 'None.'
-            : `The noise multiplier ${guarantee.noiseMultiplier} was calibrated for the planned attempts at the stated budget, sampling rate ` +
+            : `The noise multiplier ${guarantee.noiseMultiplier?.toPrecision(6) ?? 'none'} was calibrated for the planned attempts at the stated budget, sampling rate ` +
               `${guarantee.samplingRate} and clip norm ${guarantee.clipNorm}; the plan's digest stands in the log.`,
       },
       administrative: {

@@ -29,6 +29,13 @@ function heading(card: PrivacyCard, title: string): string {
 
 const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n');
 
+/** What becomes of the risk that a contribution is read, by aggregation. */
+const CONTRIBUTION_RISK: Readonly<Record<string, string>> = {
+  secagg: 'masked: only the sum is opened, as long as the stated number of participants is honest',
+  shares: 'shared: only the sum is opened, as long as one aggregation server is honest',
+  homomorphic: 'encrypted: only the sum is decrypted, as long as the key holder and the coordinator do not collude',
+};
+
 /** Answers the questions along the pyramid of NIST SP 800-226, from its top. [SP800-226] */
 export function answerNistQuestions(card: PrivacyCard): readonly Answer[] {
   const { guarantee, log } = card;
@@ -52,7 +59,7 @@ export function answerNistQuestions(card: PrivacyCard): readonly Answer[] {
     },
     {
       question: 'Which mechanism is used, and is it implemented correctly?',
-      answer: `${guarantee?.mechanism ?? 'None.'} ${PROTECTION_NOTES[0]}`,
+      answer: guarantee === null ? 'None.' : `${guarantee.mechanism}. ${PROTECTION_NOTES[0]}`,
     },
     { question: 'Are floating-point numbers a weakness?', answer: `${PROTECTION_NOTES[0]} ${PROTECTION_NOTES[1]}` },
     {
@@ -130,7 +137,7 @@ export function formatImpactAssessment(card: PrivacyCard): string {
     heading(card, 'Data protection impact assessment, draft (GDPR Art. 35)'),
     '## (a) The processing and its purposes',
     '',
-    `${controller.purpose ?? missing('purpose')} ${card.participants} participants trained a model of ${card.parameters} parameters in ${card.rounds} rounds; data stayed where it was.`,
+    `${controller.purpose ?? missing('purpose')} ${card.mode === 'single-party' ? 'One party' : `${card.participants} participants`} trained a model of ${card.parameters} parameters in ${card.rounds} rounds; data stayed where it was.`,
     '',
     '## (b) Necessity and proportionality',
     '',
@@ -141,7 +148,7 @@ export function formatImpactAssessment(card: PrivacyCard): string {
     '| risk | who | what remains |',
     '|---|---|---|',
     `| somebody learns that a record was in the training data | readers of the model | ${residual} |`,
-    `| a contribution is read | coordinator | ${card.aggregation === 'secagg' ? 'masked: only the sum is opened, as long as the stated number of participants is honest' : 'NOT mitigated: contributions are in the clear'} |`,
+    `| a contribution is read | coordinator | ${CONTRIBUTION_RISK[card.aggregation] ?? 'NOT mitigated: contributions are in the clear'} |`,
     '| the budget is overdrawn or the record rewritten | operator | detected by anybody with the log’s key; split views need witnesses |',
     `| participants pool what they know | participants | ${card.maxCorrupt ?? 0} of them are accounted for |`,
     '| a participant poisons the model | participants | clipping bounds each example’s influence; no range proofs |',

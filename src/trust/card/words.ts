@@ -33,13 +33,41 @@ export function describeUnit({ guarantee }: PrivacyCard): string {
   return `Two data sets are neighbours when ${unit} ${change} (${relation}). A person with several records has them protected together only by group privacy.`;
 }
 
+/** How the sum of the contributions came about. */
+function describeSum({ aggregation, maxCorrupt }: PrivacyCard): string {
+  switch (aggregation) {
+    case 'secagg':
+      return `contributions are masked (secure aggregation) and only their sum is opened; up to ${maxCorrupt ?? 0} participant${maxCorrupt === 1 ? '' : 's'} may collude with the coordinator`;
+    case 'shares':
+      return 'contributions are split into shares for several servers and only their sum is opened, as long as one of the servers is honest';
+    case 'homomorphic':
+      return 'contributions are encrypted and only their sum is decrypted, by whoever holds the key, who must not see single ones';
+    default:
+      return 'contributions are added in the clear';
+  }
+}
+
+/** What the coordinator sees. */
+function describeCoordinator({ aggregation, mode }: PrivacyCard): string {
+  if (mode === 'single-party')
+    return 'The one who trains: holds all the data, sees every gradient, and adds the noise.';
+  switch (aggregation) {
+    case 'secagg':
+      return 'Coordinator: sees rosters, sizes and times, masked vectors, the sum and the model; follows the protocol (honest but curious).';
+    case 'shares':
+      return 'Coordinator and aggregation servers: see rosters, sizes and times, shares, the sum and the model; at least one of the servers tells nobody its shares.';
+    case 'homomorphic':
+      return 'Coordinator: sees rosters, sizes and times, ciphertexts, the sum and the model; the key holder is given the sum alone.';
+    default:
+      return 'Coordinator: sees every contribution.';
+  }
+}
+
 /** Who had to be trusted. */
-export function describeTrust({ guarantee, aggregation, maxCorrupt, mode }: PrivacyCard): string {
+export function describeTrust(card: PrivacyCard): string {
+  const { guarantee, mode } = card;
   if (guarantee === null) return 'Everybody who saw the training is trusted with everything.';
-  const sum =
-    aggregation === 'secagg'
-      ? `contributions are masked (secure aggregation) and only their sum is opened; up to ${maxCorrupt ?? 0} participants may collude with the coordinator`
-      : 'contributions are added in the clear';
+  const sum = describeSum(card);
   switch (guarantee.trust) {
     case 'nobody':
       return `Nobody is trusted with a contribution: each participant adds its share of the noise, ${sum}.`;
@@ -56,9 +84,7 @@ export function describeTrust({ guarantee, aggregation, maxCorrupt, mode }: Priv
 export function describeActors(card: PrivacyCard): readonly string[] {
   return [
     `Participants (${card.participants}): hold the data; see the current model, the roster and the plan.`,
-    card.aggregation === 'secagg'
-      ? 'Coordinator: sees rosters, sizes and times, masked vectors, the sum and the model; follows the protocol (honest but curious).'
-      : 'Coordinator: sees every contribution.',
+    describeCoordinator(card),
     'Readers of the model: see the model, and are bounded by epsilon whatever else they know.',
     'Auditors: see the log, its ledger records and the receipts they are shown; no data.',
   ];
