@@ -303,7 +303,9 @@ async function openVotes(model: AnsweringModel, options: ServeModelOptions): Pro
     scores(question) {
       // One after the other: whether an answer is charged depends on the check before it.
       const next = queue.then(async () => {
-        const answer = await votes.answer(() => asked.map((ask) => argmax(ask(question), 0, model.classes)), rng);
+        // Asked before anything is charged: a question that the teachers do not take costs nobody's budget.
+        const labels = asked.map((ask) => argmax(ask(question), 0, model.classes));
+        const answer = await votes.answer(() => labels, rng);
         if (answer.kind === 'no-consensus') {
           throw new AnswersError('answers/no-consensus', 'the teachers did not agree; the question was charged');
         }
