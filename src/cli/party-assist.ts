@@ -71,7 +71,10 @@ async function assist(path: string, options: AssistOptions): Promise<void> {
     const identity = await identifyAssistant(run, { home, name });
     const url = port === 0 ? 'URL' : `${options.certificate === undefined ? 'http' : 'https'}://${options.listen}`;
     const entry = entryOf(identity, url);
-    return show({ name, kind: identity.kind, ...identity.pin, keyDigest: toHex(identity.keyDigest) }, entry);
+    return show(
+      { name, kind: identity.kind, [identity.pin.field]: identity.pin.value, keyDigest: toHex(identity.keyDigest) },
+      entry,
+    );
   }
   const tls = tlsOf(options);
   const minContributors = countOf(options.minContributors);
@@ -143,7 +146,7 @@ function addressOf(listen: string): { host: string; port: number } {
 }
 
 function entryOf({ name, pin }: AssistantIdentity, url: string): string {
-  const [[field = '', value = ''] = []] = Object.entries(pin);
+  const { field, value } = pin;
   return `${field === 'publicKey' ? '- ' : 'holder: '}{ name: ${name}, ${field}: '${value}', url: '${url}' }`;
 }
 

@@ -69,9 +69,8 @@ export async function pinAssistants(
   const ports: Record<string, number> = {};
   const entries: string[] = [];
   for (const name of names) {
-    const { pin } = await identifyAssistant(unpinned, { home, name });
+    const { field, value } = (await identifyAssistant(unpinned, { home, name })).pin;
     ports[name] = await freePort();
-    const [[field, value] = []] = Object.entries(pin);
     entries.push(`{ name: ${name}, ${field}: '${value}', url: 'http://127.0.0.1:${ports[name]}' }`);
   }
   const text = write(entries);

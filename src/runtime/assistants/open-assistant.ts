@@ -37,7 +37,7 @@ export interface AssistantIdentity {
   /** SHA-256 of the public key. */
   readonly keyDigest: Uint8Array;
   /** The key as the task file takes it. */
-  readonly pin: { readonly publicKey: string } | { readonly keyDigest: string };
+  readonly pin: { readonly field: 'publicKey' | 'keyDigest'; readonly value: string };
 }
 
 /** An assistant that can be asked. */
@@ -83,11 +83,18 @@ async function loadKey({ plan }: RunPlan, place: AssistantPlace): Promise<Assist
     const secret = readFileOf(files.key, 'the key of a key holder');
     const publicKey = publicKeyOfHolder(secret);
     const keyDigest = sha256(publicKey);
-    return { name, kind: 'key-holder', publicKey, keyDigest, pin: { keyDigest: toHex(keyDigest) }, secret };
+    return {
+      name,
+      kind: 'key-holder',
+      publicKey,
+      keyDigest,
+      pin: { field: 'keyDigest', value: toHex(keyDigest) },
+      secret,
+    };
   }
   const secret = loadOrCreateKey(files.key);
   const { publicKey } = createAgreementKey(secret);
-  const pin = { publicKey: toHex(publicKey) };
+  const pin = { field: 'publicKey', value: toHex(publicKey) } as const;
   return { name, kind: 'aggregation-server', publicKey, keyDigest: sha256(publicKey), pin, secret };
 }
 
@@ -118,7 +125,7 @@ export async function openAssistant(
   const { name } = place;
   const pinned = pinsOf(plan).get(name);
   const { secret, ...identity } = await loadKey(run, place);
-  const [[field = '', own = ''] = []] = Object.entries(identity.pin);
+  const { field, value: own } = identity.pin;
   if (pinned !== own) {
     throw new StorageError(
       'storage/unreadable',
