@@ -20,6 +20,7 @@ import { createForwarding } from './forwarding.ts';
 import { problemOf } from './problem.ts';
 import { createRateLimiter, type RateLimit } from './rate-limit.ts';
 import { addLogRoutes } from './log-routes.ts';
+import { announcedLength, readBody } from './read-body.ts';
 import type { Member } from './registry.ts';
 import type { Service } from './service.ts';
 
@@ -86,6 +87,9 @@ function senderOf(context: Context): string {
   return env?.incoming?.socket?.remoteAddress ?? 'local';
 }
 
+const tooLarge = (maxSize: number): CoordinatorError =>
+  new CoordinatorError('coordinator/too-large', `a body may have at most ${maxSize} bytes here`);
+
 /** Creates the application over a service; it needs no socket, so tests call it directly. */
 export function createApp(
   service: Service,
@@ -109,7 +113,7 @@ export function createApp(
     bodyLimit({
       maxSize,
       onError: () => {
-        throw new CoordinatorError('coordinator/too-large', `a body may have at most ${maxSize} bytes here`);
+        throw tooLarge(maxSize);
       },
     });
   app.onError((error, context) => {
@@ -352,12 +356,17 @@ export function createApp(
     return context.body(frame.slice(), 200, { 'content-type': 'application/cbor' });
   });
 
-  app.use('/v1/tasks/:task/messages', limit(service.maxMessageBytes));
+  app.use('/v1/tasks/:task/messages', async (context, next) => {
+    // The general limit would open the body as a web stream, and with that pause the socket.
+    const length = announcedLength(context);
+    if (length === undefined) return limit(service.maxMessageBytes)(context, next);
+    if (length > service.maxMessageBytes) throw tooLarge(service.maxMessageBytes);
+    return next();
+  });
   app.post('/v1/tasks/:task/messages', async (context) => {
-    const announced = Number(context.req.header('content-length'));
-    const room = await bodies.take(Number.isSafeInteger(announced) ? announced : service.maxMessageBytes);
+    const room = await bodies.take(announcedLength(context) ?? service.maxMessageBytes);
     try {
-      const body = new Uint8Array(await context.req.arrayBuffer());
+      const body = await readBody(context);
       const who = await member(context, context.req.param('task'), body);
       await service.task(who.taskId).receive(who.id, body);
       return context.body(null, 204);

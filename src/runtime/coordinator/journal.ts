@@ -5,6 +5,8 @@
  * @module
  */
 
+import { crc32 } from 'node:zlib';
+
 import { type Database } from '../storage/database/index.ts';
 import { StorageError } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
@@ -38,13 +40,29 @@ export interface Journal {
   ): Promise<void>;
   /** Deletes the vectors of an attempt that has ended. */
   sweep(attempt: number): Promise<void>;
-  /** The attempt that is open, with its events. */
-  current(): Promise<{ record: AttemptRecord; events: readonly AttemptEvent[] } | undefined>;
+  /** The attempt that is open, with its events; without them when a vector among them did not outlive a power failure. */
+  current(): Promise<{ record: AttemptRecord; events: readonly AttemptEvent[] | undefined } | undefined>;
   lastAttempt(): Promise<number>;
 }
 
 /** Messages above this size are objects. */
 const INLINE_BYTES = 32_768;
+
+const recordOf = (row: {
+  attempt: number;
+  round: number;
+  cohort: string;
+  reservation: string | null;
+}): AttemptRecord => {
+  const { attempt, round, reservation } = row;
+  return { attempt, round, cohort: JSON.parse(row.cohort) as string[], reservation };
+};
+
+/** An object that is missing or broken will not come back; any other failure may pass. */
+function lost(error: unknown): undefined {
+  if (error instanceof StorageError && ['storage/not-found', 'storage/seal-broken'].includes(error.code)) return;
+  throw error;
+}
 
 /** Creates the journal of a task. */
 export function createJournal({
@@ -64,37 +82,36 @@ export function createJournal({
       event.kind === 'message' && event.bytes.length > INLINE_BYTES ? [event] : [],
     );
     const key = `${folderOf(attempt)}${position}`;
-    const offsets = new Map<AttemptEvent, number>();
-    let sizeBytes = 0;
+    const places = new Map<AttemptEvent, string>();
+    let offset = 0;
     for (const event of large) {
-      offsets.set(event, sizeBytes);
-      sizeBytes += event.bytes.length;
+      const { length } = event.bytes;
+      places.set(event, `${key}@${offset}+${length}~${crc32(event.bytes)}`);
+      offset += length;
     }
-    if (large.length === 1 && large[0] !== undefined) await objects.put(key, large[0].bytes);
-    else if (large.length > 1) {
-      const pack = new Uint8Array(sizeBytes);
-      for (const event of large) pack.set(event.bytes, offsets.get(event));
-      await objects.put(key, pack);
-    }
+    // Not synced: a process that dies loses nothing. After a power failure the checksum tells, and the attempt ends.
+    const contents = large.map(({ bytes }) => bytes);
+    if (contents.length > 0) await objects.put(key, contents, { durable: false });
     const rows = events.map((event, i) => {
       const row = { task_id: taskId, attempt, position: position + i, kind: event.kind, stage: event.stage };
       if (event.kind === 'timeout') return { ...row, participant: null, payload: null, object_key: null };
       const { participant, bytes } = event;
-      const offset = offsets.get(event);
-      if (offset === undefined) return { ...row, participant, payload: bytes, object_key: null };
-      return { ...row, participant, payload: null, object_key: `${key}@${offset}+${bytes.length}` };
+      const place = places.get(event);
+      if (place === undefined) return { ...row, participant, payload: bytes, object_key: null };
+      return { ...row, participant, payload: null, object_key: place };
     });
     await db.insertInto('attempt_events').values(rows).execute();
   }
 
-  /** Reads vectors where `appendAll` put them; a pack is fetched once for all that lie in it. */
-  function createPackReader(): (place: string) => Promise<Uint8Array> {
-    let last: { key: string; bytes: Uint8Array } | undefined;
+  /** Reads vectors where `appendAll` put them; a pack is fetched once for all that lie in it. Undefined: lost. */
+  function createPackReader(): (place: string) => Promise<Uint8Array | undefined> {
+    let last: { key: string; bytes: Uint8Array | undefined } | undefined;
     return async (place) => {
-      const [, key = place, offset = '0', length] = /^(.*)@(\d+)\+(\d+)$/.exec(place) ?? [];
-      if (last?.key !== key) last = { key, bytes: await objects.get(key) };
+      const [, key = place, offset, length, checksum] = /^(.*)@(\d+)\+(\d+)~(\d+)$/.exec(place) ?? [];
+      if (last?.key !== key) last = { key, bytes: await objects.get(key).catch(lost) };
       const start = Number(offset);
-      return length === undefined ? last.bytes : last.bytes.slice(start, start + Number(length));
+      const bytes = last.bytes?.slice(start, start + Number(length));
+      return bytes !== undefined && String(crc32(bytes)) === checksum ? bytes : undefined;
     };
   }
 
@@ -163,7 +180,7 @@ export function createJournal({
         .orderBy('attempt', 'desc')
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const { attempt, round, reservation } = row;
+      const { attempt } = row;
       const rows = await db
         .selectFrom('attempt_events')
         .selectAll()
@@ -177,10 +194,11 @@ export function createJournal({
         if (kind === 'timeout') events.push({ kind: 'timeout', stage });
         else if (participant !== null) {
           const bytes = key === null ? new Uint8Array(payload ?? []) : await read(key);
+          if (bytes === undefined) return { record: recordOf(row), events: undefined };
           events.push({ kind: 'message', stage, participant, bytes });
         }
       }
-      return { record: { attempt, round, cohort: JSON.parse(row.cohort) as string[], reservation }, events };
+      return { record: recordOf(row), events };
     },
     async lastAttempt() {
       const row = await db

@@ -5,8 +5,11 @@
  * @module
  */
 
-import { mkdirSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
@@ -66,6 +69,15 @@ function nameOf(location: DatabaseLocation): string {
   }
 }
 
+/** Makes a database beside where it goes, then renames it: one that was interrupted is never opened. */
+async function makeFolder(folder: string): Promise<void> {
+  const unfinished = `${folder}.part`;
+  rmSync(unfinished, { recursive: true, force: true });
+  const script = fileURLToPath(new URL('./make-folder.ts', import.meta.url));
+  await promisify(execFile)(process.execPath, [script, unfinished]);
+  renameSync(unfinished, folder);
+}
+
 async function dialectOf(
   location: DatabaseLocation,
 ): Promise<{ dialect: PGliteDialect | PostgresDialect; release: () => void }> {
@@ -88,7 +100,9 @@ async function dialectOf(
   // Two processes on one PGlite folder destroy it, and PGlite itself takes no lock.
   const release = takeLock(join(location.path, 'lock'), location.path);
   try {
-    const pglite = await PGlite.create(join(location.path, 'database'));
+    const folder = join(location.path, 'database');
+    if (!existsSync(folder)) await makeFolder(folder);
+    const pglite = await PGlite.create(folder);
     return { dialect: new PGliteDialect({ pglite }), release };
   } catch (cause) {
     release();

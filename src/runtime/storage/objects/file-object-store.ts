@@ -34,15 +34,15 @@ export function createFileObjectStore(folder: string): ObjectStore {
   }
 
   return {
-    async put(key, bytes) {
+    async put(key, content, { durable = true } = {}) {
       const path = pathOf(key);
       await mkdir(dirname(path), { recursive: true });
       const temporary = join(dirname(path), `${PART}${randomUUID()}`);
       try {
         const file = await open(temporary, 'wx');
         try {
-          await file.writeFile(bytes);
-          await file.sync();
+          for (const part of content instanceof Uint8Array ? [content] : content) await file.writeFile(part);
+          if (durable) await file.sync();
         } finally {
           await file.close();
         }

@@ -1,3 +1,3 @@
 export { createFileObjectStore } from './file-object-store.ts';
-export { createMemoryObjectStore, type ObjectStore } from './object-store.ts';
+export { createMemoryObjectStore, type ObjectContent, type ObjectStore } from './object-store.ts';
 export { createS3ObjectStore, type S3Options } from './s3-object-store.ts';

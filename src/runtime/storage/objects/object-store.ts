@@ -7,10 +7,17 @@
 
 import { StorageError } from '../errors.ts';
 
+/** Bytes, or parts that are written one after another. */
+export type ObjectContent = Uint8Array | readonly Uint8Array[];
+
 /** Six methods that every driver has. Keys are `[a-z0-9._-]` parts joined by `/`. */
 export interface ObjectStore {
-  /** Writes an object; replaces one of the same key whole. */
-  put(key: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes an object, its parts one after another; replaces one of the same key whole.
+   * @param options - `durable: false` spares waiting for the disk: it outlives the process, not a power failure, after
+   * which it may be missing or hold anything. For what its reader checks.
+   */
+  put(key: string, content: ObjectContent, options?: { readonly durable?: boolean }): Promise<void>;
   /** @throws {@link StorageError} `storage/not-found`. */
   get(key: string): Promise<Uint8Array>;
   has(key: string): Promise<boolean>;
@@ -32,6 +39,18 @@ export function assertObjectKey(key: string): void {
   }
 }
 
+/** Joins the parts of an object. */
+export function joinContent(content: ObjectContent): Uint8Array {
+  if (content instanceof Uint8Array) return content;
+  const joined = new Uint8Array(content.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of content) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
 /** The refusal of a key that is not there. */
 export function objectNotFound(key: string): StorageError {
   return new StorageError('storage/not-found', `there is no object ${key}`);
@@ -41,9 +60,9 @@ export function objectNotFound(key: string): StorageError {
 export function createMemoryObjectStore(): ObjectStore {
   const objects = new Map<string, Uint8Array>();
   return {
-    async put(key, bytes) {
+    async put(key, content) {
       assertObjectKey(key);
-      objects.set(key, bytes.slice());
+      objects.set(key, joinContent(content).slice());
     },
     async get(key) {
       assertObjectKey(key);

@@ -7,7 +7,7 @@
 import { AwsClient } from 'aws4fetch';
 
 import { StorageError } from '../errors.ts';
-import { assertObjectKey, objectNotFound, type ObjectStore } from './object-store.ts';
+import { assertObjectKey, joinContent, objectNotFound, type ObjectStore } from './object-store.ts';
 
 /** Where the bucket is and who asks. */
 export interface S3Options {
@@ -51,8 +51,8 @@ export function createS3ObjectStore({
   }
 
   return {
-    async put(key, bytes) {
-      const response = await send(urlOf(key), { method: 'PUT', body: bytes.slice() }, []);
+    async put(key, content) {
+      const response = await send(urlOf(key), { method: 'PUT', body: joinContent(content).slice() }, []);
       await response.body?.cancel();
     },
     async get(key) {

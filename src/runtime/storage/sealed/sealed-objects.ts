@@ -5,13 +5,13 @@
  * @module
  */
 
-import type { ObjectStore } from '../objects/object-store.ts';
+import { joinContent, type ObjectStore } from '../objects/object-store.ts';
 import type { Vault } from './vault.ts';
 
 /** Seals objects on their way in and opens them on their way out. */
 export function createSealedObjectStore(store: ObjectStore, vault: Vault): ObjectStore {
   return {
-    put: (key, bytes) => store.put(key, vault.seal(`object/${key}`, bytes)),
+    put: (key, content, options) => store.put(key, vault.seal(`object/${key}`, joinContent(content)), options),
     get: async (key) => vault.open(`object/${key}`, await store.get(key)),
     has: (key) => store.has(key),
     delete: (key) => store.delete(key),
