@@ -55,6 +55,11 @@ const rows = (seed: number): number[][] =>
     [0, 1, 2, 3].map((j) => ((i * 7 + j * 13 + seed) % 10) / 10 + (j < 2 ? i % 2 : 0)),
   );
 
+/** What a participant is told at the end, beside what it asked for: its receipt from the task's log. */
+const LOG_RECEIPT: unknown = expect.stringMatching(
+  /^log receipt: [1-9]\d* rounds proven in sotto\/\S+ at \d+ leaves\n$/,
+);
+
 describe('a federation by its commands', () => {
   it('trains on CSV, JSON lines, Parquet and a folder of tables, over TLS and with evidence, and keeps its receipts', async () => {
     const work = join(base, 'tabular');
@@ -150,7 +155,7 @@ describe('a federation by its commands', () => {
     const joined = await Promise.all(
       data.map((path, i) => runSotto(...common(i), '--insecure-simulated-attestation', '--data', path)),
     );
-    expect(joined.map(({ code, stderr }) => [code, stderr])).toEqual(data.map(() => [0, '']));
+    expect(joined.map(({ code, stderr }) => [code, stderr])).toEqual(data.map(() => [0, LOG_RECEIPT]));
     for (const [i, { stdout }] of joined.entries()) {
       const events = stdout
         .trim()
@@ -283,7 +288,7 @@ describe('a federation by its commands', () => {
         ),
       ),
     );
-    expect(joined.map(({ code, stderr }) => [code, stderr])).toEqual(homes.map(() => [0, '']));
+    expect(joined.map(({ code, stderr }) => [code, stderr])).toEqual(homes.map(() => [0, LOG_RECEIPT]));
     expect(joined[0]?.stdout).toMatch(/"adversary":"malicious coordinator"/);
     expect(joined[0]?.stdout).toMatch(/"outcome":"committed"/);
     const listed = await runSotto('keys', 'list', '--home', homes[0]?.home ?? '');
