@@ -181,7 +181,7 @@ async function open(target: string, options: Options): Promise<void> {
     if (to !== undefined) process.stdout.write(`unpacked to ${to}\n`);
   } else {
     process.stdout.write(`REFUSED: nothing of ${target} was unpacked\n`);
-    for (const { code, detail } of problems) process.stdout.write(`  ${code}: ${detail}\n`);
+    for (const { code, file, detail } of problems) process.stdout.write(`  ✗ ${file}: ${detail} (${code})\n`);
   }
   if (!ok) process.exitCode = 1;
 }

@@ -114,6 +114,15 @@ describe('sotto package and sotto open', () => {
     expect(await sotto('verify', at('run'))).toMatchObject({ code: 2 });
     const verified = await sotto('verify', at('run'), ...key, '--json');
     expect(JSON.parse(verified.out)).toMatchObject({ ok: true, epsilon, receipts: 4, notCovered: [] });
+    for (const file of ['summary.json', 'metrics.jsonl', 'private/log.key']) {
+      const bytes = readFileSync(join(at('run'), file));
+      const bad = Uint8Array.from(bytes, (byte, i) => (i === 100 ? byte ^ 1 : byte));
+      writeFileSync(join(at('run'), file), bad);
+      const { code, out } = await sotto('verify', at('run'), ...key, '--json');
+      const { problems } = JSON.parse(out) as { problems: { file: string }[] };
+      expect([code, problems.map((each) => each.file)]).toEqual([1, [file]]);
+      writeFileSync(join(at('run'), file), bytes);
+    }
     expect(await sotto('card', at('run'), ...key, '--format', 'nist')).toMatchObject({ code: 0 });
     expect(await sotto('lineage', at('run'), ...key)).toMatchObject({ code: 0 });
     expect(await sotto('log', at('run'))).toMatchObject({ code: 0 });

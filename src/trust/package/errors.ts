@@ -77,7 +77,13 @@ export function refuse(code: PackageErrorCode, file: string, detail: string, cau
 export function problemOf(error: unknown, file: string): PackageProblem {
   if (error instanceof PackageError) {
     const { file: named = file } = error.details;
-    return { code: error.code, file: typeof named === 'string' ? named : file, detail: error.message };
+    const name = typeof named === 'string' ? named : file;
+    const { message } = error;
+    return {
+      code: error.code,
+      file: name,
+      detail: message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message,
+    };
   }
   return { code: 'package/malformed', file, detail: error instanceof Error ? error.message : 'it cannot be read' };
 }
