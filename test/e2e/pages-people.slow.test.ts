@@ -204,17 +204,44 @@ describe.skipIf(!hasChromium)(
       }
     });
 
-    it('pauses, resumes and stops a task', async () => {
+    it('makes, pauses, resumes and stops a task by the keyboard alone', async () => {
       const { page } = ada;
+      /** Presses Tab until the focus is on the field or button of that name. */
+      const tabTo = async (name: string): Promise<void> => {
+        const field = page.getByLabel(name, { exact: true });
+        const wanted = field.or(page.getByRole('button', { name, exact: true })).first();
+        for (let i = 0; i < 120; i += 1) {
+          await page.keyboard.press('Tab');
+          if (await wanted.evaluate((element) => element === document.activeElement)) return;
+        }
+        throw new Error(`the keyboard does not reach ${name}`);
+      };
+      const press = async (name: string): Promise<void> => {
+        await page.getByRole('button', { name, exact: true }).waitFor();
+        await tabTo(name);
+        await page.keyboard.press('Enter');
+      };
       await page.goto(`${served.url}/#/new`);
       await page.getByLabel('Preview').getByText('7,850 parameters').waitFor();
-      await page.getByRole('button', { name: 'Create the task' }).click();
-      await page.getByRole('button', { name: 'Pause' }).click();
+      await tabTo('Task');
+      await page.keyboard.press('ControlOrMeta+a');
+      await page.keyboard.type('by keyboard');
+      await tabTo('Rounds');
+      await page.keyboard.press('ControlOrMeta+a');
+      await page.keyboard.type('7');
+      await tabTo('Create the task');
+      await page.getByLabel('Preview').getByText('after 10 attempts').waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { level: 1, name: 'by keyboard' }).waitFor();
+      await press('Pause');
       await page.getByText('paused', { exact: true }).waitFor();
-      await page.getByRole('button', { name: 'Resume' }).click();
+      await press('Resume');
       await page.getByText('running', { exact: true }).waitFor();
-      await page.getByRole('button', { name: 'Stop' }).click();
-      await page.getByRole('button', { name: 'Stop the task' }).click();
+      await press('Invite');
+      await page.getByRole('dialog').getByLabel('Link for a person').waitFor();
+      await page.keyboard.press('Escape');
+      await press('Stop');
+      await press('Stop the task');
       await page.getByText('stopped', { exact: true }).waitFor();
       expect(await page.getByRole('button', { name: 'Invite' }).count()).toBe(0);
     });
