@@ -47,7 +47,6 @@ export async function execute({
     options.page === false || options.json === true || options.quiet === true
       ? undefined
       : await startRunPage({ task });
-  if (page !== undefined) progress.note(`watch it live: ${page.url}`);
   let summary: RunSummary | undefined;
   let tellBudget = (_epsilon: number): void => {};
   try {
@@ -64,6 +63,8 @@ export async function execute({
           page?.events.onStep?.(step);
         },
         onPlan: (run) => {
+          // A task that cannot run has nothing to watch.
+          if (page !== undefined) progress.note(`watch it live: ${page.url}`);
           const { plan } = run;
           page?.events.onPlan?.(run);
           tellBudget = createBudgetNotes(plan.budget, (line) => progress.note(line));

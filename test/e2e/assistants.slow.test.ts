@@ -110,10 +110,8 @@ async function federate(
     const data = join(base, `${kind}-${i}.csv`);
     writeRows(data, i);
     const own = join(base, `${kind}-participant-${i}`);
-    return start(
-      ...['join', url, '--task', task, '--token', token, '--data', data, '--target', 'label'],
-      ...['--home', own, '--policy', policy],
-    );
+    const means = ['--data', data, '--target', 'label', '--home', own, '--policy', policy];
+    return start('join', url, '--task', task, '--token', token, ...means);
   });
   await expect.poll(() => first?.printed().includes('"answered"'), { timeout: 60_000 }).toBe(true);
   first?.child.kill('SIGKILL');
