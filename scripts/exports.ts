@@ -21,7 +21,9 @@ export function computeExports(): Record<string, unknown> {
     if (!wing.isDirectory() || wing.name === 'cli') continue;
     for (const room of readdirSync(join(root, 'src', wing.name), { withFileTypes: true })) {
       const path = `${wing.name}/${room.name}/index`;
-      if (room.isDirectory() && existsSync(join(root, 'src', `${path}.ts`))) doors.set(`./${room.name}`, entry(path));
+      if (!room.isDirectory() || !existsSync(join(root, 'src', `${path}.ts`))) continue;
+      if (doors.has(`./${room.name}`)) throw new Error(`two rooms are called ${room.name}: one would hide the other`);
+      doors.set(`./${room.name}`, entry(path));
     }
   }
   const sorted = [...doors].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -19,7 +19,17 @@ const house: Readonly<Record<string, readonly string[]>> = {
   learning: ['data', 'preparation', 'models', 'answers'],
   federation: ['aggregation', 'wire', 'assistants', 'rounds'],
   trust: ['access', 'log', 'attestation', 'package', 'lineage', 'card', 'monitoring'],
-  runtime: ['task', 'storage', 'drivers', 'training', 'assistants', 'view', 'client', 'coordinator', 'simulation'],
+  runtime: [
+    'task',
+    'storage',
+    'drivers',
+    'training',
+    'assistant-server',
+    'view',
+    'client',
+    'coordinator',
+    'simulation',
+  ],
   redteam: [''],
   cli: [''],
 };

@@ -19,7 +19,7 @@ import {
   openAssistant,
   resolveAssistantName,
   startAssistantServer,
-} from '../runtime/assistants/index.ts';
+} from '../runtime/assistant-server/index.ts';
 import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import { planRun, type RunPlan } from '../runtime/training/federated/index.ts';

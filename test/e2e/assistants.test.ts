@@ -13,7 +13,7 @@ import { participantIdOf } from '../../src/federation/wire/index.ts';
 import { createSigningKey, fromHex } from '../../src/foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../src/foundations/random/index.ts';
 import { decodeParts } from '../../src/federation/assistants/index.ts';
-import type { AssistantServer } from '../../src/runtime/assistants/index.ts';
+import type { AssistantServer } from '../../src/runtime/assistant-server/index.ts';
 import { type AssistedTask, assistedText, pinAssistants, startAssistant } from '../harness/assistants.ts';
 import { startParticipant, startService, type TestParticipant, type TestService } from '../harness/service.ts';
 

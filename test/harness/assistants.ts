@@ -14,7 +14,7 @@ import {
   identifyAssistant,
   openAssistant,
   startAssistantServer,
-} from '../../src/runtime/assistants/index.ts';
+} from '../../src/runtime/assistant-server/index.ts';
 import { parseTaskFile } from '../../src/runtime/task/index.ts';
 import { planRun, type RunPlan } from '../../src/runtime/training/federated/index.ts';
 import { smallTask } from './service.ts';
