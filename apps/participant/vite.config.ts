@@ -23,6 +23,8 @@ export default defineConfig({
           groups: [
             // Kernels and model code in a file of their own: what a page costs without them is then plain to see.
             { name: 'engine', test: /foundations[\\/]kernels|learning[\\/]models/ },
+            // SEAL, as WebAssembly: loaded for tasks that add under encryption, and for no other.
+            { name: 'seal', test: /node_modules[\\/]node-seal/ },
           ],
         },
       },

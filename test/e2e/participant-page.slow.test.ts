@@ -320,9 +320,9 @@ describe.skipIf(CHROMIUM === undefined)('the participant page', () => {
 
   it('weighs at most 150 kB compressed, without WASM and model code', () => {
     const { files } = JSON.parse(readFileSync(join(built, 'bundle.json'), 'utf8')) as { files: { path: string }[] };
-    // The view to see for yourself and the verifiers of evidence are loaded when they are asked for.
+    // The view to see for yourself, the verifiers of evidence and SEAL are loaded when they are asked for.
     const counted = files.filter(
-      ({ path }) => /\.(js|css|html)$/.test(path) && !/engine-|experiment-worker|attestation-/.test(path),
+      ({ path }) => /\.(js|css|html)$/.test(path) && !/engine-|experiment-worker|attestation-|seal-/.test(path),
     );
     expect(counted.length).toBeGreaterThanOrEqual(4);
     const sizes = counted.map(({ path }) => gzipSync(readFileSync(join(built, path)), { level: 9 }).length);
