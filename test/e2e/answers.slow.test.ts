@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function node(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, ['--conditions=source', ...args], { cwd: root, encoding: 'utf8' });
 }
-const sotto = (...args: readonly string[]) => node('src/cli/main.ts', ...args);
+const sotto = (...args: readonly string[]) => node('bin/sotto.mjs', ...args);
 
 describe('the examples, in short', () => {
   it('go from mails to a private answer', () => {

@@ -21,7 +21,7 @@ export interface RunningCommand {
 
 /** Starts `sotto …` from the checkout. */
 export function startCommand(args: readonly string[], env: Record<string, string> = {}): RunningCommand {
-  const child = spawn(process.execPath, ['src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, ['bin/sotto.mjs', ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
