@@ -18,7 +18,11 @@ const STAGES: Readonly<Record<string, StageWords>> = {
   maskedInput: { name: 'Masked sum', about: 'Everybody trains on its own data and sends one masked, noised vector.' },
   consistency: { name: 'Consistency', about: 'Everybody signs the list of who is still there.' },
   unmask: { name: 'Unmasking', about: 'Those who are left open the masks of the sum, and of nothing else.' },
-  input: { name: 'Contributions', about: 'Everybody sends its contribution to the trusted coordinator.' },
+  input: {
+    name: 'Contributions',
+    about: 'Everybody sends its contribution, as the task says: in shares, encrypted, or in the clear.',
+  },
+  assistants: { name: 'Opening', about: 'Servers or the holder of the key form the sum, and show nothing else.' },
 };
 
 export const stageWords = (stage: string): StageWords =>

@@ -26,6 +26,9 @@ interface Gathering {
   sum(answers: readonly Uint8Array[]): Float64Array;
 }
 
+/** The stage in which assistants are asked and no participant is. */
+export const ASSISTANTS_STAGE = 'assistants';
+
 /** Whom an attempt is among. */
 export interface AssistedAttempt {
   readonly address: MessageAddress;
@@ -41,7 +44,7 @@ function createAssistedAggregator(gathering: Gathering, { cohort, threshold }: A
   const answers = new Map<string, Uint8Array>();
   return {
     get stage() {
-      return asked === undefined ? 'input' : 'assistants';
+      return asked === undefined ? 'input' : ASSISTANTS_STAGE;
     },
     get pending() {
       return asked === undefined ? [...missing] : asked.filter((name) => !answers.has(name));

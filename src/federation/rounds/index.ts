@@ -6,6 +6,7 @@ export {
   prepareAssistance,
   sharedSumOf,
 } from './assistance.ts';
+export { ASSISTANTS_STAGE } from './assisted.ts';
 export type { ChannelSecurity } from './contribution-channel.ts';
 export {
   type CoordinatorRound,

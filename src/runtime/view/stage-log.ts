@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ASSISTANTS_STAGE } from '../../federation/rounds/index.ts';
 import type { StageView } from './task-view.ts';
 
 /** The log of one attempt. */
@@ -101,7 +102,7 @@ export function createStageLog({
     at(stage, at) {
       if (ended || stage === current.stage || stage === 'done' || stage === 'aborted') return;
       close(at);
-      current = open(stage, current.answered, at);
+      current = open(stage, stage === ASSISTANTS_STAGE ? new Set() : current.answered, at);
     },
     end(at) {
       if (ended) return;

@@ -71,6 +71,13 @@ describe('a tracker', () => {
     const tracker = trackerOf();
     const first = tracker.view();
     expect(tracker.changesSince(first.version)).toBeUndefined();
+    const asked = createStageLog({ attempt: 1, round: 1, cohort: ['a', 'b'], stage: 'input', nowMs: 0 });
+    asked.answer('a', 1);
+    asked.at('assistants', 5);
+    asked.end(9);
+    // Nobody of the cohort is asked while assistants are.
+    expect(asked.dropped()).toEqual({ b: 'input' });
+    expect(asked.stages().at(-1)).toMatchObject({ stage: 'assistants', expected: 0 });
     const log = createStageLog({ attempt: 1, round: 1, cohort: ['a', 'b', 'c'], stage: 'one', nowMs: 0 });
     tracker.open(log);
     log.answer('a', 1);
