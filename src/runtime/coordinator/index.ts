@@ -7,7 +7,7 @@ export { problemOf, type Problem } from './problem.ts';
 export type { RateLimit } from './rate-limit.ts';
 export { OPERATOR_TOKEN_FILE, serve, type Served, type ServeOptions } from './serve.ts';
 export { createService, type Service, type ServiceOptions, type TaskFacts } from './service.ts';
-export type { ServiceReport, TaskService, TaskStatus } from './task-service.ts';
+export type { ServiceReport, TaskService, TaskStatus } from './served-task.ts';
 export { mountPages, type MountedPages, type PagesOptions } from './mount-pages.ts';
 export { PeopleError, type PeopleErrorCode } from './people/errors.ts';
 export type { OidcOptions } from './people/oidc.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createLedger, createMemoryLedgerStore, gaussian } from '../../privacy/accounting/index.ts';
 import { METRICS } from '../../trust/monitoring/index.ts';
 import { createServiceMonitor } from './monitoring.ts';
-import type { ServiceReport } from './task-service.ts';
+import type { ServiceReport } from './served-task.ts';
 
 describe('the monitor of a service', () => {
   it('sets metrics, tells the sinks once, and survives one that fails', async () => {

@@ -20,7 +20,7 @@ import {
   METRICS,
   subjectOf,
 } from '../../trust/monitoring/index.ts';
-import type { ServiceReport } from './task-service.ts';
+import type { ServiceReport } from './served-task.ts';
 
 /** Who is told, and by which limits. */
 export interface AlertOptions {

@@ -25,7 +25,8 @@ import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
 import type { AccessRecord } from '../../trust/access/index.ts';
-import { createTaskService, type ServiceReport, type TaskService } from './task-service.ts';
+import type { ServiceReport, TaskService } from './served-task.ts';
+import { createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
 

@@ -1,0 +1,169 @@
+/**
+ * Ends an attempt: the sum moves the model, or nothing does; charge, journal, log and report follow in an order in which
+ * the process may die between any two writes.
+ *
+ * @module
+ */
+
+import { addCoordinatorNoiseInto, type RoundResult } from '../../federation/rounds/index.ts';
+import { sha256, toHex } from '../../foundations/crypto/index.ts';
+import { SottoError } from '../../foundations/numerics/index.ts';
+import { createSystemRng } from '../../foundations/random/index.ts';
+import type { AttemptRecord } from './journal.ts';
+import type { AttestedRound, ServiceReport } from './served-task.ts';
+import type { TaskContext } from './task-context.ts';
+
+/** Ends the attempt that is open. */
+export interface AttemptEnding {
+  commit(result: RoundResult): Promise<void>;
+  /** @param lost - members that stopped answering. */
+  abort(error: SottoError, lost: number): Promise<void>;
+}
+
+/** Creates what ends attempts; `next` is called when another may open. */
+export function createAttemptEnding({
+  options,
+  journal,
+  mailboxes,
+  memory,
+  next,
+}: TaskContext & { readonly next: () => void }): AttemptEnding {
+  const { id, run, db, objects, ledger, attestation, taskPolicyDigest, served, evaluate, watch, onReport } = options;
+  const { onWrite, clock } = options;
+  const { plan, task } = run;
+
+  async function commit(result: RoundResult): Promise<void> {
+    const { open, model } = memory;
+    if (open === undefined || model === undefined) return;
+    const { record, startMs } = open;
+    const { sum, contributors } = result;
+    addCoordinatorNoiseInto(sum, plan, createSystemRng());
+    model.apply(sum, { attempt: record.attempt, contributors });
+    const checkpoint = model.checkpoint();
+    const digest = toHex(sha256(checkpoint));
+    const checkpointKey = `tasks/${id}/checkpoints/${record.round}-${record.attempt}`;
+    onWrite('before-checkpoint');
+    await objects.put(checkpointKey, checkpoint);
+    onWrite('checkpoint-written');
+    await closeReservation(record, 'commit');
+    onWrite('ledger-committed');
+    const finished = model.round >= plan.rounds;
+    await journal.commit(record.attempt, { round: model.round, checkpointKey, modelDigest: digest, finished });
+    onWrite('round-committed');
+    const { parameters } = model;
+    served?.log.log.closeRound({
+      ...closing(record),
+      outcome: 'committed',
+      contributors: contributors.length,
+      dropouts: result.dropouts.length,
+      parameters,
+      checkpoint,
+    });
+    memory.open = undefined;
+    memory.dropouts += result.dropouts.length;
+    if (finished) memory.state = 'finished';
+    if (evaluate !== undefined && (finished || model.round % task.training.evaluateEvery === 0 || model.round === 1)) {
+      ({ accuracy: memory.accuracy, loss: memory.loss } = await evaluate(model.parameters));
+    }
+    const { accuracy, loss } = memory;
+    await report({
+      attempt: record.attempt,
+      round: record.round,
+      outcome: 'committed',
+      ...(accuracy === null ? {} : { accuracy }),
+      ...(loss === undefined ? {} : { loss }),
+      epsilon: ledger?.spent().epsilon ?? null,
+      contributors: contributors.length,
+      dropouts: result.dropouts.length,
+      seconds: (clock() - startMs) / 1000,
+      ...attested(record),
+    });
+    if (finished) await served?.log.release(model, model.export({ task: task.task, rounds: String(model.round) }));
+    await journal.sweep(record.attempt);
+    onWrite('vectors-swept');
+    if (finished) mailboxes.wakeAll();
+    next();
+  }
+
+  async function abort(error: SottoError, lost: number): Promise<void> {
+    const { open, model } = memory;
+    if (open === undefined) return;
+    const { record, startMs } = open;
+    await closeReservation(record, 'abort');
+    onWrite('ledger-aborted');
+    await journal.abort(record.attempt, error.message);
+    onWrite('round-aborted');
+    if (model !== undefined) {
+      const { parameters } = model;
+      served?.log.log.closeRound({
+        ...closing(record),
+        outcome: 'aborted',
+        contributors: 0,
+        dropouts: lost,
+        parameters,
+        checkpoint: null,
+      });
+    }
+    memory.open = undefined;
+    memory.dropouts += lost;
+    await report({
+      attempt: record.attempt,
+      round: record.round,
+      outcome: 'aborted',
+      reason: error.message,
+      code: error.cause instanceof SottoError ? error.cause.code : error.code,
+      epsilon: ledger?.spent().epsilon ?? null,
+      contributors: 0,
+      dropouts: lost,
+      seconds: (clock() - startMs) / 1000,
+      ...attested(record),
+    });
+    await journal.sweep(record.attempt);
+    next();
+  }
+
+  /** Closes a charge; one that a former process closed stays as it is. */
+  async function closeReservation({ reservation }: AttemptRecord, how: 'commit' | 'abort'): Promise<void> {
+    if (ledger === undefined || reservation === null) return;
+    if (!ledger.open().some((each) => each.id === reservation)) return;
+    if (how === 'commit') await ledger.commit(reservation);
+    else await ledger.abort(reservation, { dataTouched: true });
+  }
+
+  /** The round's line of the transcript. */
+  function attested({ cohort }: AttemptRecord): { attestation?: AttestedRound } {
+    if (attestation === undefined) return {};
+    const shown = cohort.flatMap((who) => {
+      const digest = memory.evidence.get(who);
+      return digest === undefined ? [] : [[who, digest] as const];
+    });
+    return {
+      attestation: {
+        simulated: attestation.simulated,
+        publicKey: toHex(attestation.publicKey),
+        codeDigest: toHex(attestation.codeDigest),
+        taskPolicyDigest: toHex(taskPolicyDigest),
+        evidence: Object.fromEntries(shown),
+      },
+    };
+  }
+
+  async function report(plainLine: ServiceReport): Promise<void> {
+    const line: ServiceReport = { ...plainLine, ...watch?.ended(clock()) };
+    await db
+      .insertInto('metrics')
+      .values({ task_id: id, attempt: line.attempt, report: JSON.stringify(line) })
+      .onConflict((conflict) => conflict.columns(['task_id', 'attempt']).doNothing())
+      .execute();
+    onWrite('metrics-written');
+    served?.log.log.report(JSON.stringify(line), line);
+    await served?.log.log.flush();
+    watch?.reported(line);
+    watch?.state(memory.state);
+    onReport?.(line);
+  }
+
+  return { commit, abort };
+}
+
+const closing = ({ attempt, round }: AttemptRecord): { attempt: number; round: number } => ({ attempt, round });
