@@ -10,7 +10,7 @@ import { z } from 'zod';
 
 import { sha256, utf8 } from '../../foundations/crypto/index.ts';
 import { assertNever } from '../../foundations/numerics/index.ts';
-import { malformed } from './errors.ts';
+import { AttestationError, malformed } from './errors.ts';
 import { parseDcapCollateral, parseJson } from './intel/collateral.ts';
 import { verifyIntelQuote } from './intel/verify.ts';
 import { verifyNitroDocument } from './nitro/verify.ts';
@@ -21,7 +21,7 @@ import { verifySnpReport } from './snp/verify.ts';
 import { decodeBase64, encodeBase64 } from './text-encodings.ts';
 import { verifyAzureToken } from './tokens/azure.ts';
 import { verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
-import type { KeySet } from './tokens/jwt.ts';
+import type { KeySet } from './tokens/key-set.ts';
 
 /** A piece of evidence with what its verification needs beside the roots. Byte strings are raw, certificates DER. */
 export type Evidence =
@@ -131,7 +131,14 @@ export function computeEvidenceDigest(evidence: Evidence): Uint8Array {
 
 /** A verdict for tokens whose issuer's keys nobody gave. */
 const noKeys = (service: string): Promise<Verdict> =>
-  examine(async ({ check }) => check('keys of the token service', () => malformed(`no keys of ${service} were given`)));
+  examine(async ({ check }) =>
+    check('keys of the token service', () => {
+      throw new AttestationError(
+        'attestation/collateral-missing',
+        `no keys of ${service} were given: pin them as \`tokens\` of the policy`,
+      );
+    }),
+  );
 
 /**
  * Verifies evidence of any kind, offline.

@@ -46,6 +46,7 @@ export { verifyIntelQuote } from './intel/verify.ts';
 export { decodeNitroDocument, type NitroDocument } from './nitro/document.ts';
 export { verifyNitroDocument } from './nitro/verify.ts';
 export { type AttestationDecision, evaluatePolicy, type PolicyContext } from './policy/evaluate.ts';
+export { pinnedLog, pinnedSigners, pinnedTokenKeys } from './policy/pinned.ts';
 export {
   type AttestationPolicy,
   attestationPolicySchema,
@@ -74,6 +75,7 @@ export {
   type ReferenceLog,
   type ReferenceSigner,
   type SignedReferences,
+  signReferenceValues,
   verifyReferences,
 } from './reference/signed-references.ts';
 export {
@@ -113,4 +115,4 @@ export { readKeyKind, verifyX509Signature } from './x509/signature.ts';
 export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';
 export { verifyAzureToken } from './tokens/azure.ts';
 export { type TokenOptions, verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
-export { type KeySet, parseKeySet } from './tokens/jwt.ts';
+export { type KeySet, parseKeySet } from './tokens/key-set.ts';

@@ -88,7 +88,7 @@ export interface AttestationResult {
   readonly issuedAt?: string;
   /** When the first certificate or collateral expires, in ISO form. */
   readonly validUntil?: string;
-  /** Whether revocation lists were checked for every certificate below the root that has one. */
+  /** Whether revocation was checked by all the means that the vendor provides for this kind of evidence. */
   readonly revocationChecked: boolean;
   /** The public key that the evidence carries apart from the report data (Nitro), in hexadecimal. */
   readonly publicKey?: string;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { equalBytes, fromHex, toHex } from '../../../foundations/crypto/index.ts';
+import { equalBytes, toHex } from '../../../foundations/crypto/index.ts';
 import type { Rng } from '../../../foundations/random/index.ts';
 import { assertBinding, NONCE_BYTES } from '../binding.ts';
 import { AttestationError, type AttestationErrorCode } from '../errors.ts';
@@ -19,17 +19,12 @@ import {
   verifyEvidence,
 } from '../evidence.ts';
 import { type AttestationDecision, evaluatePolicy } from '../policy/evaluate.ts';
+import { pinnedLog, pinnedSigners, pinnedTokenKeys } from '../policy/pinned.ts';
 import { type AttestationPolicy, assertPolicySound } from '../policy/policy.ts';
 import type { ReferenceSet } from '../reference/reference-values.ts';
-import {
-  type ReferenceLog,
-  type ReferenceSigner,
-  type SignedReferences,
-  verifyReferences,
-} from '../reference/signed-references.ts';
+import { type ReferenceLog, type SignedReferences, verifyReferences } from '../reference/signed-references.ts';
 import { examine, type Refusal, type Verdict } from '../result.ts';
 import { withInsecureSimulatedRoot } from '../simulated/evidence.ts';
-import { decodeBase64 } from '../text-encodings.ts';
 import { type AttestationRecord, createRecord } from './record.ts';
 import { computeTranscriptDigest, type TranscriptEntry } from './transcript.ts';
 
@@ -42,7 +37,7 @@ export interface GateOptions {
   /** The digest of the task's policy as this participant computed it from what it read. */
   readonly taskPolicyDigest: Uint8Array;
   readonly trust: Omit<TrustContext, 'at'>;
-  /** Needed when the policy wants reference values logged. */
+  /** A log in the place of the one that the policy names; one of the two when reference values must be logged. */
   readonly log?: ReferenceLog;
   /** True only by the user's explicit wish; adds the simulated root. */
   readonly insecureSimulated?: boolean;
@@ -98,17 +93,9 @@ export interface AttestationGate {
   readonly records: readonly AttestationRecord[];
 }
 
-function signersOf(policy: AttestationPolicy): readonly ReferenceSigner[] {
-  return (policy.references?.signers ?? []).map((signer) =>
-    signer.kind === 'ed25519'
-      ? { kind: 'ed25519', name: signer.name, publicKey: fromHex(signer.publicKey) }
-      : { kind: 'ecdsa', name: signer.name, spki: decodeBase64(signer.spki, `key of ${signer.name}`) },
-  );
-}
-
 /** Creates a gate, closed. @throws {AttestationError} `attestation/policy-invalid`. */
 export function createAttestationGate(options: GateOptions, rng: Rng): AttestationGate {
-  const { policy, log, insecureSimulated = false } = options;
+  const { policy, insecureSimulated = false } = options;
   assertPolicySound(policy, { insecureSimulated });
   if (policy.binding !== 'sotto') {
     throw new AttestationError(
@@ -116,10 +103,15 @@ export function createAttestationGate(options: GateOptions, rng: Rng): Attestati
       'a gate needs the binding "sotto"; others prove no policy',
     );
   }
+  const log = options.log ?? pinnedLog(policy);
   if (policy.references?.requireLogged === true && log === undefined) {
-    throw new AttestationError('attestation/policy-invalid', 'references.requireLogged needs a transparency log');
+    throw new AttestationError(
+      'attestation/policy-invalid',
+      'references.requireLogged needs a transparency log: name its keys in references.log',
+    );
   }
-  const signers = signersOf(policy);
+  const signers = pinnedSigners(policy);
+  const tokenKeys = { ...pinnedTokenKeys(policy), ...options.trust.tokenKeys };
   const roots = insecureSimulated ? withInsecureSimulatedRoot(options.trust.roots) : options.trust.roots;
   const records: AttestationRecord[] = [];
   let taskPolicyDigest = options.taskPolicyDigest;
@@ -192,7 +184,7 @@ export function createAttestationGate(options: GateOptions, rng: Rng): Attestati
     const refused = { accepted: false, simulated: false, checks: reading.checks, refusals: reading.refusals };
     if (!reading.ok || evidence === undefined)
       return { verdict: reading, decision: refused, digest: new Uint8Array(32) };
-    const verdict = await verifyEvidence(evidence, { ...options.trust, roots, at });
+    const verdict = await verifyEvidence(evidence, { ...options.trust, roots, tokenKeys, at });
     const { nonce, publicKey, codeDigest } = answer;
     const context = { at, nonce, publicKey, codeDigest, taskPolicyDigest, references, insecureSimulated };
     const decision = evaluatePolicy(verdict, policy, context);

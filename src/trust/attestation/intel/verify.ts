@@ -276,7 +276,9 @@ export async function verifyIntelQuote(
     );
     result.tcbStatus = rating.status;
     result.advisoryIds = rating.advisoryIds;
-    result.tcb = { ...result.tcb, tcbEvaluationDataNumber: info.tcbEvaluationDataNumber };
+    // Two generations of the lists are in force at once; the older of the two given is what a minimum is held against.
+    const tcbEvaluationDataNumber = Math.min(info.tcbEvaluationDataNumber, identity.tcbEvaluationDataNumber);
+    result.tcb = { ...result.tcb, tcbEvaluationDataNumber };
     result.facts = { ...result.facts, tcbDate: rating.tcbDate.toISOString() };
     if (rating.status === 'Revoked') {
       throw new AttestationError('attestation/tcb-status-refused', 'Intel has revoked the TCB of this platform');

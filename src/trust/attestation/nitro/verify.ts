@@ -74,7 +74,9 @@ export async function verifyNitroDocument(
     await check('the header that is not signed is empty', () => {
       if (document.message.unprotectedHeader === null) malformed('Nitro document: unprotected header is no map');
     });
-    // AWS publishes no revocation lists for enclave certificates; they expire within hours instead.
+    // [AWSNitroUser] "Certificate chain validity": revocation lists, which the authorities name, are not to be consulted;
+    // leaves live for hours, and their authorities for days or weeks.
     result.revocationChecked = true;
+    result.warnings = ['no revocation list was consulted: AWS excludes them from the validation of these documents'];
   });
 }

@@ -50,7 +50,11 @@ interface Rule {
 
 function ageRule(result: AttestationResult, policy: AttestationPolicy, at: Date): string {
   const { issuedAt } = result;
-  if (issuedAt === undefined) return 'carries no clock; fresh by its nonce';
+  if (issuedAt === undefined) {
+    return policy.binding === 'none'
+      ? 'carries no clock, and no nonce is demanded: it may be old'
+      : 'carries no clock; fresh by its nonce';
+  }
   const ageSeconds = (at.getTime() - new Date(issuedAt).getTime()) / 1000;
   if (ageSeconds < -policy.maxClockSkewSeconds) {
     refuse('attestation/not-yet-valid', `the evidence is dated ${issuedAt}, after ${at.toISOString()}`);
@@ -113,6 +117,25 @@ function tcbRules(result: AttestationResult, policy: AttestationPolicy): readonl
       },
     },
   ];
+}
+
+/** Checks for whom a token was made, and by which of the service's providers. */
+function tokenRule({ tee, facts }: AttestationResult, { tokens }: AttestationPolicy): string {
+  if (tee === 'gcp-confidential-space') {
+    const audience = tokens?.gcp?.audience;
+    if (audience !== undefined && facts['audience'] !== audience) {
+      refuse('attestation/chain-invalid', `the token is for ${String(facts['audience'])}; ${audience} is wanted`);
+    }
+    return audience ?? 'no audience demanded';
+  }
+  if (!tee.startsWith('azure-')) return 'no token';
+  const issuers = tokens?.azure?.issuers;
+  const issuer = String(facts['issuer']);
+  // Anybody can have an attestation provider of their own, with rules of their own, under Azure's domain.
+  if (issuers !== undefined && !issuers.includes(issuer)) {
+    refuse('attestation/untrusted-root', `the token is issued by ${issuer}; accepted are ${issuers.join(', ')}`);
+  }
+  return issuers === undefined ? 'no provider demanded' : issuer;
 }
 
 /** Finds the accepted state that the measurements are in. */
@@ -234,6 +257,7 @@ export function evaluatePolicy(
         return matched || 'no measurements demanded';
       },
     },
+    { name: 'token is of the accepted service, for us', hold: () => tokenRule(result, policy) },
     { name: 'evidence is fresh', hold: () => ageRule(result, policy, context.at) },
     { name: 'report data bind the conversation', hold: () => bindingRule(result, policy, context) },
     { name: 'code is accepted', hold: () => codeRule(policy, context, entry) },

@@ -9,6 +9,7 @@ import { z } from 'zod';
 
 import { AttestationError } from '../errors.ts';
 import { TCB_STATUSES, TEE_KINDS } from '../result.ts';
+import { keySetSchema } from '../tokens/key-set.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
 const registers = z
@@ -35,6 +36,15 @@ export const attestationPolicySchema = z.strictObject({
         .min(1),
       /** Values must stand in a transparency log. */
       requireLogged: z.boolean().default(true),
+      /** That log: its key and those of its witnesses (NAME+ID+KEY), and how many witnesses must have signed. */
+      log: z.strictObject({ keys: z.array(z.string().min(1)).min(1), witnesses: z.int().min(0).default(0) }).optional(),
+    })
+    .optional(),
+  /** Token services that are believed: their public keys, got out of band, and whom or by whom a token must be. */
+  tokens: z
+    .strictObject({
+      gcp: z.strictObject({ keys: keySetSchema, audience: z.string().min(1) }).optional(),
+      azure: z.strictObject({ keys: keySetSchema, issuers: z.array(z.url()).min(1) }).optional(),
     })
     .optional(),
   /** Smallest version numbers, per kind of environment. */

@@ -30,12 +30,19 @@ const AMD_KEYS: Readonly<Record<number, string>> = {
   644: 'authorKeyDigest',
 };
 
+/** Members of measured values that say how a value is called or computed, and demand nothing. */
+const PLAIN_VALUES = new Set<unknown>([1, 2, 4, 11]);
+/** The register of conditions that nothing here measures: an entry with it never matches. */
+const UNJUDGED = '(conditions that are not judged)';
+
 /** The thing that values are for: class and instance, as far as stated. */
 export interface CorimEnvironment {
   readonly classId?: string;
   readonly vendor?: string;
   readonly model?: string;
   readonly instance?: string;
+  /** Whether the values are for members of a group alone. */
+  readonly grouped?: boolean;
 }
 
 /** One measured value. */
@@ -45,6 +52,8 @@ export interface CorimMeasurement {
   readonly digests: readonly { readonly algorithm: string; readonly value: string }[];
   readonly rawValue?: string;
   readonly svn?: number;
+  /** Keys of further conditions (flags, masks, versions), which are kept as names and never hold. */
+  readonly conditions: readonly string[];
 }
 
 /** One triple: an environment and what it should measure. */
@@ -101,6 +110,7 @@ function readEnvironment(value: unknown): CorimEnvironment {
     ...optional('vendor', kind.get(1), textOf),
     ...optional('model', kind.get(2), textOf),
     ...optional('instance', environment.get(1), identifierOf),
+    ...(environment.has(2) ? { grouped: true } : {}),
   };
 }
 
@@ -132,6 +142,7 @@ function readMeasurement(value: unknown): CorimMeasurement {
       ? {}
       : { rawValue: rawBytes instanceof Uint8Array ? toHex(rawBytes) : malformed(`${WHAT}: broken raw value`) }),
     ...(svn === undefined ? {} : { svn }),
+    conditions: [...values.keys()].filter((name) => !PLAIN_VALUES.has(name)).map(String),
   };
 }
 
@@ -166,6 +177,21 @@ function readComid(bytes: Uint8Array): Comid {
   };
 }
 
+/**
+ * Reads the signer's statement about its signature, of which the time matters here. [CoRIM] §4.2.1 corim-meta-map
+ * @throws {AttestationError} `attestation/malformed`.
+ */
+export function decodeCorimMeta(bytes: Uint8Array): Pick<Corim, 'notBefore' | 'notAfter'> {
+  return readValidity(mapOf(decodeCbor(bytes, `${WHAT}, signer's statement`), 'signer’s statement').get(1));
+}
+
+function readValidity(value: unknown): Pick<Corim, 'notBefore' | 'notAfter'> {
+  if (value === undefined) return {};
+  const validity = mapOf(value, 'validity');
+  const [notBefore, notAfter] = [timeOf(validity.get(0)), timeOf(validity.get(1))];
+  return { ...(notBefore === undefined ? {} : { notBefore }), ...(notAfter === undefined ? {} : { notAfter }) };
+}
+
 /** Epoch times are tag 1. */
 function timeOf(value: unknown): Date | undefined {
   if (value === undefined) return undefined;
@@ -182,9 +208,6 @@ export function decodeCorim(bytes: Uint8Array): Corim {
   const outer = decodeCbor(bytes, WHAT);
   if (!(outer instanceof Tagged) || outer.tag !== TAG_CORIM) malformed(`${WHAT}: tag ${TAG_CORIM} expected`);
   const corim = mapOf(outer.value, 'manifest');
-  const validity = corim.has(4) ? mapOf(corim.get(4), 'validity') : new Map();
-  const notBefore = timeOf(validity.get(0));
-  const notAfter = timeOf(validity.get(1));
   const comids: Comid[] = [];
   for (const tag of listOf(corim.get(1), 'tags')) {
     if (!(tag instanceof Tagged)) malformed(`${WHAT}: a tag without its number`);
@@ -196,8 +219,7 @@ export function decodeCorim(bytes: Uint8Array): Corim {
   }
   return {
     id: identifierOf(corim.get(0), 'id'),
-    ...(notBefore === undefined ? {} : { notBefore }),
-    ...(notAfter === undefined ? {} : { notAfter }),
+    ...readValidity(corim.get(4)),
     comids,
   };
 }
@@ -208,10 +230,24 @@ function registerOf({ key }: CorimMeasurement): string {
   return key ?? 'measurement';
 }
 
-/** Turns a manifest into reference values. Each triple is one accepted state. */
+/** What a triple demands beyond registers: a version, flags, one device, a group. */
+function conditionsOf({ environment, measurements }: CorimReference): readonly string[] {
+  return [
+    ...measurements.flatMap(({ svn, conditions }) => [...(svn === undefined ? [] : [`svn ${svn}`]), ...conditions]),
+    ...(environment.instance === undefined ? [] : [`instance ${environment.instance}`]),
+    ...(environment.grouped === true ? ['group'] : []),
+  ];
+}
+
+/**
+ * Turns a manifest into reference values. Each triple is one accepted state. A triple that demands more than values of
+ * registers is kept, so that it can be shown, and never matches.
+ */
 export function referenceValuesOfCorim(corim: Corim): ReferenceValues {
   const entries = corim.comids.flatMap(({ references }) =>
-    references.map(({ environment, measurements }): ReferenceEntry => {
+    references.map((reference): ReferenceEntry => {
+      const { environment, measurements } = reference;
+      const conditions = conditionsOf(reference);
       const registers: Record<string, readonly string[]> = {};
       for (const measurement of measurements) {
         const values = measurement.digests.map(({ value }) => value);
@@ -222,7 +258,7 @@ export function referenceValuesOfCorim(corim: Corim): ReferenceValues {
       }
       return {
         description: [environment.vendor, environment.model].filter(Boolean).join(' '),
-        measurements: registers,
+        measurements: conditions.length === 0 ? registers : { ...registers, [UNJUDGED]: conditions },
       };
     }),
   );

@@ -7,12 +7,19 @@
 
 import { z } from 'zod';
 
-import { concatBytes, sha256, toHex, utf8, verifySignature } from '../../../foundations/crypto/index.ts';
+import {
+  concatBytes,
+  sha256,
+  type SigningKey,
+  toHex,
+  utf8,
+  verifySignature,
+} from '../../../foundations/crypto/index.ts';
 import { decodeCoseSign1, verifyCoseSign1 } from '../cose.ts';
 import { AttestationError, malformed } from '../errors.ts';
 import { parseJson } from '../intel/collateral.ts';
-import { decodeBase64 } from '../text-encodings.ts';
-import { decodeCorim, referenceValuesOfCorim } from './corim.ts';
+import { decodeBase64, encodeBase64 } from '../text-encodings.ts';
+import { decodeCorim, decodeCorimMeta, referenceValuesOfCorim } from './corim.ts';
 import { parseReferenceValues, type ReferenceSet, type ReferenceValues } from './reference-values.ts';
 
 /** A publisher whose values are accepted. */
@@ -41,6 +48,7 @@ export interface ReferenceLog {
 /** Type of the payload in DSSE envelopes. */
 export const REFERENCE_PAYLOAD_TYPE = 'application/vnd.sotto.reference-values+json';
 const HEADER_CONTENT_TYPE = 3;
+const HEADER_CORIM_META = 8;
 const MAX_REFERENCE_BYTES = 4 << 20;
 
 const envelopeSchema = z.strictObject({
@@ -56,6 +64,20 @@ const envelopeSchema = z.strictObject({
 export function dssePreAuthentication(payloadType: string, payload: Uint8Array): Uint8Array {
   const type = utf8(payloadType);
   return concatBytes(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${payload.length} `), payload);
+}
+
+/**
+ * Signs a file of reference values: the envelope that {@link verifyReferences} opens. [DSSE]
+ * @param payload - the file, as {@link parseReferenceValues} reads it.
+ */
+export function signReferenceValues(payload: Uint8Array, key: SigningKey): Uint8Array {
+  const sig = key.sign(dssePreAuthentication(REFERENCE_PAYLOAD_TYPE, payload));
+  const envelope = {
+    payload: encodeBase64(payload),
+    payloadType: REFERENCE_PAYLOAD_TYPE,
+    signatures: [{ sig: encodeBase64(sig) }],
+  };
+  return utf8(JSON.stringify(envelope));
 }
 
 const unsigned = (message: string): never => {
@@ -78,7 +100,7 @@ function openDsse(bytes: Uint8Array, signers: readonly ReferenceSigner[]) {
   return { publisher: signer.name, values: parseReferenceValues(new TextDecoder('utf-8').decode(payload)) };
 }
 
-async function openCorim(bytes: Uint8Array, signers: readonly ReferenceSigner[]) {
+async function openCorim(bytes: Uint8Array, { signers, at }: { signers: readonly ReferenceSigner[]; at: Date }) {
   const message = decodeCoseSign1(bytes, 'signed CoRIM');
   const contentType = message.protectedHeader.get(HEADER_CONTENT_TYPE);
   if (contentType !== 'application/rim+cbor' && contentType !== 'application/corim-unsigned+cbor') {
@@ -86,13 +108,19 @@ async function openCorim(bytes: Uint8Array, signers: readonly ReferenceSigner[])
   }
   for (const signer of signers) {
     if (signer.kind === 'ecdsa' && (await verifyCoseSign1(message, signer.spki))) {
-      return { publisher: signer.name, values: referenceValuesOfCorim(decodeCorim(message.payload)) };
+      const values = referenceValuesOfCorim(decodeCorim(message.payload));
+      const meta: unknown = message.protectedHeader.get(HEADER_CORIM_META);
+      if (meta !== undefined) {
+        if (!(meta instanceof Uint8Array)) malformed('signed CoRIM: the signer’s statement is no byte string');
+        assertInForce({ ...decodeCorimMeta(meta), id: `${values.id}, signature,` }, at);
+      }
+      return { publisher: signer.name, values };
     }
   }
   return unsigned('the CoRIM is signed by no accepted publisher');
 }
 
-function assertInForce({ notBefore, notAfter, id }: ReferenceValues, at: Date): void {
+function assertInForce({ notBefore, notAfter, id }: Omit<ReferenceValues, 'entries'>, at: Date): void {
   if ((notBefore !== undefined && at < notBefore) || (notAfter !== undefined && at > notAfter)) {
     unsigned(`the reference values ${id} are not in force at ${at.toISOString()}`);
   }
@@ -119,7 +147,7 @@ export async function verifyReferences(
 ): Promise<ReferenceSet> {
   const { kind, bytes, receipt } = references;
   if (bytes.length > MAX_REFERENCE_BYTES) malformed(`reference values: longer than ${MAX_REFERENCE_BYTES} bytes`);
-  const { publisher, values } = kind === 'dsse' ? openDsse(bytes, signers) : await openCorim(bytes, signers);
+  const { publisher, values } = kind === 'dsse' ? openDsse(bytes, signers) : await openCorim(bytes, { signers, at });
   assertInForce(values, at);
   let logged = false;
   if (log !== undefined) {

@@ -52,7 +52,8 @@ function snpClaims(tee: unknown): Claims {
       snp: numberField(tee, `${prefix}snpfw-svn`),
       microcode: numberField(tee, `${prefix}microcode-svn`),
     },
-    facts: plainFacts(tee, { vmpl: [`${prefix}vmpl`], guestSvn: [`${prefix}guestsvn`] }),
+    // The policy judges the privilege level: a token that leaves it out says nothing that could be judged.
+    facts: { ...plainFacts(tee, { guestSvn: [`${prefix}guestsvn`] }), vmpl: numberField(tee, `${prefix}vmpl`) },
   };
 }
 

@@ -7,7 +7,8 @@
 
 import { malformed } from '../errors.ts';
 import { type AttestationResult, examine, startResult, TCB_STATUSES, type TcbStatus, type Verdict } from '../result.ts';
-import { assertToken, type DecodedToken, decodeToken, type KeySet } from './jwt.ts';
+import { assertToken, type DecodedToken, decodeToken } from './jwt.ts';
+import type { KeySet } from './key-set.ts';
 
 /** The issuer of all Confidential Space tokens. */
 export const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com';

@@ -5,40 +5,15 @@
  * @module
  */
 
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify, type JWTPayload } from 'jose';
-import { z } from 'zod';
+import { createLocalJWKSet, jwtVerify, type JWTPayload } from 'jose';
 
 import { AttestationError, malformed } from '../errors.ts';
 import { decodeBase64Url } from '../text-encodings.ts';
-
-/** A set of public keys, as an issuer publishes it. */
-export type KeySet = JSONWebKeySet;
+import type { KeySet } from './key-set.ts';
 
 /** Algorithms of attestation services; no symmetric one, no `none`. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
 const MAX_TOKEN = 65_536;
-
-const keySetSchema = z.object({
-  keys: z
-    .array(z.looseObject({ kty: z.enum(['RSA', 'EC']), kid: z.string().optional() }))
-    .min(1)
-    .max(64),
-});
-
-/** Reads a JWKS. @throws {AttestationError} `attestation/malformed`. */
-export function parseKeySet(text: string): KeySet {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    malformed('key set is not JSON', cause);
-  }
-  const parsed = keySetSchema.safeParse(value);
-  if (!parsed.success) malformed('key set is no JWKS of RSA or EC keys');
-  // An entry with private members is a leak, not a key set to trust.
-  if (parsed.data.keys.some((key) => 'd' in key)) malformed('key set holds a private key');
-  return parsed.data as KeySet;
-}
 
 /** A decoded token; nothing of it is verified. */
 export interface DecodedToken {
