@@ -43,7 +43,8 @@ export function readText(path: string): string {
   return new TextDecoder().decode(readBytes(path));
 }
 
-function readCertificates(path: string): readonly Uint8Array[] {
+/** Reads certificates, DER or PEM. @throws {UsageError} when the file cannot be read or is neither. */
+export function readCertificates(path: string): readonly Uint8Array[] {
   const bytes = readBytes(path);
   // 0x30 begins a DER sequence, a dash PEM.
   return bytes[0] === 0x30 ? [bytes] : decodePemCertificates(Buffer.from(bytes).toString('latin1'), path);

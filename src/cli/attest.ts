@@ -11,8 +11,8 @@ import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 
-import { fromHex } from '../foundations/crypto/index.ts';
-import { createEvidenceSource, createInsecureSimulatedSource } from '../runtime/drivers/index.ts';
+import { fromHex, toHex } from '../foundations/crypto/index.ts';
+import { createInsecureSimulatedSource } from '../runtime/drivers/index.ts';
 import {
   answerChallenge,
   AttestationError,
@@ -23,6 +23,9 @@ import {
   evaluatePolicy,
   parseAttestationPolicy,
   parseKeySet,
+  pinnedLog,
+  pinnedSigners,
+  pinnedTokenKeys,
   type PolicyContext,
   printable,
   type ReferenceSet,
@@ -34,7 +37,9 @@ import {
   verifyReferences,
   withInsecureSimulatedRoot,
 } from '../trust/attestation/index.ts';
-import { type EvidenceFiles, readBytes, readEvidenceFile, readText } from './attest-file.ts';
+import { type EvidenceFiles, readEvidenceFile, readText } from './attest-file.ts';
+import { createPublishCommand } from './attest-publish.ts';
+import { createKitSource, readEvidenceKit, readSignedReferences } from './evidence-kit.ts';
 import { UsageError } from './exit-codes.ts';
 
 interface VerifyOptions extends EvidenceFiles {
@@ -45,6 +50,7 @@ interface VerifyOptions extends EvidenceFiles {
   readonly taskPolicy?: string;
   readonly code?: string;
   readonly reference?: readonly string[];
+  readonly receipt?: readonly string[];
   readonly jwks?: string;
   readonly audience?: string;
   readonly insecureSimulatedAttestation?: boolean;
@@ -86,7 +92,8 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .option('--crl <file>', 'revocation list of AMD, DER')
     .option('--collateral <file>', 'DCAP collateral of a bare quote, JSON')
     .option('--reference <file>', 'signed reference values, DSSE or CoRIM; may be given again', collect)
-    .option('--jwks <file>', 'public keys of the token service')
+    .option('--receipt <file>', 'the log’s receipt of the reference values; once for each --reference', collect)
+    .option('--jwks <file>', 'public keys of the token service (default: those of the policy)')
     .option('--audience <text>', 'audience that a token must name')
     .option('--insecure-simulated-attestation', 'accept simulated evidence, which protects nothing')
     .option('--json', 'print one JSON document')
@@ -104,6 +111,7 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .requiredOption('--task-policy <hex>', 'digest of the task policy')
     .requiredOption('--code <hex>', 'digest of the code')
     .requiredOption('--out <file>', 'where the envelope is written')
+    .option('--with <file>', 'certificates and collateral that go with the evidence, YAML')
     .option('--insecure-simulated-attestation <measurement>', 'simulate an environment with this measurement, 48 bytes')
     .exitOverride()
     .action((options: EvidenceOptions) => makeEvidence(options, io));
@@ -111,7 +119,8 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .description('Check what runs inside a trusted execution environment.')
     .addCommand(verify)
     .addCommand(roots)
-    .addCommand(evidence);
+    .addCommand(evidence)
+    .addCommand(createPublishCommand(io));
 }
 
 function hexOption(text: string | undefined, name: string, sizeBytes?: number): Uint8Array | undefined {
@@ -143,40 +152,59 @@ function readPolicy(path: string, insecureSimulated: boolean): AttestationPolicy
 }
 
 async function readReferences(
-  paths: readonly string[],
+  { reference = [], receipt = [] }: VerifyOptions,
   policy: AttestationPolicy | undefined,
   at: Date,
 ): Promise<readonly ReferenceSet[]> {
-  if (paths.length === 0) return [];
+  if (reference.length === 0 && receipt.length === 0) return [];
   if (policy?.references === undefined) throw new UsageError('--reference needs a policy that names its publishers');
-  if (policy.references.requireLogged) {
-    throw new UsageError(
-      'references.requireLogged cannot be checked here: verify the receipt with `sotto verify` first',
-    );
+  if (receipt.length > 0 && receipt.length !== reference.length) {
+    throw new UsageError('--receipt is given once for each --reference, in their order');
   }
-  const signers = policy.references.signers.map((signer) =>
-    signer.kind === 'ed25519'
-      ? { ...signer, publicKey: fromHex(signer.publicKey) }
-      : { ...signer, spki: new Uint8Array(Buffer.from(signer.spki, 'base64')) },
-  );
+  const { log, signers } = asUsage('policy', () => ({ log: pinnedLog(policy), signers: pinnedSigners(policy) }));
+  const { requireLogged } = policy.references;
+  if (requireLogged && log === undefined) {
+    throw new UsageError('references.requireLogged: name the keys of the log in references.log of the policy');
+  }
+  const wanted = requireLogged && log !== undefined ? { log } : {};
   return Promise.all(
-    paths.map((path) => {
-      const bytes = readBytes(path);
-      return verifyReferences({ kind: bytes[0] === 0x7b ? 'dsse' : 'corim', bytes }, { signers, at });
-    }),
+    reference.map((path, i) => verifyReferences(readSignedReferences(path, receipt[i]), { signers, at, ...wanted })),
   );
 }
 
-/** Without a policy the verdict stands, and the nonce if one was given. */
+type Binding = AttestationPolicy['binding'];
+const BINDINGS = ['none', 'nonce', 'nonce-key', 'sotto'] as const satisfies readonly Binding[];
+
+/** The binding that the given parts ask for. Parts that no binding would look at are wrong usage: nothing is let pass. */
+function bindingAsked({ nonce, publicKey, taskPolicyDigest, codeDigest }: Partial<PolicyContext>): Binding {
+  if (taskPolicyDigest !== undefined || codeDigest !== undefined) {
+    if ([nonce, publicKey, taskPolicyDigest, codeDigest].includes(undefined)) {
+      throw new UsageError('--task-policy and --code are bound together with --nonce and --public-key: give all four');
+    }
+    return 'sotto';
+  }
+  if (publicKey === undefined) return nonce === undefined ? 'none' : 'nonce';
+  if (nonce === undefined) throw new UsageError('--public-key is bound together with --nonce: give both');
+  return 'nonce-key';
+}
+
+/** Judges by the policy, and by whatever parts were given: these must be bound, with a policy or without one. */
 function judge(verdict: Verdict, policy: AttestationPolicy | undefined, context: PolicyContext): AttestationDecision {
-  if (policy !== undefined) return evaluatePolicy(verdict, policy, context);
+  const asked = bindingAsked(context);
+  if (policy !== undefined) {
+    if (policy.binding === 'none') return evaluatePolicy(verdict, { ...policy, ...demanding(asked, context) }, context);
+    if (BINDINGS.indexOf(asked) > BINDINGS.indexOf(policy.binding)) {
+      throw new UsageError(`the policy's binding "${policy.binding}" does not look at all that was given`);
+    }
+    return evaluatePolicy(verdict, policy, context);
+  }
   const { ok, result, checks, refusals } = verdict;
   const simulated = result?.tee === 'simulated';
-  if (context.nonce === undefined || result === undefined) return { accepted: ok, simulated, checks, refusals };
+  if (asked === 'none' || result === undefined) return { accepted: ok, simulated, checks, refusals };
   const lax = parseAttestationPolicy(
     {
       tees: [result.tee],
-      binding: context.publicKey === undefined ? 'nonce' : 'nonce-key',
+      binding: 'none',
       debug: 'allow',
       requireRevocationCheck: false,
       maximumVmpl: 3,
@@ -186,7 +214,12 @@ function judge(verdict: Verdict, policy: AttestationPolicy | undefined, context:
     },
     { insecureSimulated: simulated },
   );
-  return evaluatePolicy(verdict, lax, context);
+  return evaluatePolicy(verdict, { ...lax, ...demanding(asked, context) }, context);
+}
+
+/** The binding as a policy demands it; code that was given is the code that is accepted. */
+function demanding(binding: Binding, { codeDigest }: PolicyContext): Partial<AttestationPolicy> {
+  return { binding, ...(codeDigest === undefined ? {} : { codeDigests: [toHex(codeDigest)] }) };
 }
 
 async function verifyFile(file: string, options: VerifyOptions, io: AttestIo): Promise<void> {
@@ -200,17 +233,18 @@ async function verifyFile(file: string, options: VerifyOptions, io: AttestIo): P
   const keysPath = options.jwks;
   const keys = keysPath === undefined ? undefined : asUsage(keysPath, () => parseKeySet(readText(keysPath)));
   const roots = insecureSimulated ? withInsecureSimulatedRoot(vendorRoots()) : vendorRoots();
+  const pinned = policy === undefined ? {} : pinnedTokenKeys(policy);
   const trust: TrustContext = {
     roots,
     at,
-    ...(keys === undefined ? {} : { tokenKeys: { gcp: keys, azure: keys } }),
+    tokenKeys: keys === undefined ? pinned : { gcp: keys, azure: keys },
     ...(options.audience === undefined ? {} : { audience: options.audience }),
   };
   let evidence: Evidence | undefined;
   let verdict: Verdict;
   let decision: AttestationDecision;
   try {
-    const references = await readReferences(options.reference ?? [], policy, at);
+    const references = await readReferences(options, policy, at);
     evidence = readEvidenceFile(file, options);
     verdict = await verifyEvidence(evidence, trust);
     decision = judge(verdict, policy, {
@@ -249,7 +283,7 @@ function toJson({ file, at, policy, evidence, verdict, decision }: Report): stri
     at: at.toISOString(),
     policy: policy ?? null,
     insecureSimulated: decision.simulated,
-    evidenceDigest: evidence === undefined ? null : Buffer.from(computeEvidenceDigest(evidence)).toString('hex'),
+    evidenceDigest: evidence === undefined ? null : toHex(computeEvidenceDigest(evidence)),
     matched: decision.matched ?? null,
     result: verdict.result ?? null,
     checks: decision.checks,
@@ -298,6 +332,7 @@ interface EvidenceOptions {
   readonly taskPolicy: string;
   readonly code: string;
   readonly out: string;
+  readonly with?: string;
   readonly insecureSimulatedAttestation?: string;
 }
 
@@ -313,7 +348,7 @@ async function makeEvidence(options: EvidenceOptions, io: AttestIo): Promise<voi
   hexOption(measurement, 'insecure-simulated-attestation', 48);
   const source =
     measurement === undefined
-      ? createEvidenceSource()
+      ? createKitSource(options.with === undefined ? undefined : readEvidenceKit(options.with))
       : createInsecureSimulatedSource({ measurement }, { warn: io.warn, clock: io.now });
   const { evidence } = await answerChallenge(nonce, { source, ...binding });
   writeFileSync(options.out, evidence);

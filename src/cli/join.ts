@@ -218,20 +218,27 @@ function lastReceipt(path: string): string {
   return last === undefined ? FIRST_RECEIPT : digestReceipt(last);
 }
 
+/** Stands in front of every line once the coordinator's evidence was simulated. */
+let mark = '';
+
 function printJson(event: JoinEvent): void {
+  if (event.kind === 'attested') mark = event.record.insecureSimulated ? '[SIMULATED] ' : '';
   const plain =
     event.kind === 'joined' ? { kind: event.kind, participant: event.participant, adversary: event.adversary } : event;
-  process.stdout.write(`${JSON.stringify(plain)}\n`);
+  const said = mark === '' ? plain : { ...plain, insecureSimulated: true };
+  process.stdout.write(`${JSON.stringify(said)}\n`);
 }
 
 function printText(event: JoinEvent): void {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  if (event.kind === 'attested') mark = event.record.insecureSimulated ? '[SIMULATED] ' : '';
+  const say = (line: string): void => void process.stdout.write(`${mark}${line}\n`);
+  const complain = (line: string): void => void process.stderr.write(`${mark}${line}\n`);
   switch (event.kind) {
     case 'attested': {
       const { outcome, insecureSimulated, standsUntil, tee = 'none' } = event.record;
       if (insecureSimulated) say(SIMULATED_BANNER);
       const until = standsUntil === undefined ? '' : `, stands until ${standsUntil}`;
-      say(`${insecureSimulated ? '[SIMULATED] ' : ''}evidence (${tee}) ${outcome}${until}`);
+      say(`evidence (${tee}) ${outcome}${until}`);
       break;
     }
     case 'joined': {
@@ -246,15 +253,14 @@ function printText(event: JoinEvent): void {
     }
     case 'round':
       say(
-        `round ${event.round} ${event.outcome}${event.epsilon === null ? '' : `, my ledger: ε ${event.epsilon.toFixed(3)}`}` +
-          (event.receipt.attestation?.simulated === true ? ' [SIMULATED]' : ''),
+        `round ${event.round} ${event.outcome}${event.epsilon === null ? '' : `, my ledger: ε ${event.epsilon.toFixed(3)}`}`,
       );
       break;
     case 'waiting':
-      process.stderr.write(`${event.reason}; trying again in ${(event.retryMs / 1000).toFixed(1)} s\n`);
+      complain(`${event.reason}; trying again in ${(event.retryMs / 1000).toFixed(1)} s`);
       break;
     case 'refused':
-      process.stderr.write(`refused: ${event.reason}\n`);
+      complain(`refused: ${event.reason}`);
       break;
     case 'ended':
       say(`the task is ${event.state}`);

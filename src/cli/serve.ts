@@ -21,7 +21,6 @@ import {
   type TaskFacts,
 } from '../runtime/coordinator/index.ts';
 import {
-  createEvidenceSource,
   createInsecureSimulatedSource,
   createSelfSignedCertificate,
   fingerprintOfPem,
@@ -31,6 +30,7 @@ import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import { planRun } from '../runtime/training/index.ts';
 import { alertSinks } from './alert-options.ts';
+import { createKitSource, readEvidenceKit, readKitReferences } from './evidence-kit.ts';
 import { UsageError } from './exit-codes.ts';
 import { vaultOfFolder } from './key-store-options.ts';
 import { preloadPages } from './pages.ts';
@@ -50,6 +50,7 @@ interface ServeCommandOptions {
   readonly tlsName: readonly string[];
   readonly clientAuthority?: string;
   readonly attestation?: boolean;
+  readonly attestationWith?: string;
   readonly codeDigest?: string;
   readonly insecureSimulatedAttestation?: string | true;
   readonly node?: boolean;
@@ -78,6 +79,10 @@ export function createServeCommand(): Command {
     .option('--tls-name <name...>', 'further names and addresses in that certificate', [])
     .option('--client-authority <file>', 'authority, PEM, whose certificates enrol participants without an invitation')
     .option('--attestation', 'answer challenges with evidence of this machine’s trusted execution environment')
+    .option(
+      '--attestation-with <file>',
+      'certificates, collateral and reference values that go with the evidence, YAML; read anew for every challenge',
+    )
     .option('--code-digest <hex>', 'digest of the code that evidence binds (default: computed from the running code)')
     .option(
       '--insecure-simulated-attestation [measurement]',
@@ -153,7 +158,10 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
       : {}),
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
     factsOf: (task) => Promise.resolve(factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath))),
-    log: (fields, message) => log.info(fields, message),
+    log: (fields, message) =>
+      attestation?.simulated === true
+        ? log.info({ ...fields, attestation: 'SIMULATED' }, `[SIMULATED] ${message}`)
+        : log.info(fields, message),
     alerts: { sinks: alertSinks(options) },
     ...(vault === undefined ? {} : { vault }),
     ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),
@@ -200,12 +208,13 @@ interface Facts {
 }
 
 function printAddresses({ url, task, tokens, fingerprint, attestation }: Facts): void {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  if (attestation?.simulated === true) say(SIMULATED_BANNER);
+  const mark = attestation?.simulated === true ? '[SIMULATED] ' : '';
+  const say = (line: string): void => void process.stdout.write(`${mark}${line}\n`);
+  if (mark !== '') say(SIMULATED_BANNER);
   say(`serving on ${url}`);
   if (fingerprint !== null) say(`certificate sha256:${fingerprint}`);
   if (attestation !== null) {
-    say(`${attestation.simulated ? '[SIMULATED] ' : ''}attested code ${attestation.codeDigest}`);
+    say(`attested code ${attestation.codeDigest}`);
   }
   if (task !== null) say(`task ${task}`);
   say('admits participants itself: masks hold against an honest-but-curious coordinator,');
@@ -242,8 +251,11 @@ async function tlsOf(options: ServeCommandOptions): Promise<ServeOptions['tls']>
 
 /** What evidence is made by: the machine's device, or, asked for by its long name alone, a simulation. */
 function attestationOf(options: ServeCommandOptions): ServeOptions['attestation'] {
-  const { attestation, insecureSimulatedAttestation: simulated, codeDigest } = options;
-  if (attestation !== true && simulated === undefined) return undefined;
+  const { attestation, attestationWith, insecureSimulatedAttestation: simulated, codeDigest } = options;
+  if (attestation !== true && simulated === undefined) {
+    if (attestationWith !== undefined) throw new UsageError('--attestation-with goes with --attestation');
+    return undefined;
+  }
   if (attestation === true && simulated !== undefined) {
     throw new UsageError('--attestation and --insecure-simulated-attestation exclude each other');
   }
@@ -251,13 +263,16 @@ function attestationOf(options: ServeCommandOptions): ServeOptions['attestation'
     throw new UsageError('--code-digest must be 64 lower-case hexadecimal digits');
   }
   const digest = codeDigest === undefined ? computeCodeDigest() : fromHex(codeDigest);
-  if (simulated === undefined) return { source: createEvidenceSource(), codeDigest: digest };
+  const kit = attestationWith === undefined ? undefined : readEvidenceKit(attestationWith);
+  const references = kit === undefined ? [] : readKitReferences(kit);
+  if (simulated === undefined) return { source: createKitSource(kit), codeDigest: digest, references };
   const measurement = simulated === true ? SIMULATED_MEASUREMENT : simulated;
   if (!/^[0-9a-f]{96}$/.test(measurement)) {
     throw new UsageError('the simulated measurement must be 96 lower-case hexadecimal digits');
   }
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-  return { source: createInsecureSimulatedSource({ measurement }, { warn }), codeDigest: digest, simulated: true };
+  const source = createInsecureSimulatedSource({ measurement }, { warn });
+  return { source, codeDigest: digest, references, simulated: true };
 }
 
 /** What a simulation says that it measured when nothing else is asked for. */
