@@ -1,3 +1,4 @@
+export { computeStalenessWeight } from './buffered.ts';
 export { AggregationError, type AggregationErrorCode } from './errors.ts';
 export {
   type ContributionLayout,
@@ -14,6 +15,8 @@ export { combineRobustly, type RobustRule, selectByKrum } from './robust.ts';
 export {
   type AdaptiveClipConfig,
   adaptiveClipSchema,
+  type BufferedConfig,
+  bufferedSchema,
   type CombinationConfig,
   combinationSchema,
   type CompressionConfig,

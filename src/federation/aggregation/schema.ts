@@ -56,6 +56,15 @@ export const weightsSchema = z.discriminatedUnion('kind', [
 ]);
 export type WeightsConfig = z.infer<typeof weightsSchema>;
 
+/** Several cohorts at once, each on the version of the model that it was given. [NMZ22] */
+export const bufferedSchema = z.strictObject({
+  /** Cohorts that may be open at once. */
+  concurrency: z.int().min(2, 'must be ≥ 2: one cohort after another needs no `buffered`').max(64).default(2),
+  /** A cohort that is s versions late counts (1 + s)^−exponent; 0 counts all the same. */
+  stalenessExponent: z.number().min(0, 'must be ≥ 0: what is older cannot count more').max(8).default(0.5),
+});
+export type BufferedConfig = z.infer<typeof bufferedSchema>;
+
 /** A clip norm that follows a quantile of the updates' norms. [ATMR21] */
 export const adaptiveClipSchema = z.strictObject({
   quantile: share.default(0.5),

@@ -8,21 +8,38 @@
  */
 
 import { type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
+import type { TaskPlan } from './plan-types.ts';
+
+/**
+ * Whether a task counts memberships one by one: where an attempt need not ask everybody, and nobody is drawn in private.
+ * Elsewhere every attempt is charged.
+ */
+export function countsMemberships({ participants, enrolled, maxParticipations, update, event }: TaskPlan): boolean {
+  const isPartial = participants < enrolled || maxParticipations !== undefined;
+  return event !== undefined && update !== undefined && update.drawRate === undefined && isPartial;
+}
 
 /** The memberships of a task. */
 export interface Participations {
   /**
    * Chooses a cohort among those who are idle and under the bound, those with the fewest memberships first, ties at
    * random.
+   * @param options - `busy`: members of open attempts; `among`: who is there, everybody when left out.
    * @returns fewer than `size` when there are no more.
    */
-  choose(size: number, rng: Rng, options?: { readonly busy?: ReadonlySet<string> }): string[];
+  choose(
+    size: number,
+    rng: Rng,
+    options?: { readonly busy?: ReadonlySet<string>; readonly among?: readonly string[] },
+  ): string[];
+  /** Who could be chosen: idle and under the bound. */
+  eligible(options?: { readonly busy?: ReadonlySet<string>; readonly among?: readonly string[] }): string[];
   /** Draws a cohort by independent coins. */
   draw(rate: number, rng: Rng): string[];
   /** Whether asking this cohort costs a charge. */
   isCharged(cohort: readonly string[]): boolean;
-  /** Counts a membership for each. */
-  add(cohort: readonly string[]): void;
+  /** Counts a membership for each. @returns the memberships that the most frequent one of them now has. */
+  add(cohort: readonly string[]): number;
   countOf(id: string): number;
   /** Memberships of the most frequent member. */
   readonly most: number;
@@ -30,24 +47,28 @@ export interface Participations {
 
 /** Creates the count; everybody is taken to have been in all `earlier` charged attempts. */
 export function createParticipations({
-  ids,
+  ids = [],
   maxParticipations = Number.POSITIVE_INFINITY,
   earlier = 0,
 }: {
-  readonly ids: readonly string[];
+  /** Everybody who may be asked; others come in by `among`. */
+  readonly ids?: readonly string[];
   readonly maxParticipations?: number | undefined;
   readonly earlier?: number;
 }): Participations {
   const counts = new Map(ids.map((id) => [id, earlier]));
-  const countOf = (id: string): number => counts.get(id) ?? 0;
+  const countOf = (id: string): number => counts.get(id) ?? earlier;
+  const eligible: Participations['eligible'] = ({ busy, among = ids } = {}) =>
+    among.filter((id) => busy?.has(id) !== true && countOf(id) < maxParticipations);
   let most = earlier;
   return {
     countOf,
+    eligible,
     get most() {
       return most;
     },
-    choose(size, rng, { busy = new Set() } = {}) {
-      const free = ids.filter((id) => !busy.has(id) && countOf(id) < maxParticipations);
+    choose(size, rng, options) {
+      const free = eligible(options);
       for (let i = free.length - 1; i > 0; i -= 1) {
         const j = sampleUint32Below(i + 1, rng);
         [free[i], free[j]] = [free[j] as string, free[i] as string];
@@ -63,10 +84,10 @@ export function createParticipations({
     },
     isCharged: (cohort) => cohort.length === 0 || cohort.some((id) => countOf(id) >= most),
     add(cohort) {
-      for (const id of cohort) {
-        counts.set(id, countOf(id) + 1);
-        most = Math.max(most, countOf(id));
-      }
+      for (const id of cohort) counts.set(id, countOf(id) + 1);
+      const reached = Math.max(0, ...cohort.map(countOf));
+      most = Math.max(most, reached);
+      return reached;
     },
   };
 }

@@ -7,6 +7,7 @@
 import type { DpEvent } from '../../privacy/accounting/index.ts';
 import type {
   AdaptiveClipConfig,
+  BufferedConfig,
   CombinationConfig,
   ContributionLayout,
   LocalTraining,
@@ -79,6 +80,8 @@ export interface UpdatePlan {
   /** Names of the layers that each participant keeps to itself; they are no part of the dimension. */
   readonly personal: readonly string[];
   readonly adaptiveClip: AdaptiveClipConfig | undefined;
+  /** Present where several cohorts are open at once. */
+  readonly buffered?: BufferedConfig;
   /** Parts of a contribution; `layout.dimension` are the model's parameters. */
   readonly layout: ContributionLayout;
   /** Numbers of a packed contribution. */

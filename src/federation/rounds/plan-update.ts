@@ -61,6 +61,7 @@ export function planUpdates(task: RoundsTask, { dimension }: ModelFacts): Parts 
     weights,
     personal: rounds.personal ?? [],
     adaptiveClip,
+    ...(rounds.buffered === undefined ? {} : { buffered: rounds.buffered }),
     layout,
     length,
     keep: compression?.kind === 'topK' ? topKCount(dimension, compression.share) : undefined,

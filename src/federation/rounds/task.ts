@@ -9,6 +9,7 @@ import { z } from 'zod';
 
 import {
   adaptiveClipSchema,
+  bufferedSchema,
   combinationSchema,
   compressionSchema,
   localTrainingSchema,
@@ -251,6 +252,8 @@ export const roundsSchema = z.strictObject({
   strategy: strategySchema.optional(),
   /** Updates: members of a round; everybody when left out. */
   cohortSize: z.int().min(2, 'must be ≥ 2').optional(),
+  /** Updates: several cohorts at once, each on the model it was given; one after another when left out. */
+  buffered: bufferedSchema.optional(),
   /** Updates: how much each counts; all the same when left out. */
   weights: weightsSchema.optional(),
   /** Updates: names of layers that each participant keeps to itself, such as norms and heads; none when left out. */
@@ -274,7 +277,15 @@ export interface RoundsProblem {
   readonly message: string;
 }
 
-const UPDATES_ONLY = ['strategy', 'cohortSize', 'weights', 'personal', 'adaptiveClip', 'compression'] as const;
+const UPDATES_ONLY = [
+  'strategy',
+  'cohortSize',
+  'buffered',
+  'weights',
+  'personal',
+  'adaptiveClip',
+  'compression',
+] as const;
 
 /** Lists what is wrong with settings that are each right by themselves. */
 export function findRoundsProblems({ participants, privacy, rounds }: Omit<RoundsTask, 'name'>): RoundsProblem[] {
@@ -313,9 +324,49 @@ export function findRoundsProblems({ participants, privacy, rounds }: Omit<Round
   const cohort = rounds.cohortSize ?? participants;
   if (cohort > participants) refuse('training.cohortSize', `must be at most the ${participants} participants`);
   findUpdateProblems({ privacy, rounds }, refuse);
+  findBufferedProblems({ participants, privacy, rounds }, refuse);
   const unsafe = findAggregationProblem({ participants, privacy, rounds });
   if (unsafe !== undefined) refuse('privacy.aggregation.threshold', unsafe);
   return problems;
+}
+
+/** What rounds of several open cohorts must not be combined with. */
+function findBufferedProblems(
+  { participants, privacy, rounds }: Omit<RoundsTask, 'name'>,
+  refuse: (path: string, message: string) => void,
+): void {
+  const { buffered, cohortSize, strategy, adaptiveClip } = rounds;
+  if (buffered === undefined || rounds.local === undefined) return;
+  if (cohortSize === undefined) {
+    refuse(
+      'training.cohortSize',
+      'is missing: with `buffered` several cohorts are open, and each is a part of everybody',
+    );
+  } else if (buffered.concurrency * cohortSize > participants) {
+    refuse(
+      'training.buffered.concurrency',
+      `must be at most ${Math.floor(participants / cohortSize)}: of ${participants} participants so many cohorts of ` +
+        `${cohortSize} can be open, since nobody is in two at once`,
+    );
+  }
+  if (strategy?.kind === 'scaffold') {
+    refuse(
+      'training.buffered',
+      'must be left out with scaffold: a control is the mean of what all participants hold, and a late change that is weighed down leaves it',
+    );
+  }
+  if (adaptiveClip !== undefined) {
+    refuse(
+      'training.buffered',
+      'must be left out with adaptiveClip: a late cohort tells how many were within a clip norm that has moved on',
+    );
+  }
+  if ('participation' in privacy && privacy.participation !== undefined) {
+    refuse(
+      'privacy.participation',
+      'must be left out with `buffered`: cohorts are chosen among whoever is free, so memberships are counted and not amplified',
+    );
+  }
 }
 
 /** What updates with their extra coordinates, rules and compressions must not be combined with. */

@@ -13,6 +13,7 @@ import { createSeededRng, createSystemRng, type Rng } from '../../foundations/ra
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
 import { loadTaskData, type RunFolder } from '../storage/index.ts';
+import type { TaskLog } from '../storage/tiles/index.ts';
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
 import {
   createModelState,
@@ -118,7 +119,7 @@ export async function runTask({
       personal: run.personal,
       optimizer: task.training.optimizer,
       checkpoint: folder.has('checkpoint.safetensors') ? folder.read('checkpoint.safetensors') : undefined,
-      attempts: await attemptsOf(ledger),
+      attempts: await attemptsOf(ledger, log),
     });
     events.onPlan?.(run);
     events.onEarlier?.(earlier, folder);
@@ -186,10 +187,12 @@ export async function runTask({
   }
 }
 
-/** The highest attempt the ledger has charged: an interrupted one is never repeated under its number. */
-async function attemptsOf(ledger: Ledger | undefined): Promise<number> {
+/** The highest attempt that was charged or opened: an interrupted one is never repeated under its number. */
+async function attemptsOf(ledger: Ledger | undefined, log: TaskLog): Promise<number> {
   const report = await ledger?.verify();
-  return Math.max(0, ...(report?.charges.map(({ attempt }) => attempt ?? 0) ?? []));
+  const charged = report?.charges.map(({ attempt }) => attempt ?? 0) ?? [];
+  const opened = log.leaves.flatMap((leaf) => (leaf.kind === 'round-opened' ? [leaf.attempt] : []));
+  return Math.max(0, ...charged, ...opened);
 }
 
 /** Checks both parts of the data against each other and the model, before anything is made or charged. */

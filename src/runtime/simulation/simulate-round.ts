@@ -1,6 +1,6 @@
 /**
  * One attempt on the virtual network: the coordinator's machine on one side, hosted participants on the other, delays
- * and silences between them.
+ * and silences between them. Several may share the network, each with a cohort of its own.
  *
  * @module
  */
@@ -34,16 +34,28 @@ export interface AttemptOutcome {
   readonly log: StageLog;
 }
 
+/** An attempt that is under way on the network. */
+export interface SimulatedRound {
+  /** Whether the coordinator's machine has ended. */
+  readonly done: boolean;
+  /** Whether it has ended and nothing of it is under way any more, the closing message among it. */
+  readonly settled: boolean;
+  /** How it went so far; the whole of it once it is settled. */
+  outcome(): AttemptOutcome;
+}
+
 /**
- * Runs one attempt to its end.
- * @param options - `answers` is how many answers each participant gives before it goes silent.
+ * Starts an attempt; whoever runs the network brings it to its end.
+ * @param options - `answers` is how many answers each participant gives before it goes silent; `slowdown` what a
+ * participant's delays are multiplied by.
  */
-export async function simulateRound({
+export function startRound({
   round,
   hosts,
   network,
   answers,
   latencyMs: [least, most],
+  slowdown = () => 1,
   rng,
   cohort,
   assistants = new Map(),
@@ -55,6 +67,7 @@ export async function simulateRound({
   network: VirtualNetwork;
   answers: ReadonlyMap<string, number>;
   latencyMs: readonly [number, number];
+  slowdown?: (participant: string) => number;
   rng: Rng;
   cohort: readonly string[];
   /** Parties that help to form the sum. */
@@ -62,10 +75,13 @@ export async function simulateRound({
   /** Called when the attempt opens, with its log, and whenever the log has changed. */
   onOpen?: (log: StageLog) => void;
   onProgress?: () => void;
-}): Promise<AttemptOutcome> {
+}): SimulatedRound {
   const given = new Map<string, number>();
   const refusals: string[] = [];
   const startMs = network.nowMs;
+  let endMs: number | undefined;
+  /** Messages and answers that have not arrived. */
+  let underWay = 0;
   let result: RoundResult | undefined;
   let error: SottoError | undefined;
   let dropouts = 0;
@@ -84,12 +100,26 @@ export async function simulateRound({
 
   const delay = (): number => least + ((most - least) * rng.uint32()) / 2 ** 32;
 
+  /** Schedules an arrival. */
+  function send(afterMs: number, arrive: () => void | Promise<void>): void {
+    underWay += 1;
+    network.schedule(afterMs, async () => {
+      await arrive();
+      underWay -= 1;
+    });
+  }
+
   function act(step: () => RoundEffect[]): void {
     const start = performance.now();
     const effects = step();
     coordinatorSeconds += (performance.now() - start) / 1000;
     for (const effect of effects) perform(effect);
+    if (endMs !== undefined) return;
     log.at(round.stage, network.nowMs);
+    if (round.done) {
+      endMs = network.nowMs;
+      log.end(endMs);
+    }
     onProgress();
   }
 
@@ -97,14 +127,16 @@ export async function simulateRound({
     switch (effect.kind) {
       case 'send': {
         const { to, bytes } = effect;
-        network.schedule(delay(), () => deliver(to, bytes));
+        send(delay() * slowdown(to), () => deliver(to, bytes));
         break;
       }
       case 'ask':
         ask(effect.assistant, effect.bytes);
         break;
       case 'timer':
-        network.schedule(effect.afterMs, () => act(() => round.timeout(effect.stage)));
+        network.schedule(effect.afterMs, () => {
+          if (!round.done) act(() => round.timeout(effect.stage));
+        });
         break;
       case 'refused':
         refusals.push(effect.code);
@@ -126,7 +158,7 @@ export async function simulateRound({
     const pending =
       assistants.get(name)?.answer(bytes) ?? Promise.reject(new TypeError(`there is no assistant called ${name}`));
     pending.catch(() => {});
-    network.schedule(delay() + delay(), async () => {
+    send(delay() + delay(), async () => {
       try {
         const answer = await pending;
         assistantSeconds += (performance.now() - start) / 1000;
@@ -146,7 +178,7 @@ export async function simulateRound({
     const pending = hosts.deliver(to, bytes);
     // Awaited at its virtual time; a failure before that must not count as unhandled.
     pending.catch(() => {});
-    network.schedule(delay(), async () => {
+    send(delay() * slowdown(to), async () => {
       const { replies, refusal } = await pending;
       if (refusal !== undefined) refusals.push(refusal);
       for (const reply of replies) {
@@ -163,21 +195,24 @@ export async function simulateRound({
 
   onOpen(log);
   act(() => round.begin());
-  await network.run(() => round.done);
-  const virtualMs = network.nowMs - startMs;
-  log.end(network.nowMs);
-  // What is still under way arrives, the closing message among it, before the next attempt begins.
-  await network.run(() => false);
   return {
-    result,
-    error,
-    dropouts,
-    bytesSent,
-    bytesReceived,
-    virtualMs,
-    coordinatorSeconds,
-    assistantSeconds,
-    refusals,
-    log,
+    get done() {
+      return round.done;
+    },
+    get settled() {
+      return round.done && underWay === 0;
+    },
+    outcome: () => ({
+      result,
+      error,
+      dropouts,
+      bytesSent,
+      bytesReceived,
+      virtualMs: (endMs ?? network.nowMs) - startMs,
+      coordinatorSeconds,
+      assistantSeconds,
+      refusals,
+      log,
+    }),
   };
 }

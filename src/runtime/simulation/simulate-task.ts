@@ -1,5 +1,5 @@
 /**
- * A whole task in one process: charge, run the attempt, apply the sum, checkpoint, commit; until the rounds are done,
+ * A whole task in one process: charge, run the attempts, apply the sum, checkpoint, commit; until the rounds are done,
  * the budget is spent, or somebody says stop. The order of writes is what makes a crash harmless: an attempt is
  * charged before any data is touched, and the checkpoint is on the disk before the charge is marked as done.
  *
@@ -8,25 +8,26 @@
 
 import {
   addCoordinatorNoiseInto,
+  countsMemberships,
   createCoordinatorRound,
   createParticipations,
 } from '../../federation/rounds/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
-import { AccountingError, type Ledger } from '../../privacy/accounting/index.ts';
+import { AccountingError, type Ledger, type Reservation } from '../../privacy/accounting/index.ts';
 import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
 import type { SimulatedAssistants } from './assistants.ts';
-import { drawDropouts } from './faults.ts';
+import { drawDropouts, drawStragglers } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
 import type { StageLog, StageView } from '../view/index.ts';
-import { simulateRound } from './simulate-round.ts';
+import { type SimulatedRound, startRound } from './simulate-round.ts';
 import { createVirtualNetwork } from './virtual-network.ts';
 
 /** One line of `metrics.jsonl`, and what a progress line is made of. */
 export interface AttemptReport {
   readonly attempt: number;
-  /** The round this attempt was for, from 1. */
+  /** The round that it committed, from 1; of an aborted one, the round it was for. */
   readonly round: number;
   readonly outcome: 'committed' | 'aborted';
   /** Why it was aborted. */
@@ -41,6 +42,10 @@ export interface AttemptReport {
   /** Mean of bytes sent plus bytes received, a participant. */
   readonly bytesPerParticipant: number;
   readonly virtualMs: number;
+  /** Where several cohorts are open: virtual milliseconds from the start of the run to the end of this attempt. */
+  readonly virtualEndMs?: number;
+  /** Where several cohorts are open: rounds that were committed while this one was under way. */
+  readonly staleness?: number;
   readonly seconds: number;
   /** What was refused by participants or of their messages, with counts; absent when nothing was. */
   readonly refusals?: Readonly<Record<string, number>>;
@@ -64,7 +69,26 @@ export interface TaskOutcome {
   readonly assistantSeconds: number;
 }
 
-/** Runs a task until it ends. */
+/** A charge; none without privacy, or where nobody reaches more memberships than were charged. */
+type Reserved = Reservation | undefined;
+
+/** An attempt with something under way. */
+interface OpenAttempt {
+  readonly attempt: number;
+  /** What it was offered as: the model's version then, and one. */
+  readonly round: number;
+  readonly cohort: readonly string[];
+  readonly reservation: Reserved;
+  readonly startSeconds: number;
+  readonly simulated: SimulatedRound;
+  /** Its sum is applied or given up; messages may still be under way. */
+  closed: boolean;
+}
+
+/**
+ * Runs a task until it ends: one attempt after another, or, with buffered rounds, as many as its `concurrency` says,
+ * each with idle participants and the model of the moment.
+ */
 export async function simulateTask({
   run,
   ids,
@@ -108,31 +132,72 @@ export async function simulateTask({
   const network = createVirtualNetwork();
   const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0, assistantSeconds: 0 };
   let score: Score | undefined;
-  let ended: TaskOutcome['ended'] = 'rounds-done';
+  let ended: TaskOutcome['ended'] | undefined;
   const { maxParticipations, update } = plan;
+  const concurrency = update?.buffered?.concurrency ?? 1;
   const members = createParticipations({ ids, maxParticipations, earlier: chargedBefore });
+  const slowdown = drawStragglers({ participants: ids, stragglers: task.simulation.stragglers }, faults(0));
+  /** Attempts with anything under way. */
+  const open = new Set<OpenAttempt>();
+  // Where attempts follow one another, one is over when its last message has arrived, and the next may begin.
+  const isOver = ({ simulated }: OpenAttempt): boolean => (concurrency === 1 ? simulated.settled : simulated.done);
 
-  while (state.round < plan.rounds) {
-    if (signal.aborted) {
-      ended = 'stopped';
-      break;
+  for (;;) {
+    while (ended === undefined && mayOpen()) {
+      if (signal.aborted) ended = 'stopped';
+      else if (!(await openAttempt())) ended = 'budget-spent';
     }
-    const start = performance.now();
+    if (open.size === 0) break;
+    const moves = (attempt: OpenAttempt): boolean => (attempt.closed ? attempt.simulated.settled : isOver(attempt));
+    await network.run(() => [...open].some(moves));
+    // On a network that has run dry nothing ends any more.
+    const isDry = ![...open].some(moves);
+    for (const attempt of open) {
+      if (!attempt.closed && (isDry || isOver(attempt))) await closeAttempt(attempt);
+      if (attempt.closed && (isDry || attempt.simulated.settled)) open.delete(attempt);
+    }
+  }
+  return {
+    rounds: state.round,
+    attempts: totals.attempts,
+    dropouts: totals.dropouts,
+    abortedAttempts: totals.aborted,
+    score: await hosts.evaluate(state.parameters),
+    ended: ended ?? 'rounds-done',
+    bytesPerParticipantRound:
+      totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / plan.participants),
+    coordinatorSeconds: totals.coordinatorSeconds,
+    assistantSeconds: totals.assistantSeconds,
+  };
+
+  /** Whether another attempt could be of use now: no more are opened than there are rounds left. */
+  function mayOpen(): boolean {
+    const running = [...open].filter(({ closed }) => !closed).length;
+    if (running >= concurrency || state.round + running >= plan.rounds) return false;
+    return open.size === 0 || (concurrency > 1 && members.eligible({ busy: busyNow() }).length >= plan.participants);
+  }
+
+  /** Whoever has something under way: nobody is in two attempts at once. */
+  function busyNow(): ReadonlySet<string> {
+    return new Set([...open].flatMap(({ cohort }) => cohort));
+  }
+
+  /** Charges an attempt and starts it; false when the budget or the participants do not allow another one. */
+  async function openAttempt(): Promise<boolean> {
+    const startSeconds = performance.now() / 1000;
     const attempt = state.attempts + 1;
     const round = state.round + 1;
     const rng = faults(attempt);
     const cohort = cohortOf(attempt);
-    const reservation =
-      cohort.length < 2 && update?.drawRate === undefined ? 'spent' : await reserve(attempt, round, cohort);
-    if (reservation === 'spent') {
-      ended = 'budget-spent';
-      break;
-    }
+    const least = concurrency > 1 ? plan.participants : 2;
+    if (cohort.length < least && update?.drawRate === undefined) return false;
+    const reservation = await reserve(attempt, round, cohort);
+    if (reservation === 'spent') return false;
     state.beginAttempt();
-    members.add(cohort);
+    const memberships = members.add(cohort);
+    const counted = countsMemberships(plan) ? { memberships } : {};
     // The charge and the round stand under a signature before anybody is asked for anything.
-    await log.openRound({ attempt, round, cohort, parameters: state.parameters });
-    const answers = drawDropouts({ participants: cohort, dropoutRate: task.simulation.dropoutRate }, rng);
+    await log.openRound({ attempt, round, cohort, parameters: state.parameters, ...counted });
     const machine = createCoordinatorRound({
       plan,
       taskId,
@@ -143,19 +208,28 @@ export async function simulateTask({
       assistance: assistants?.assistance,
       roster: assistants?.roster,
     });
-    const { latencyMs } = task.simulation;
-    const outcome = await simulateRound({
+    const simulated = startRound({
       round: machine,
       hosts,
       network,
-      answers,
-      latencyMs,
+      answers: drawDropouts({ participants: cohort, dropoutRate: task.simulation.dropoutRate }, rng),
+      latencyMs: task.simulation.latencyMs,
+      slowdown,
       rng,
       cohort,
       assistants: assistants?.assistants,
       onOpen,
       onProgress,
     });
+    open.add({ attempt, round, cohort, reservation, startSeconds, simulated, closed: false });
+    return true;
+  }
+
+  /** Applies the sum of an attempt, or leaves the model as it is; charge, log and report follow. */
+  async function closeAttempt(ending: OpenAttempt): Promise<void> {
+    const { attempt, cohort, reservation, startSeconds, simulated } = ending;
+    const outcome = simulated.outcome();
+    ending.closed = true;
     totals.attempts += 1;
     totals.dropouts += outcome.dropouts;
     totals.bytes += outcome.bytesSent + outcome.bytesReceived;
@@ -163,19 +237,21 @@ export async function simulateTask({
     totals.assistantSeconds += outcome.assistantSeconds;
     const common = {
       attempt,
-      round,
       dropouts: outcome.dropouts,
       bytesPerParticipant: Math.round((outcome.bytesSent + outcome.bytesReceived) / Math.max(1, cohort.length)),
       virtualMs: Math.round(outcome.virtualMs),
+      ...(concurrency > 1 ? { virtualEndMs: Math.round(network.nowMs) } : {}),
       stages: outcome.log.stages(),
       ...(outcome.dropouts === 0 ? {} : { dropped: outcome.log.dropped() }),
       ...(outcome.refusals.length === 0 ? {} : { refusals: countOf(outcome.refusals) }),
     };
-    const closing = { attempt, round, dropouts: outcome.dropouts };
+    const closing = { attempt, dropouts: outcome.dropouts };
     if (outcome.result === undefined) {
+      const { round } = ending;
       totals.aborted += 1;
       log.closeRound({
         ...closing,
+        round,
         outcome: 'aborted',
         contributors: 0,
         parameters: state.parameters,
@@ -184,53 +260,49 @@ export async function simulateTask({
       if (reservation !== undefined) await ledger?.abort(reservation, { dataTouched: true });
       await report({
         ...common,
+        round,
         outcome: 'aborted',
         reason: outcome.error?.message ?? 'the attempt ended without a result',
         contributors: 0,
         epsilon: ledger?.spent().epsilon ?? 0,
-        seconds: (performance.now() - start) / 1000,
+        seconds: performance.now() / 1000 - startSeconds,
       });
-      continue;
+      return;
     }
     const { sum, contributors } = outcome.result;
+    const late = concurrency > 1 ? { staleness: state.round + 1 - ending.round } : {};
     addCoordinatorNoiseInto(sum, plan, coordinatorRng(attempt));
-    state.apply(sum, { attempt, contributors });
+    state.apply(sum, { attempt, contributors, ...late });
+    const { round, parameters } = state;
     // The charge is on the disk; a checkpoint that a power failure sets back costs rounds, not privacy.
     const checkpoint = state.checkpoint();
     folder.write('checkpoint.safetensors', checkpoint, { durable: false });
-    const { parameters } = state;
-    log.closeRound({ ...closing, outcome: 'committed', contributors: contributors.length, parameters, checkpoint });
+    log.closeRound({
+      ...closing,
+      ...late,
+      round,
+      outcome: 'committed',
+      contributors: contributors.length,
+      parameters,
+      checkpoint,
+    });
     if (reservation !== undefined) await ledger?.commit(reservation);
     const evaluated = round % task.training.evaluateEvery === 0 || round === 1 || round === plan.rounds;
     if (evaluated) score = await hosts.evaluate(state.parameters);
     await report({
       ...common,
+      ...late,
+      round,
       outcome: 'committed',
       ...(evaluated && score !== undefined ? { accuracy: score.accuracy, loss: score.loss } : {}),
       contributors: contributors.length,
       epsilon: ledger?.spent().epsilon ?? 0,
-      seconds: (performance.now() - start) / 1000,
+      seconds: performance.now() / 1000 - startSeconds,
     });
   }
-  return {
-    rounds: state.round,
-    attempts: totals.attempts,
-    dropouts: totals.dropouts,
-    abortedAttempts: totals.aborted,
-    score: await hosts.evaluate(state.parameters),
-    ended,
-    bytesPerParticipantRound:
-      totals.attempts === 0 ? 0 : Math.round(totals.bytes / totals.attempts / plan.participants),
-    coordinatorSeconds: totals.coordinatorSeconds,
-    assistantSeconds: totals.assistantSeconds,
-  };
 
   /** Charges the attempt; `spent` when the budget does not allow another one. */
-  async function reserve(
-    attempt: number,
-    round: number,
-    cohort: readonly string[],
-  ): Promise<Awaited<ReturnType<Ledger['reserve']>> | undefined | 'spent'> {
+  async function reserve(attempt: number, round: number, cohort: readonly string[]): Promise<Reserved | 'spent'> {
     if (ledger === undefined || plan.event === undefined) return undefined;
     // Of a private draw every attempt is charged: it is the draw that is amplified, not the absence.
     if (update?.drawRate === undefined && !members.isCharged(cohort)) return undefined;
@@ -248,7 +320,7 @@ export async function simulateTask({
     if (update?.drawRate !== undefined) return members.draw(update.drawRate, rng);
     return plan.participants === ids.length && maxParticipations === undefined
       ? ids
-      : members.choose(plan.participants, rng);
+      : members.choose(plan.participants, rng, { busy: busyNow() });
   }
 
   async function report(line: AttemptReport): Promise<void> {

@@ -41,6 +41,13 @@ const simulationSchema = z.strictObject({
   dropoutRate: z.number().min(0).max(1).default(0),
   /** Bounds of the virtual delay of a message. */
   latencyMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).default([20, 200]),
+  /** A share of the participants whose delays are multiplied by `slowdown`; none when left out. */
+  stragglers: z
+    .strictObject({
+      share: z.number().min(0).max(1, 'must be ≤ 1: it is a share of the participants'),
+      slowdown: z.number().min(1, 'must be ≥ 1: it makes them slow').max(1000),
+    })
+    .optional(),
   /** Makes the simulation reproducible to the bit and VOIDS EVERY GUARANTEE. */
   seed: z.string().min(1).optional(),
   /** A federation, or one party with all of the data. */

@@ -16,7 +16,7 @@ import {
   tensorToFloat32,
 } from '../../learning/models/index.ts';
 import { TaskError } from '../task/index.ts';
-import { createGradientMover, createUpdateMover } from './movers.ts';
+import { type AppliedAttempt, createGradientMover, createUpdateMover } from './movers.ts';
 import { drawInitialParameters, type PersonalLayers } from './personal.ts';
 
 /** A model in training. */
@@ -31,7 +31,7 @@ export interface ModelState {
   /** What a round offers: the parameters, SCAFFOLD's control, an adaptive clip norm. Length `plan.offered`. */
   offered(): Float32Array;
   /** Takes one step with the sum of an attempt, noise included: a gradient, or the update of a cohort. */
-  apply(sum: Float64Array, attempt: { readonly attempt: number; readonly contributors: readonly string[] }): void;
+  apply(sum: Float64Array, attempt: AppliedAttempt): void;
   checkpoint(): Uint8Array;
   /** The model file: one tensor a parameter block. */
   export(metadata: Readonly<Record<string, string>>): Uint8Array;

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { createServerOptimizer, moveClipNorm, unpackSum } from '../../federation/aggregation/index.ts';
+import {
+  computeStalenessWeight,
+  createServerOptimizer,
+  moveClipNorm,
+  unpackSum,
+} from '../../federation/aggregation/index.ts';
 import { createContributionEncoder, type TaskPlan, type UpdatePlan } from '../../federation/rounds/index.ts';
 import { createOptimizer, type OptimizerConfig } from '../../learning/models/index.ts';
 import { TaskError } from '../task/index.ts';
@@ -16,15 +21,20 @@ export interface MoverState {
   readonly slots: Readonly<Record<string, Float64Array>>;
 }
 
+/** Of which attempt a sum is. */
+export interface AppliedAttempt {
+  readonly attempt: number;
+  readonly contributors: readonly string[];
+  /** Versions that the model has moved on since the attempt was offered it; 0 when left out. */
+  readonly staleness?: number;
+}
+
 /** Moves a model round by round. */
 export interface Mover {
   /** What the next round offers. */
   offered(parameters: Float32Array): Float32Array;
-  step(
-    parameters: Float32Array,
-    sum: Float64Array,
-    attempt: { readonly attempt: number; readonly contributors: readonly string[] },
-  ): void;
+  /** @throws {RangeError} when the sum is late and the plan has one cohort after another. */
+  step(parameters: Float32Array, sum: Float64Array, attempt: AppliedAttempt): void;
   state(): MoverState;
   /** @throws a typed error when it is the state of something else. */
   load(state: MoverState): void;
@@ -52,7 +62,7 @@ const LEAST_WEIGHT = 0.01;
 
 /** Takes the sum of updates ÷ their weights through the plan's strategy. */
 export function createUpdateMover(plan: TaskPlan, update: UpdatePlan): Mover {
-  const { strategy, weights, layout, adaptiveClip, coinRate, drawRate } = update;
+  const { strategy, weights, layout, adaptiveClip, buffered, coinRate, drawRate } = update;
   const server = createServerOptimizer(strategy, plan.dimension);
   let clipNorm = Math.fround(plan.clipNorm);
   let steps = 0;
@@ -81,11 +91,15 @@ export function createUpdateMover(plan: TaskPlan, update: UpdatePlan): Mover {
       if (adaptiveClip !== undefined) out[plan.offered - 1] = clipNorm;
       return out;
     },
-    step(parameters, sum, { attempt, contributors }) {
+    step(parameters, sum, { attempt, contributors, staleness = 0 }) {
+      if (buffered === undefined && staleness !== 0) {
+        throw new RangeError(`"staleness" must be 0 where one cohort follows another, got ${staleness}`);
+      }
+      const late = computeStalenessWeight(staleness, { exponent: buffered?.stalenessExponent ?? 0 });
       const values = createContributionEncoder({ ...plan, update }, { attempt }).decode(sum);
       const parts = unpackSum(values, layout, { clipNorm });
       const divisor = divisorOf(contributors, parts.weight);
-      const mean = (total: Float64Array): Float64Array => total.map((value) => value / divisor);
+      const mean = (total: Float64Array): Float64Array => total.map((value) => (late * value) / divisor);
       server.step(parameters, {
         update: mean(parts.update),
         ...(parts.controlDelta === undefined ? {} : { controlDelta: mean(parts.controlDelta) }),

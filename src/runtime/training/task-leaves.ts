@@ -69,6 +69,7 @@ export function describeTask(
       noiseMultiplier: plan.noise?.noiseMultiplier ?? null,
       threshold: aggregation.kind === 'secagg' ? aggregation.threshold : null,
       maxCorrupt: aggregation.kind === 'secagg' ? aggregation.maxCorrupt : null,
+      ...(plan.update?.buffered === undefined ? {} : { concurrency: plan.update.buffered.concurrency }),
       event: plan.event === undefined ? null : (eventToJson(plan.event) as LeafOf<'plan'>['event']),
       modelDigest,
     },

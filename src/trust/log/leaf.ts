@@ -58,6 +58,8 @@ const leafSchema = z.discriminatedUnion('kind', [
     maxCorrupt: count.nullable(),
     /** The event that one attempt is charged. */
     event: z.record(z.string(), z.json()).nullable(),
+    /** Cohorts that may be open at once; one when it is left out. */
+    concurrency: count.optional(),
     /** What the event pays for where one party trains: a step, or the whole run. */
     charged: z.enum(['step', 'run']).optional(),
     modelDigest: digest,
@@ -83,13 +85,21 @@ const leafSchema = z.discriminatedUnion('kind', [
     /** Merkle root over the commitments of the cohort. */
     rosterDigest: digest,
     cohort: count,
+    /**
+     * Memberships, this one included, of the member that has the most: what must have been charged by now. Where it is
+     * left out every attempt is charged.
+     */
+    memberships: count.optional(),
     modelDigest: digest,
   }),
   z.strictObject({
     kind: z.literal('round-closed'),
     ...base,
     attempt: count,
+    /** The round that was committed; of an aborted attempt the round it was opened for. */
     round: count,
+    /** Rounds that were committed while the attempt was open, where several may be. */
+    staleness: count.optional(),
     outcome: z.enum(['committed', 'aborted']),
     contributors: count,
     dropouts: count,
@@ -150,6 +160,8 @@ const leafSchema = z.discriminatedUnion('kind', [
     subject: text,
     decision: z.enum(['allowed', 'denied']),
     reason: text,
+    /** Number of the record in the installation's tables; absent in the log of a task. */
+    sequence: count.optional(),
   }),
   z.strictObject({
     kind: z.literal('administrative'),
@@ -158,7 +170,10 @@ const leafSchema = z.discriminatedUnion('kind', [
     action: name,
     subject: text,
     detail: text,
+    sequence: count.optional(),
   }),
+  /** Begins the log of an installation, which tells of access and administration and of no run. */
+  z.strictObject({ kind: z.literal('installation'), ...base, version: z.string() }),
   /** Evidence of a trusted execution environment that was shown to a participant on its challenge. */
   z.strictObject({
     kind: z.literal('attestation'),

@@ -46,6 +46,8 @@ export interface ReceivedRound {
   readonly attempt: number;
   readonly round: number;
   readonly index: number;
+  /** Most memberships of anybody in the cohort, as the log counted them; absent where every attempt is charged. */
+  readonly memberships?: number;
 }
 
 /** A round that a participant was called to, as the log's holder knows it. */
@@ -139,7 +141,8 @@ export function verifyReceipt(
     if (leaf.cohort !== roster.size || members === undefined || !verifyInclusion({ ...claim, proof: members })) {
       throw wrong(index, 'the participant does not stand in the roster');
     }
-    return { attempt: leaf.attempt, round: leaf.round, index };
+    const { attempt, round, memberships } = leaf;
+    return { attempt, round, index, ...(memberships === undefined ? {} : { memberships }) };
   });
   return { rounds, checkpoint };
 }

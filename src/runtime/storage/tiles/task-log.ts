@@ -30,7 +30,10 @@ import {
 /** How a round ended, as the log says it. */
 export interface RoundEnd {
   readonly attempt: number;
+  /** The round that was committed; of an aborted attempt the round it was for. */
   readonly round: number;
+  /** Where several cohorts are open: rounds that were committed while this attempt was. */
+  readonly staleness?: number;
   readonly outcome: 'committed' | 'aborted';
   readonly contributors: number;
   readonly dropouts: number;
@@ -46,8 +49,10 @@ export interface TaskLog {
   readonly leaves: readonly LogLeaf[];
   /** Whether a leaf of a kind is there or waiting; of an attempt, where one is named. */
   has(kind: LogLeaf['kind'], attempt?: number): boolean;
-  /** Adds leaves to the next batch. */
+  /** Adds leaves to the next batch. @throws {LogError} `log/invalid-leaf` when one is not what the log records. */
   record(...contents: readonly LeafContent[]): void;
+  /** Adds leaves of an earlier time. */
+  recordAt(at: Date, ...contents: readonly LeafContent[]): void;
   /** Puts everything recorded under a signed checkpoint. */
   flush(): Promise<void>;
   /**
@@ -55,12 +60,17 @@ export interface TaskLog {
    * @throws {LogError} `log/ledger-behind` when the log has records that the ledger does not.
    */
   watch(store: LedgerStore, name: string): Promise<LedgerStore>;
-  /** Records that a round begins; resolves once that is signed. */
+  /**
+   * Records that a round begins; resolves once that is signed.
+   * @param round - `memberships`: of the member of the cohort that has the most, this one included, where they are
+   * counted one by one and not every attempt is charged.
+   */
   openRound(round: {
     attempt: number;
     round: number;
     cohort: readonly string[];
     parameters: Float32Array;
+    memberships?: number;
   }): Promise<void>;
   closeRound(end: RoundEnd): void;
   /** Records an attempt's line of metrics. */
@@ -106,10 +116,14 @@ export async function openTaskLog({
   for await (const entry of writer.reader().entries(0, writer.size())) leaves.push(decodeLeaf(entry));
   let waiting: LogLeaf[] = [];
 
-  const record = (...contents: readonly LeafContent[]): void => {
-    const time = clock().toISOString();
-    for (const content of contents) waiting.push({ ...content, time } as LogLeaf);
+  const recordAt: TaskLog['recordAt'] = (at, ...contents) => {
+    const time = at.toISOString();
+    const found = contents.map((content) => ({ ...content, time }) as LogLeaf);
+    // Refused here and not at the next flush, where a leaf that cannot be written would keep all others back.
+    for (const leaf of found) encodeLeaf(leaf);
+    waiting.push(...found);
   };
+  const record: TaskLog['record'] = (...contents) => recordAt(clock(), ...contents);
 
   const has: TaskLog['has'] = (kind, attempt) =>
     [...leaves, ...waiting].some(
@@ -140,6 +154,7 @@ export async function openTaskLog({
     leaves,
     has,
     record,
+    recordAt,
     flush,
     async watch(ledger, name) {
       const logged = leaves.flatMap((leaf) => (leaf.kind === 'ledger' && leaf.ledger === name ? [leaf.record] : []));
@@ -169,7 +184,7 @@ export async function openTaskLog({
         },
       };
     },
-    async openRound({ attempt, round, cohort, parameters }) {
+    async openRound({ attempt, round, cohort, parameters, memberships }) {
       if (has('round-opened', attempt)) return;
       const commitments = await Promise.all(cohort.map((member) => commit(member)));
       record({
@@ -178,16 +193,18 @@ export async function openTaskLog({
         round,
         rosterDigest: computeRosterRoot(commitments),
         cohort: cohort.length,
+        ...(memberships === undefined ? {} : { memberships }),
         modelDigest: digestParameters(parameters),
       });
       await flush();
     },
-    closeRound({ attempt, round, outcome, contributors, dropouts, parameters, checkpoint }) {
+    closeRound({ attempt, round, staleness, outcome, contributors, dropouts, parameters, checkpoint }) {
       if (has('round-closed', attempt)) return;
       record({
         kind: 'round-closed',
         attempt,
         round,
+        ...(staleness === undefined ? {} : { staleness }),
         outcome,
         contributors,
         dropouts,
