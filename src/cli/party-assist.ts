@@ -49,8 +49,8 @@ export function createPartyAssistCommand(): Command {
     .option('--listen <host:port>', 'address to listen on; port 0 takes any', '127.0.0.1:7800')
     .option('--input-shape <sizes>', 'shape of an example, as 28x28x1, where neither model.input nor the data says it')
     .option('--min-contributors <count>', 'fewest contributors of a sum, where it is to be more than the task asks for')
-    .option('--roster <file>', 'key holder: identity keys of those who may take part, a list of 64 digits each, YAML')
-    .option('--trust-coordinator-roster', 'key holder: believe the coordinator about who takes part')
+    .option('--roster <file>', 'identity keys of those who may take part, a list of 64 digits each, YAML')
+    .option('--trust-coordinator-roster', 'believe the coordinator about who takes part')
     .option('--certificate <file>', 'TLS certificate, PEM')
     .option('--key <file>', 'its private key, PEM')
     .option('--print-key', 'make the key if there is none, print what the task file must name, and end')
@@ -78,9 +78,9 @@ async function assist(path: string, options: AssistOptions): Promise<void> {
   }
   const tls = tlsOf(options);
   const minContributors = countOf(options.minContributors);
-  const roster = rosterOf(run, options);
+  const roster = rosterOf(options);
   const opened = await openAssistant(run, { home, name, minContributors, roster });
-  const told = options.trustCoordinatorRoster === true && opened.kind === 'key-holder';
+  const told = options.trustCoordinatorRoster === true;
   const server = await startAssistantServer(opened, {
     host,
     port,
@@ -167,16 +167,11 @@ function tlsOf({ certificate, key }: AssistOptions): { cert: string; key: string
 const identityKey = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
 const rosterSchema = z.union([z.array(identityKey), z.record(z.string(), identityKey)]);
 
-/** Identity keys by participant; empty for an aggregation server, and at first for who believes the coordinator. */
-function rosterOf({ plan }: RunPlan, { roster, trustCoordinatorRoster }: AssistOptions): Map<string, Uint8Array> {
-  if (plan.aggregation.kind !== 'homomorphic') {
-    if (roster !== undefined || trustCoordinatorRoster === true)
-      throw new UsageError('a roster is for the holder of a key: contributions to aggregation servers are not signed');
-    return new Map();
-  }
+/** Identity keys by participant; empty at first for who believes the coordinator. */
+function rosterOf({ roster, trustCoordinatorRoster }: AssistOptions): Map<string, Uint8Array> {
   if ((roster === undefined) === (trustCoordinatorRoster !== true)) {
     throw new UsageError(
-      'a key holder needs --roster FILE with the identity keys of the participants (sotto party key FILE shows one), or ' +
+      'an assistant needs --roster FILE with the identity keys of the participants (sotto party key FILE shows one), or ' +
         '--trust-coordinator-roster where the coordinator is believed about who takes part',
     );
   }

@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 
-import { createAgreementKey, sha256, toHex, utf8 } from '../foundations/crypto/index.ts';
+import { createAgreementKey, sha256, type SigningKey, toHex, utf8 } from '../foundations/crypto/index.ts';
 import { createSeededRng, type Rng } from '../foundations/random/index.ts';
 import { createRing, decodeRing, encodeRing } from '../foundations/vector/index.ts';
 import { readFileOf } from '../runtime/storage/index.ts';
@@ -109,12 +109,17 @@ export type PartyJob = z.infer<typeof jobSchema>;
 /** What a party reports; numbers and openings meant for it. */
 export type PartyReport = Readonly<Record<string, unknown>>;
 
+/** The endpoints, and who this one is. */
+export interface PartyContext {
+  readonly names: readonly string[];
+  /** Identity keys by endpoint. */
+  readonly keys: readonly Uint8Array[];
+  readonly identity: SigningKey;
+  readonly rng: Rng;
+}
+
 /** Runs a job to its end. The parties of an aggregation are servers and contributors; all must be there. */
-export function runJob(
-  channel: PartyChannel,
-  job: PartyJob,
-  about: { readonly names: readonly string[]; readonly rng: Rng },
-): Promise<PartyReport> {
+export function runJob(channel: PartyChannel, job: PartyJob, about: PartyContext): Promise<PartyReport> {
   switch (job.kind) {
     case 'sum':
       return runSum(channel, job, about.rng);
@@ -197,7 +202,7 @@ function plainOf(sum: unknown): unknown {
 async function runPredict(
   channel: PartyChannel,
   job: Extract<PartyJob, { kind: 'predict' }>,
-  { names, rng }: { readonly names: readonly string[]; readonly rng: Rng },
+  { names, rng }: PartyContext,
 ): Promise<PartyReport> {
   const parties = channel.endpoints - 1;
   if (channel.endpoint === parties) {
@@ -276,7 +281,7 @@ function readSecrets(
 async function runAggregate(
   channel: PartyChannel,
   job: Extract<PartyJob, { kind: 'aggregate' }>,
-  { names, rng }: { readonly names: readonly string[]; readonly rng: Rng },
+  { names, keys, identity, rng }: PartyContext,
 ): Promise<PartyReport> {
   const { servers, threshold, taskId, entries, bitWidth, local } = job;
   const { endpoint, endpoints } = channel;
@@ -299,14 +304,17 @@ async function runAggregate(
     for (const server of serverIndices) serverKeys.push(await channel.receive(server));
     const messages = splitForServers(
       encodeRing(Int32Array.from(values), ring),
-      { ring, serverKeys, from: names[endpoint] as string, round },
+      { ring, serverKeys, from: names[endpoint] as string, round, identity },
       rng,
     );
     await Promise.all(messages.map((message, server) => channel.send(server, message)));
     return { job: 'aggregate', role: 'contributor', bytesSent: messages.reduce((sum, { length }) => sum + length, 0) };
   }
   const privateKey = rng.bytes(32);
-  const server = createAggregationServer({ ring, entries, server: endpoint, servers, threshold, privateKey, round });
+  const roster = new Map(contributors.map((from) => [names[from] as string, keys[from] as Uint8Array]));
+  if (roster.size < contributors.length) throw new UsageError('every contributor needs a name of its own');
+  const options = { ring, entries, servers, threshold, privateKey, roster, round };
+  const server = createAggregationServer({ ...options, server: endpoint });
   const { publicKey } = createAgreementKey(privateKey);
   await Promise.all(contributors.map((to) => channel.send(to, publicKey)));
   for (const from of contributors) server.receive(names[from] as string, await channel.receive(from));

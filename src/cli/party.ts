@@ -136,7 +136,7 @@ async function runParty(
     try {
       const roster = endpoints.map(({ key }) => fromHex(key));
       const channel = await sealChannel(raw, { identity, roster, sessionId: digest }, rng);
-      return await runJob(channel, job, { names: endpoints.map(({ name }) => name), rng });
+      return await runJob(channel, job, { names: endpoints.map(({ name }) => name), keys: roster, identity, rng });
     } catch (error) {
       raw.close('this party gave up');
       throw error;

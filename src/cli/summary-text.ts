@@ -78,7 +78,7 @@ function trustLine(summary: RunSummary): string {
 function honestButCurious(summary: RunSummary): string {
   return (
     `an honest-but-curious coordinator with up to ${summary.maxCorrupt} participants` +
-    (summary.aggregation === 'homomorphic' ? '' : ' (messages are not signed)')
+    (summary.aggregation === 'secagg' ? ' (messages are not signed)' : '')
   );
 }
 

@@ -80,7 +80,6 @@ async function federate(
   write(entries);
   const assist = async (name: string): Promise<RunningCommand> => {
     const listen = addresses.get(name) as string;
-    const roster = kind === 'homomorphic' ? ['--trust-coordinator-roster'] : [];
     const command = start(
       'party',
       'assist',
@@ -91,7 +90,7 @@ async function federate(
       home(name),
       '--listen',
       listen,
-      ...roster,
+      '--trust-coordinator-roster',
       '--json',
     );
     expect(JSON.parse(await command.firstLine)).toMatchObject({ event: 'listening', name });
@@ -149,7 +148,7 @@ describe('a federation by its commands', () => {
     LIMIT_MS,
   );
 
-  it('tells a key holder without a roster what to do', async () => {
+  it('tells an assistant without a roster what to do', async () => {
     const path = join(base, 'homomorphic.yaml');
     const refused = await runSotto('party', 'assist', path, '--home', join(base, 'homomorphic-holder'));
     expect(refused.code).toBe(2);

@@ -52,9 +52,13 @@ describe('a served task by aggregation servers', () => {
       { name: 'by-shares', rounds: 3 },
       { kind: 'shares', names: ['north', 'south'] },
     );
-    const [north] = await Promise.all(['north', 'south'].map((name) => start(assisted, name)));
+    // One server has a roster of its own, the other takes the coordinator's word.
+    const seeds = Array.from({ length: 3 }, () => readEntropy(32));
+    const keys = seeds.map((seed) => createSigningKey(seed).publicKey);
+    const roster = new Map(keys.map((key) => [participantIdOf(key), key]));
+    const [north] = await Promise.all([start(assisted, 'north'), start(assisted, 'south', roster)]);
     const task = await test.service.createTask(assisted.text);
-    const all = await joinAll(task.status().id);
+    const all = await joinAll(task.status().id, seeds);
     await expect.poll(() => task.status().round, { timeout: 10_000 }).toBeGreaterThan(0);
     await north?.close();
     await start(assisted, 'north');
@@ -64,6 +68,22 @@ describe('a served task by aggregation servers', () => {
       expect(events.filter((event) => event.kind === 'round' && event.outcome === 'committed').length).toBe(3);
     const answered = readFileSync(join(assisted.home, 'south.answered'), 'utf8').trim().split('\n');
     expect(answered.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('gives no sum when a server does not know a contributor', async () => {
+    const assisted = await pinAssistants({ name: 'invented' }, { kind: 'shares', names: ['north', 'south'] });
+    const seeds = Array.from({ length: 3 }, () => readEntropy(32));
+    const keys = seeds.slice(1).map((seed) => createSigningKey(seed).publicKey);
+    await start(assisted, 'north');
+    await start(assisted, 'south', new Map(keys.map((key) => [participantIdOf(key), key])));
+    const task = await test.service.createTask(assisted.text);
+    const before = test.reports.length;
+    const all = await joinAll(task.status().id, seeds);
+    await expect.poll(() => test.reports.length, { timeout: 10_000 }).toBeGreaterThan(before);
+    await task.stop();
+    await Promise.all(all.map(({ finished }) => finished));
+    expect(test.reports.slice(before).map(({ outcome }) => outcome)).not.toContain('committed');
+    expect(test.reports[before]?.reason).toMatch(/south refused: p-[0-9a-f]{16}: not on the roster/);
   });
 
   it('is refused without addresses and keys, and says what to do', async () => {
@@ -91,7 +111,14 @@ describe('a served task by aggregation servers', () => {
 });
 
 describe('an aggregation server behind an address', () => {
-  const people = ['p-a', 'p-b', 'p-c', 'p-d'];
+  const identities = new Map(
+    Array.from({ length: 4 }, () => createSigningKey(readEntropy(32))).map((key) => [
+      participantIdOf(key.publicKey),
+      key,
+    ]),
+  );
+  const people = [...identities.keys()];
+  const roster = new Map([...identities].map(([id, { publicKey }]) => [id, publicKey]));
   let assisted: AssistedTask;
   let requestOf: (attempt: number, who: readonly string[]) => Uint8Array;
   beforeAll(async () => {
@@ -109,7 +136,9 @@ describe('an aggregation server behind an address', () => {
     requestOf = (attempt, who) => {
       const address = { taskId, round: 1, attempt };
       const contributions = who.map((from): readonly [string, Uint8Array] => {
-        const message = sealShares(new Int32Array(plan.entries).fill(1), { sum, address, from }, createSystemRng());
+        const identity = identities.get(from) as ReturnType<typeof createSigningKey>;
+        const ones = new Int32Array(plan.entries).fill(1);
+        const message = sealShares(ones, { sum, address, from, identity }, createSystemRng());
         return [from, decodeParts(message, 2)[0] as Uint8Array];
       });
       const claim = new Uint8Array();
@@ -124,11 +153,11 @@ describe('an aggregation server behind an address', () => {
 
   it('answers the same request again after a restart, and no other one for the attempt', async () => {
     const request = requestOf(7, people);
-    const before = await start(assisted, 'north');
+    const before = await start(assisted, 'north', roster);
     const first = await post(before.url, request);
     expect(first.status).toBe(200);
     await before.close();
-    const after = await start(assisted, 'north');
+    const after = await start(assisted, 'north', roster);
     expect((await post(after.url, request)).bytes).toEqual(first.bytes);
     const smaller = await post(after.url, requestOf(7, people.slice(0, 3)));
     expect(smaller).toMatchObject({ status: 409, type: 'application/problem+json' });
@@ -136,7 +165,7 @@ describe('an aggregation server behind an address', () => {
   });
 
   it('refuses too few, and bytes that are nothing, with a problem document', async () => {
-    const { url } = await start(assisted, 'north');
+    const { url } = await start(assisted, 'north', roster);
     expect((await post(url, requestOf(8, people.slice(0, 2)))).status).toBe(422);
     expect((await post(url, Uint8Array.of(1, 2, 3))).status).toBe(400);
     expect((await fetch(`${url}/elsewhere`)).status).toBe(404);

@@ -15,6 +15,8 @@ import { AssistantError } from './errors.ts';
 /** One assistant. */
 export interface Assistant {
   readonly name: string;
+  /** A request of the task has no more bytes. */
+  readonly maxRequestBytes: number;
   /** @throws a typed error when it refuses; it has opened nothing then. */
   answer(request: Uint8Array): Promise<Uint8Array>;
 }
@@ -128,6 +130,23 @@ function malformed(expected: string): AssistantError {
   return new AssistantError('assistants/malformed', `the bytes are not ${expected}`);
 }
 
+/** @throws {@link AssistantError} `assistants/unknown-contributor` when somebody in the sum is not on the assistant's roster. */
+export function assertOnRoster(
+  { contributions }: AssistantRequest,
+  roster: ReadonlyMap<string, Uint8Array>,
+  name: string,
+): void {
+  const strangers = contributions.flatMap(([from]) => (roster.has(from) ? [] : [from]));
+  if (strangers.length === 0) return;
+  throw new AssistantError('assistants/unknown-contributor', `${strangers.join(', ')}: not on the roster of ${name}`, {
+    details: { participants: strangers },
+  });
+}
+
+/** Of a request apart from contributions, and of a contribution apart from its parts: names, lengths, digests. */
+const REQUEST_BYTES = 4096;
+const ENTRY_BYTES = 512;
+
 /** Answers kept for a coordinator that asks the very same again, after a crash for instance. */
 const KEPT_ANSWERS = 4;
 
@@ -135,13 +154,15 @@ const KEPT_ANSWERS = 4;
  * Wraps the work of an assistant: the request is checked, the attempt claimed durably before anything is opened, and the
  * same request gets the same answer again. Another request for an attempt that was answered is refused: the difference of
  * two sums would be somebody's contribution.
- * @param options - `minContributors`: this assistant's own floor, whatever the coordinator asks for.
+ * @param options - `minContributors`: this assistant's own floor, whatever the coordinator asks for; `largest`: most
+ * contributors, and bytes of what one of them and the coordinator may say.
  */
 export function createAssistant({
   name,
   taskId,
   planDigest,
   minContributors,
+  largest,
   answered,
   work,
 }: {
@@ -149,6 +170,7 @@ export function createAssistant({
   readonly taskId: string;
   readonly planDigest: Uint8Array;
   readonly minContributors: number;
+  readonly largest: { readonly contributors: number; readonly partBytes: number; readonly claimBytes: number };
   readonly answered: AnsweredAttempts;
   /** Checks everything, then claims the attempt, then opens. */
   readonly work: (request: AssistantRequest, claim: () => Promise<void>) => Promise<Uint8Array>;
@@ -177,6 +199,7 @@ export function createAssistant({
   }
   return {
     name,
+    maxRequestBytes: largest.contributors * (largest.partBytes + ENTRY_BYTES) + largest.claimBytes + REQUEST_BYTES,
     answer(bytes) {
       const digest = toHex(sha256(bytes));
       const known = kept.get(digest);

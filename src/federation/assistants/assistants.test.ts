@@ -29,6 +29,9 @@ const inputs = people.map((id) => {
 const exact = Float64Array.from({ length: entries }, (_, i) =>
   inputs.reduce((sum, one) => sum + (one[i] as number), 0),
 );
+const identities = new Map(people.map((id) => [id, createSigningKey(createSeededRng(`identity ${id}`).bytes(32))]));
+const identityOf = (id: string) => identities.get(id) as ReturnType<typeof createSigningKey>;
+const roster = new Map([...identities].map(([id, { publicKey }]) => [id, publicKey]));
 const ask = (
   assistant: string,
   contributions: readonly (readonly [string, ...Uint8Array[]])[],
@@ -41,6 +44,7 @@ describe('aggregation servers', () => {
   const sum = {
     bitWidth: 27,
     entries,
+    participants: 3,
     planDigest,
     servers: names.map((name, i) => ({ name, publicKey: createAgreementKey(keys[i] as Uint8Array).publicKey })),
   };
@@ -50,13 +54,14 @@ describe('aggregation servers', () => {
         sum,
         name,
         taskId,
+        roster,
         minContributors: 2,
         privateKey: keys[i] as Uint8Array,
         answered: createAnsweredAttempts(),
       }),
     );
   const messages = people.map((from, i) =>
-    sealShares(inputs[i] as Int32Array, { sum, address, from }, createSystemRng()),
+    sealShares(inputs[i] as Int32Array, { sum, address, from, identity: identityOf(from) }, createSystemRng()),
   );
   const forServer = (server: number, who = people) =>
     who.map((from): readonly [string, Uint8Array] => [
@@ -68,6 +73,8 @@ describe('aggregation servers', () => {
     const servers = start();
     const answers = await Promise.all(servers.map((server, i) => server.answer(ask(server.name, forServer(i)))));
     expect(joinAnswers(answers, sum)).toEqual(exact);
+    for (const [i, server] of servers.entries())
+      expect(ask(server.name, forServer(i)).length).toBeLessThanOrEqual(server.maxRequestBytes);
   });
 
   it('answer the same request again, and no other one for the attempt', async () => {
@@ -86,7 +93,7 @@ describe('aggregation servers', () => {
     expect(await refused(ask('north', forServer(0, ['ada'])))).toBe('assistants/too-few');
     expect(await refused(ask('north', [...forServer(0), ...forServer(0, ['ada'])]))).toBe('assistants/malformed');
     expect(await refused(ask('south', forServer(0)))).toBe('assistants/wrong-task');
-    expect(await refused(ask('north', forServer(1)))).toBe('mpc/authentication-failed');
+    expect(await refused(ask('north', forServer(1)))).toBe('mpc/unsigned');
     expect(await refused(Uint8Array.of(1, 2, 3))).toBe('assistants/malformed');
     const request = ask('north', forServer(0));
     for (let i = 0; i < request.length; i += 37) {
@@ -97,11 +104,63 @@ describe('aggregation servers', () => {
   });
 });
 
+describe('a coordinator that wants to be alone with somebody', () => {
+  const keys = ['north', 'south'].map((name) => createSeededRng(name).bytes(32));
+  const sum = {
+    bitWidth: 27,
+    entries,
+    participants: 3,
+    planDigest,
+    servers: ['north', 'south'].map((name, i) => ({
+      name,
+      publicKey: createAgreementKey(keys[i] as Uint8Array).publicKey,
+    })),
+  };
+  const sealed = (from: string, identity: ReturnType<typeof createSigningKey>) =>
+    sealShares(new Int32Array(entries), { sum, address, from, identity }, createSystemRng());
+  const north = () =>
+    createServerAssistant({
+      sum,
+      name: 'north',
+      taskId,
+      roster,
+      minContributors: 3,
+      privateKey: keys[0] as Uint8Array,
+      answered: createAnsweredAttempts(),
+    });
+  const entryOf = (from: string, message: Uint8Array): readonly [string, Uint8Array] => [
+    from,
+    decodeParts(message, 2)[0] as Uint8Array,
+  ];
+  const ada = entryOf('ada', sealed('ada', identityOf('ada')));
+  const own = createSigningKey(createSeededRng('coordinator').bytes(32));
+
+  it('cannot make participants up at an aggregation server', async () => {
+    const made = ['eve', 'fay'].map((id) => entryOf(id, sealed(id, own)));
+    await expect(north().answer(ask('north', [ada, ...made]))).rejects.toMatchObject({
+      code: 'assistants/unknown-contributor',
+      details: { participants: ['eve', 'fay'] },
+    });
+  });
+
+  it('cannot contribute for those who did not, nor twice for one, nor with what was signed for another attempt', async () => {
+    const forged = ['bea', 'cyd'].map((id) => entryOf(id, sealed(id, own)));
+    await expect(north().answer(ask('north', [ada, ...forged]))).rejects.toMatchObject({ code: 'mpc/unsigned' });
+    const again = ['bea', 'cyd'].map((id): readonly [string, Uint8Array] => [id, ada[1]]);
+    await expect(north().answer(ask('north', [ada, ...again]))).rejects.toMatchObject({ code: 'mpc/unsigned' });
+    const earlier = ['bea', 'cyd'].map((from) => {
+      const before = { ...address, attempt: address.attempt - 1 };
+      const options = { sum, address: before, from, identity: identityOf(from) };
+      return entryOf(from, sealShares(new Int32Array(entries), options, createSystemRng()));
+    });
+    await expect(north().answer(ask('north', [ada, ...earlier]))).rejects.toMatchObject({ code: 'mpc/unsigned' });
+    const honest = ['bea', 'cyd'].map((id) => entryOf(id, sealed(id, identityOf(id))));
+    await expect(north().answer(ask('north', [ada, ...honest]))).resolves.toHaveLength(32 + 4 * entries);
+  });
+});
+
 describe.each(['bfv', 'paillier', 'ckks'] as const)('a key holder with %s', (scheme) => {
   const sum = { scheme, bitWidth: 27, entries, participants: 3, keyBits: 2048 as const, planDigest };
-  const identities = new Map(people.map((id) => [id, createSigningKey(createSeededRng(`identity ${id}`).bytes(32))]));
-  const roster = new Map([...identities].map(([id, { publicKey }]) => [id, publicKey]));
-
   it('opens the exact sum of signed contributions, once, and no smaller one', async () => {
     const holder = await createKeyHolderAssistant({
       sum,
@@ -119,7 +178,7 @@ describe.each(['bfv', 'paillier', 'ckks'] as const)('a key holder with %s', (sch
           encryption,
           from,
           address,
-          identity: identities.get(from) as ReturnType<typeof createSigningKey>,
+          identity: identityOf(from),
         }),
       ),
     );
@@ -135,6 +194,9 @@ describe.each(['bfv', 'paillier', 'ckks'] as const)('a key holder with %s', (sch
     const request = ask('holder', contributions, claim);
     expect(readOpenedSum(await holder.answer(request), sum)).toEqual(exact);
     expect(decodeRequest(request).contributions.length).toBe(3);
+    // The server in front of it refuses longer ones unread.
+    expect(request.length).toBeLessThanOrEqual(holder.maxRequestBytes);
+    expect(request.length).toBeGreaterThan(0.9 * holder.maxRequestBytes - 20_000);
     const pair = createEncryptedGathering({ encryption, roster, address });
     sent.slice(0, 2).forEach((payload, i) => pair.receive(people[i] as string, payload));
     const smaller = pair.close();

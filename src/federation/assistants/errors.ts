@@ -16,7 +16,7 @@ export type AssistantErrorCode =
   | 'assistants/too-few'
   /** This attempt was answered before, for another set. */
   | 'assistants/already-answered'
-  /** A contribution of somebody who is not on the key holder's roster. */
+  /** A contribution of somebody who is not on the assistant's roster. */
   | 'assistants/unknown-contributor'
   /** A request is longer than any of the task can be. */
   | 'assistants/too-large'

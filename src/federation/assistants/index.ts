@@ -7,7 +7,7 @@ export {
   decodeRequest,
   encodeRequest,
 } from './assistant.ts';
-export { createServerAssistant, joinAnswers, sealShares, type SharedSum } from './aggregation-servers.ts';
+export { createServerAssistant, joinAnswers, readShares, sealShares, type SharedSum } from './aggregation-servers.ts';
 export { AssistantError, type AssistantErrorCode } from './errors.ts';
 export {
   createEncryptedGathering,

@@ -33,7 +33,14 @@ import {
   type SignerRoster,
 } from '../../secure/homomorphic/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
-import { type AnsweredAttempts, type Assistant, createAssistant, decodeParts, encodeParts } from './assistant.ts';
+import {
+  type AnsweredAttempts,
+  assertOnRoster,
+  type Assistant,
+  createAssistant,
+  decodeParts,
+  encodeParts,
+} from './assistant.ts';
 import { AssistantError } from './errors.ts';
 
 /** What all parties of such a sum know. */
@@ -48,6 +55,8 @@ export interface EncryptedSum {
   readonly keyBits: 2048 | 3072 | 4096;
   readonly planDigest: Uint8Array;
 }
+
+const SIGNATURE_BYTES = 64;
 
 type Context = AdditiveContext<SchemeTypes<SchemeName>>;
 type Keys = KeyPair<SchemeTypes<SchemeName>['publicKey'], SchemeTypes<SchemeName>['secretKey']>;
@@ -142,6 +151,7 @@ export function createEncryptedGathering({
     context,
     publicKey,
     roster,
+    entries: sum.entries,
     round: roundOf(sum, address),
   });
   return {
@@ -264,23 +274,21 @@ export async function createKeyHolderAssistant({
     taskId,
     planDigest: sum.planDigest,
     minContributors,
+    largest: {
+      contributors: sum.participants,
+      partBytes: context.sizeBytes(sum.entries) + SIGNATURE_BYTES,
+      claimBytes: context.sizeBytes(sum.entries),
+    },
     answered,
-    async work({ round, attempt, contributions, claim: claimed }, claim) {
-      const strangers = contributions.flatMap(([from]) => (roster.has(from) ? [] : [from]));
-      if (strangers.length > 0) {
-        throw new AssistantError(
-          'assistants/unknown-contributor',
-          `${strangers.join(', ')}: not on the roster of ${name}`,
-          {
-            details: { participants: strangers },
-          },
-        );
-      }
+    async work(request, claim) {
+      assertOnRoster(request, roster, name);
+      const { round, attempt, contributions, claim: claimed } = request;
       const holder = createKeyHolder({
         context,
         publicKey,
         secretKey,
         roster,
+        entries: sum.entries,
         threshold: minContributors,
         opened: { claim: () => claim().then(() => true) },
       });

@@ -87,7 +87,7 @@ export function createAggregator({
   address: MessageAddress;
   cohort: readonly string[];
   assistance?: Assistance | undefined;
-  /** Identity keys by participant, for sums under encryption. */
+  /** Identity keys by participant, for sums with assistants: their contributions are signed. */
   roster?: ReadonlyMap<string, Uint8Array> | undefined;
 }): Aggregator {
   const { aggregation } = plan;
@@ -96,7 +96,7 @@ export function createAggregator({
     if (assistance === undefined) throw new TypeError('a sum with assistants needs their keys');
     const attempt = { address, cohort, threshold: aggregation.minSurvivors };
     return assistance.kind === 'shares'
-      ? createSharesAggregator(assistance.sum, attempt)
+      ? createSharesAggregator({ sum: assistance.sum, roster }, attempt)
       : createEncryptedSumAggregator({ ...assistance, roster }, attempt);
   }
   const aggregator = createSecAggAggregator({ cohort, config: secaggConfig(plan, address) });

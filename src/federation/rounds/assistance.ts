@@ -42,7 +42,8 @@ export function sharedSumOf(plan: TaskPlan, { publicKeys }: AssistantKeys): Shar
   // Two names of one server would give it two shares.
   const distinct = new Set(servers.map(({ publicKey }) => toHex(publicKey)));
   if (distinct.size < servers.length) throw refuse('the servers of this task', 'two of them have the same key');
-  return { bitWidth: plan.bitWidth, entries: plan.entries, servers, planDigest: plan.digest };
+  const { bitWidth, entries, participants, digest: planDigest } = plan;
+  return { bitWidth, entries, participants, servers, planDigest };
 }
 
 /**

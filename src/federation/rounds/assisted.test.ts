@@ -56,7 +56,9 @@ async function assistantsFor(
   const publicKeys = Object.fromEntries(secrets.map(([name, key]) => [name, createAgreementKey(key).publicKey]));
   const sum = sharedSumOf(plan, { publicKeys });
   return {
-    assistants: secrets.map(([name, privateKey]) => createServerAssistant({ ...common(), sum, name, privateKey })),
+    assistants: secrets.map(([name, privateKey]) =>
+      createServerAssistant({ ...common(), sum, name, roster, privateKey }),
+    ),
     publicKeys,
   };
 }

@@ -7,10 +7,10 @@
 
 import {
   createEncryptedGathering,
-  decodeParts,
   encodeRequest,
   joinAnswers,
   readOpenedSum,
+  readShares,
   type SharedSum,
   type SumEncryption,
 } from '../assistants/index.ts';
@@ -93,12 +93,15 @@ function createAssistedAggregator(gathering: Gathering, { cohort, threshold }: A
 }
 
 /** Creates the aggregator of a sum by aggregation servers. */
-export function createSharesAggregator(sum: SharedSum, attempt: AssistedAttempt): Aggregator {
+export function createSharesAggregator(
+  { sum, roster }: { readonly sum: SharedSum; readonly roster: ReadonlyMap<string, Uint8Array> },
+  attempt: AssistedAttempt,
+): Aggregator {
   const shares = new Map<string, readonly Uint8Array[]>();
   const { address } = attempt;
   return createAssistedAggregator(
     {
-      receive: (from, payload) => void shares.set(from, decodeParts(payload, sum.servers.length)),
+      receive: (from, payload) => void shares.set(from, readShares(payload, { sum, address, from, roster })),
       requests: (contributors) =>
         new Map(
           sum.servers.map(({ name }, server) => [

@@ -32,7 +32,7 @@ export interface ContributionChannel {
 
 /** Who the participant is to the others, and what it demands of a round by masks. */
 export interface ChannelSecurity {
-  /** Needed against a malicious coordinator. */
+  /** Needed against a malicious coordinator, and for sums with assistants. */
   readonly identity?: SecAggIdentity;
   readonly policy?: SecAggPolicy;
   /** Keys of the parties that help to form the sum. */
@@ -87,7 +87,7 @@ export function createContributionChannel({
   };
 }
 
-/** One message: sealed shares, or a signed ciphertext. */
+/** One message, signed: sealed shares, or a ciphertext. */
 function createAssistedChannel({
   id: from,
   address,
@@ -98,9 +98,10 @@ function createAssistedChannel({
   if (assistance === undefined) {
     throw new RoundsError('rounds/offer-refused', 'the keys of the assistants of this task are not known');
   }
-  if (assistance.kind === 'homomorphic' && identity === undefined) {
-    throw new RoundsError('rounds/offer-refused', 'contributions under encryption are signed: an identity is needed');
+  if (identity === undefined) {
+    throw new RoundsError('rounds/offer-refused', 'contributions to assistants are signed: an identity is needed');
   }
+  const { signingKey } = identity;
   return {
     start: () => ({ kind: 'needs-contribution' }),
     handle() {
@@ -109,10 +110,10 @@ function createAssistedChannel({
     async contribute(contribution) {
       const payload =
         assistance.kind === 'shares'
-          ? sealShares(contribution, { sum: assistance.sum, address, from }, rng)
+          ? sealShares(contribution, { sum: assistance.sum, address, from, identity: signingKey }, rng)
           : await encryptContribution(contribution, {
               encryption: assistance.encryption,
-              identity: (identity as SecAggIdentity).signingKey,
+              identity: signingKey,
               from,
               address,
             });

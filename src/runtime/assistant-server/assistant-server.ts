@@ -17,8 +17,7 @@ import { fromHex } from '../../foundations/crypto/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import type { OpenAssistant } from './open-assistant.ts';
 
-/** Longest request, and longest roster. */
-const MAX_REQUEST_BYTES = 256 * 2 ** 20;
+/** Longest roster. */
 const MAX_ROSTER_BYTES = 2 ** 20;
 /** Requests in memory at once. */
 const MAX_AT_ONCE = 2;
@@ -75,7 +74,7 @@ export async function startAssistantServer(
     if (working >= MAX_AT_ONCE) throw new AssistantError('assistants/busy', `${name} is working; ask again`);
     working += 1;
     try {
-      return await assistant.answer(await readBody(message, MAX_REQUEST_BYTES));
+      return await assistant.answer(await readBody(message, assistant.maxRequestBytes));
     } finally {
       working -= 1;
     }

@@ -106,7 +106,7 @@ export async function identifyAssistant(run: RunPlan, place: AssistantPlace): Pr
 
 /**
  * Opens an assistant.
- * @param options - `roster`: identity keys by participant, for a key holder; it may grow while the assistant works.
+ * @param options - `roster`: identity keys by participant; it may grow while the assistant works.
  * `minContributors` raises the task's floor for a sum, and never lowers it.
  * @throws {@link StorageError} when the task pins no key, another one, or the memory of answered attempts is gone.
  */
@@ -149,5 +149,9 @@ export async function openAssistant(
     [...pinsOf(plan)].flatMap(([server, key]) => (key === null ? [] : [[server, fromHex(key)] as const])),
   );
   const sum = sharedSumOf(plan, { publicKeys });
-  return { ...identity, minContributors, assistant: createServerAssistant({ ...common, sum, privateKey: secret }) };
+  return {
+    ...identity,
+    minContributors,
+    assistant: createServerAssistant({ ...common, sum, roster, privateKey: secret }),
+  };
 }

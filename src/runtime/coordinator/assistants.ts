@@ -125,7 +125,6 @@ export async function createServedAssistants({
   }
   const keys: AssistantKeys = { publicKeys };
   const assistance = await prepareAssistance(plan, keys);
-  const encrypted = aggregation.kind === 'homomorphic';
   const over = new AbortController();
 
   /** One try. Undefined when it is worth another. */
@@ -137,19 +136,17 @@ export async function createServedAssistants({
 
   return {
     async helpFor(cohort) {
-      return { assistance, roster: encrypted ? await identityKeys(cohort) : new Map<string, Uint8Array>() };
+      return { assistance, roster: await identityKeys(cohort) };
     },
     async ask(assistant, request, cohort) {
       const url = urls.get(assistant) ?? '';
       const signal = AbortSignal.any([over.signal, AbortSignal.timeout(aggregation.stageTimeoutMs)]);
-      // A holder that takes the coordinator's word for who takes part hears it here; any other has its own list.
-      const roster = encrypted
-        ? JSON.stringify([...(await identityKeys(cohort)).values()].map((key) => toHex(key)))
-        : undefined;
+      // An assistant that takes the coordinator's word for who takes part hears it here; any other has its own list.
+      const roster = JSON.stringify([...(await identityKeys(cohort)).values()].map((key) => toHex(key)));
       for (;;) {
         let cause: unknown;
         try {
-          if (roster !== undefined) await (await post(url, '/roster', roster, signal)).body?.cancel();
+          await (await post(url, '/roster', roster, signal)).body?.cancel();
           const response = await post(url, '/assist', request, signal);
           if (response.ok) return new Uint8Array(await response.arrayBuffer());
           const problem = (await response.json().catch(() => ({}))) as { type?: string; detail?: string };

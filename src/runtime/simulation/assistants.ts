@@ -63,7 +63,7 @@ export async function startAssistants(
   );
   const sum = sharedSumOf(plan, { publicKeys });
   const servers = [...privateKeys].map(([name, privateKey]) =>
-    createServerAssistant({ ...common, sum, name, privateKey, answered: createAnsweredAttempts() }),
+    createServerAssistant({ ...common, sum, name, privateKey, roster, answered: createAnsweredAttempts() }),
   );
   return finish(servers, publicKeys);
 }

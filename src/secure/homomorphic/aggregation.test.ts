@@ -48,12 +48,18 @@ describe.each(['bfv', 'paillier'] as const)('aggregation under %s', (scheme) => 
       round: about,
     });
   const add = (list: readonly SignedCiphertext[]) => {
-    const aggregator = createEncryptedAggregator({ context, publicKey: keys.publicKey, roster, round: round() });
+    const aggregator = createEncryptedAggregator({
+      context,
+      publicKey: keys.publicKey,
+      roster,
+      entries: 50,
+      round: round(),
+    });
     for (const contribution of list) aggregator.receive(contribution);
     return aggregator.close();
   };
   const holder = (threshold = 3, opened = createOpenedRounds()) =>
-    createKeyHolder({ context, ...keys, roster, threshold, opened });
+    createKeyHolder({ context, ...keys, roster, entries: 50, threshold, opened });
 
   beforeAll(async () => {
     ({ context, keys } = await setUp());
@@ -101,6 +107,56 @@ describe.each(['bfv', 'paillier'] as const)('aggregation under %s', (scheme) => 
     await expect(
       holder().open(round(), { contributions: [stale, ...contributions.slice(1)], sum: request.sum }),
     ).rejects.toMatchObject({ code: 'homomorphic/unsigned' });
+  });
+
+  it('refuses, at its sender alone, what is signed and no fresh vector of this length', async () => {
+    const sign = async (ciphertext: Uint8Array): Promise<SignedCiphertext> => {
+      const fixed = { ...context, encrypt: () => Promise.resolve(ciphertext), serialize: (bytes: unknown) => bytes };
+      return contributeEncrypted([], {
+        context: fixed as never,
+        publicKey: keys.publicKey,
+        identity: identities.get('a') as never,
+        from: 'a',
+        round: round(),
+      });
+    };
+    const vector = await context.encrypt(integers(0), keys.publicKey);
+    const shorter = context.serialize(await context.encrypt(integers(0).slice(1), keys.publicKey));
+    const sum = context.serialize(context.add(vector, vector));
+    const good = context.serialize(vector);
+    const changed = (from: string, to: string) => {
+      const text = new TextDecoder('latin1').decode(good);
+      expect(text).toContain(from);
+      return Uint8Array.from(text.replace(from, to), (letter) => letter.charCodeAt(0));
+    };
+    const others = contributions.slice(1);
+    const bad = [shorter, sum, changed('"entries":50', '"entries":49'), changed('"addends":1', '"addends":0')];
+    const body = 4 + new DataView(good.buffer, good.byteOffset).getUint32(0);
+    if (scheme === 'paillier') {
+      const zeros = good.map((byte, i) => (i < body ? byte : 0));
+      bad.push(zeros, changed('"fractionBits":0', '"fractionBits":9'), changed('"bound":"1001"', '"bound":"4001"'));
+    } else bad.push(good.map((byte, i) => (i >= body && i < body + 64 ? byte ^ 255 : byte)));
+    for (const ciphertext of bad) {
+      const contribution = await sign(ciphertext);
+      const aggregator = createEncryptedAggregator({
+        context,
+        publicKey: keys.publicKey,
+        roster,
+        entries: 50,
+        round: round(),
+      });
+      // First of all: a sum that begins with it would refuse everybody else.
+      expect(() => aggregator.receive(contribution)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^homomorphic\/(malformed|overflow)$/) }),
+      );
+      for (const other of others) aggregator.receive(other);
+      const request = aggregator.close();
+      const all = { ...request, contributions: [contribution, ...others] };
+      await expect(holder().open(round(), all)).rejects.toMatchObject({
+        code: expect.stringMatching(/^homomorphic\/(malformed|overflow)$/) as string,
+      });
+      await expect(holder().open(round(), request)).resolves.toMatchObject({ contributors: ['b', 'c', 'd'] });
+    }
   });
 
   it('refuses a threshold that opens single contributions', () => {

@@ -77,10 +77,12 @@ interface Checking<T extends SchemeTypes<SchemeName>> {
   readonly context: AdditiveContext<T>;
   readonly publicKey: T['publicKey'];
   readonly roster: SignerRoster;
+  /** Numbers in a contribution. */
+  readonly entries: number;
 }
 
 function checkContribution<T extends SchemeTypes<SchemeName>>(
-  { context, publicKey, roster }: Checking<T>,
+  { context, publicKey, roster, entries }: Checking<T>,
   round: EncryptedRound,
   { from, ciphertext, signature }: SignedCiphertext,
 ): T['vector'] {
@@ -100,15 +102,17 @@ function checkContribution<T extends SchemeTypes<SchemeName>>(
   const vector = context.parse(ciphertext);
   if (vector.keyId !== publicKey.keyId)
     throw new HomomorphicError('homomorphic/wrong-key', 'a contribution is under another key');
-  if (vector.addends !== 1)
-    throw new HomomorphicError('homomorphic/malformed', 'a contribution must be a fresh vector');
+  context.assertFresh(vector, entries);
   return vector;
 }
 
 /** The coordinator's side: checks, keeps and adds what it cannot read. */
 export interface EncryptedAggregator {
   readonly contributors: readonly string[];
-  /** @throws {HomomorphicError} `homomorphic/unsigned` for a bad signature or a second contribution. */
+  /**
+   * @throws {HomomorphicError} `homomorphic/unsigned` for a bad signature or a second contribution; `malformed`,
+   * `mixed-contexts`, `wrong-key` for what is no fresh vector of this sum. The sum of the others is unharmed.
+   */
   receive(contribution: SignedCiphertext): void;
   /** What goes to the key holder. */
   close(): { readonly contributions: readonly SignedCiphertext[]; readonly sum: Uint8Array };

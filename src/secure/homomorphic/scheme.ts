@@ -61,6 +61,14 @@ export interface AdditiveContext<T extends SchemeTypes<SchemeName>> {
   add(first: T['vector'], ...more: readonly T['vector'][]): T['vector'];
   /** Decrypts; what comes out lies on the grid that was declared. @throws {HomomorphicError} `homomorphic/wrong-key`. */
   decrypt(vector: T['vector'], secretKey: T['secretKey'], options?: WorkOptions): Promise<Float64Array>;
+  /**
+   * Checks that a vector is what `encrypt` makes of `entries` numbers, as far as that is seen without the key: what
+   * somebody else has sent may be anything, and one bad addend would spoil the sum of all.
+   * @throws {HomomorphicError} `homomorphic/malformed`.
+   */
+  assertFresh(vector: T['vector'], entries: number): void;
+  /** Bytes that a serialised vector of so many numbers has at most. */
+  sizeBytes(entries: number): number;
   serialize(vector: T['vector']): Uint8Array;
   /** @throws {HomomorphicError} `homomorphic/malformed`, `mixed-contexts`. */
   parse(bytes: Uint8Array): T['vector'];

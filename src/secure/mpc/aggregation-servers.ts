@@ -3,6 +3,9 @@
  * adds up one share of everybody, and the sums of the servers give the sum of the contributions. What one server sees is
  * uniform. Pure: bytes in, bytes out.
  *
+ * Participants sign every share, and every server checks the signatures against a roster of its own: whoever carries the
+ * shares cannot make contributors up to be alone with one of them, as long as one server is honest.
+ *
  * @module
  */
 
@@ -14,7 +17,9 @@ import {
   openSealed,
   seal,
   sha256,
+  type SigningKey,
   utf8,
+  verifySignature,
 } from '../../foundations/crypto/index.ts';
 import { assertInteger } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
@@ -31,6 +36,7 @@ export interface SharedRound {
 }
 
 const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
 
 function associate(round: SharedRound, from: string, server: number): Uint8Array {
   const { taskId, round: number, attempt, configDigest } = round;
@@ -48,10 +54,48 @@ function boxKey(secret: Uint8Array, ephemeral: Uint8Array, recipient: Uint8Array
   });
 }
 
+/** What a participant signs: for which sum, server and sealed share. */
+function statement(round: SharedRound, from: string, server: number, sealed: Uint8Array): Uint8Array {
+  return concatBytes(utf8('sotto/mpc/signed-share/v1'), associate(round, from, server), sha256(sealed));
+}
+
+/** Which share of whom a message should be. */
+export interface ShareLabel {
+  readonly round: SharedRound;
+  readonly from: string;
+  readonly server: number;
+}
+
 /**
- * Splits a contribution among servers and seals each share to its server, so that the coordinator may carry them all.
+ * Checks that a message is a share which its sender has signed for this sum and server. Needs no key of the server's.
+ * @param roster - Ed25519 keys by participant.
+ * @throws {MpcError} `mpc/unsigned` naming the participant.
+ */
+export function assertShareSigned(
+  message: Uint8Array,
+  { round, from, server }: ShareLabel,
+  roster: ReadonlyMap<string, Uint8Array>,
+): void {
+  const identity = roster.get(from);
+  const sealed = message.subarray(SIGNATURE_BYTES);
+  const signature = message.subarray(0, SIGNATURE_BYTES);
+  if (
+    identity === undefined ||
+    message.length <= SIGNATURE_BYTES ||
+    !verifySignature(identity, statement(round, from, server, sealed), signature)
+  ) {
+    throw new MpcError('mpc/unsigned', `the share of ${JSON.stringify(from)} is not signed for this server and round`, {
+      details: { participant: from },
+    });
+  }
+}
+
+/**
+ * Splits a contribution among servers, seals each share to its server, so that the coordinator may carry them all, and
+ * signs what was sealed.
  * @param residues - of the ring, noise included.
- * @returns one message a server: 16 bytes for all but the last, which gets the vector, plus 48 bytes of sealing.
+ * @returns one message a server: 16 bytes for all but the last, which gets the vector, plus 48 bytes of sealing and a
+ * signature of 64.
  */
 export function splitForServers(
   residues: Uint32Array,
@@ -60,11 +104,14 @@ export function splitForServers(
     serverKeys,
     from,
     round,
+    identity,
   }: {
     readonly ring: Ring;
     readonly serverKeys: readonly Uint8Array[];
     readonly from: string;
     readonly round: SharedRound;
+    /** The participant's, of the roster that the servers know. */
+    readonly identity: SigningKey;
   },
   rng: Rng,
 ): readonly Uint8Array[] {
@@ -75,17 +122,21 @@ export function splitForServers(
     const recipient = serverKeys[server] as Uint8Array;
     const key = boxKey(ephemeral.agree(recipient), ephemeral.publicKey, recipient);
     // The key is used for one message: a fixed nonce is never repeated.
-    return concatBytes(
+    const sealed = concatBytes(
       ephemeral.publicKey,
       seal(plain, { key, nonce: new Uint8Array(12), associatedData: associate(round, from, server) }),
     );
+    return concatBytes(identity.sign(statement(round, from, server, sealed)), sealed);
   });
 }
 
 /** One server's side of one round. */
 export interface AggregationServer {
   readonly contributors: readonly string[];
-  /** @throws {MpcError} `authentication-failed` when the share is for another server, round or participant. */
+  /**
+   * @throws {MpcError} `mpc/unsigned` when nobody of the roster signed it for this server and round,
+   * `authentication-failed` when it does not open.
+   */
   receive(from: string, message: Uint8Array): void;
   /**
    * Returns this server's sum over a set of contributors that all servers have. Once: two different sets would give away
@@ -103,6 +154,7 @@ export function createAggregationServer({
   servers,
   threshold,
   privateKey,
+  roster,
   round,
 }: {
   readonly ring: Ring;
@@ -113,6 +165,8 @@ export function createAggregationServer({
   readonly threshold: number;
   /** X25519. */
   readonly privateKey: Uint8Array;
+  /** Ed25519 keys of those who may contribute, from a source that is not whoever carries the shares. */
+  readonly roster: ReadonlyMap<string, Uint8Array>;
   readonly round: SharedRound;
 }): AggregationServer {
   assertInteger(servers, 'servers', { min: 2 });
@@ -129,11 +183,13 @@ export function createAggregationServer({
     receive(from, message) {
       if (shares.has(from))
         throw new MpcError('mpc/malformed-message', `${JSON.stringify(from)} has contributed already`);
-      const ephemeral = message.subarray(0, KEY_BYTES);
+      assertShareSigned(message, { round, from, server }, roster);
+      const sealed = message.subarray(SIGNATURE_BYTES);
+      const ephemeral = sealed.subarray(0, KEY_BYTES);
       let plain: Uint8Array;
       try {
         const key = boxKey(own.agree(ephemeral), ephemeral, own.publicKey);
-        plain = openSealed(message.subarray(KEY_BYTES), {
+        plain = openSealed(sealed.subarray(KEY_BYTES), {
           key,
           nonce: new Uint8Array(12),
           associatedData: associate(round, from, server),

@@ -73,6 +73,48 @@ const tamper = (nth: number, change: (message: Uint8Array) => Uint8Array): { wra
   };
 };
 
+describe('a session that found a cheat', () => {
+  it('has ended: nothing that was computed with what was changed is released afterwards', async () => {
+    // Party 1 adds one to its first masked factor: the product is off by the other factor, and so is its MAC.
+    const first = 2 + 1;
+    const { wrap } = tamper(first - 1, (message) => message.map((byte, i) => (i === 0 ? byte ^ 1 : byte)));
+    const errors: unknown[] = [];
+    const [released] = await run(
+      2,
+      async (session) => {
+        const a = await session.share(0, session.party === 0 ? [1.5] : undefined, [1]);
+        const b = await session.share(1, session.party === 1 ? [2] : undefined, [1]);
+        const c = await session.share(1, session.party === 1 ? [4] : undefined, [1]);
+        const product = await session.multiply(a, b);
+        const tries = [product, c, product, a];
+        for (const secret of tries) {
+          try {
+            await session.reveal(secret);
+          } catch (error) {
+            if (session.party === 0) errors.push(error);
+          }
+        }
+        await expect(session.multiply(a, b)).rejects.toThrow();
+        await expect(session.share(0, session.party === 0 ? [1] : undefined, [1])).rejects.toThrow();
+        return errors.length;
+      },
+      { wrap },
+    );
+    expect(released).toBe(4);
+    expect(new Set(errors).size).toBe(1);
+    expect(errors[0]).toMatchObject({ code: 'mpc/cheating-detected', details: { blamed: [1] } });
+  });
+
+  it('holds secrets that have no number or text', async () => {
+    await run(2, async (session) => {
+      const a = await session.share(0, session.party === 0 ? [1.5] : undefined, [1]);
+      expect(() => Number(a)).toThrow(TypeError);
+      expect(() => JSON.stringify(a)).toThrow(TypeError);
+      expect(`${a as unknown as string}`).toBe('[secret 1]');
+    });
+  });
+});
+
 describe.each([2, 3])('authenticated shares of %i parties', (parties) => {
   it('compute sums, products and matrix products', async () => {
     const results = await run(parties, program);

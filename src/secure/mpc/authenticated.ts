@@ -60,6 +60,12 @@ export class Authenticated {
     throw new TypeError('a secret has no JSON form: reveal it first');
   }
 
+  /** Refuses to become a number. @throws {TypeError} when a number is asked for. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'number') throw new TypeError('a secret is not a number: reveal it first');
+    return `[secret ${this.shape.join('×')}]`;
+  }
+
   static {
     read = (secret) => ({ owner: secret.#owner, value: secret.#value, mac: secret.#mac });
   }
@@ -80,7 +86,8 @@ export interface AuthenticatedSession {
   matmul(a: Authenticated, b: Authenticated): Promise<Authenticated>;
   /**
    * Checks everything opened so far, opens the secret, checks it, and only then returns it.
-   * @throws {MpcError} `mpc/cheating-detected`; `details.blamed` names the other of two parties, nobody among three.
+   * @throws {MpcError} `mpc/cheating-detected`; `details.blamed` names the other of two parties, nobody among three. The
+   * session has ended then, and throws the same from now on.
    */
   reveal(secret: Authenticated): Promise<Float64Array>;
 }
@@ -155,6 +162,19 @@ export async function createAuthenticatedSession(
   const [key] = (await preprocessing.request({ kind: 'macKey' })) as [BigUint64Array];
   /** Opened values with this party's MAC shares, to be checked. */
   let pending: { opened: BigUint64Array; mac: BigUint64Array }[] = [];
+  /** The first failure ends the session: what was opened before it may be wrong, and is never checked again. */
+  let failure: Error | undefined;
+
+  async function untilFailure<T>(body: () => Promise<T>): Promise<T> {
+    if (failure !== undefined) throw failure;
+    try {
+      return await body();
+    } catch (error) {
+      failure ??= error as Error;
+      channel.close(error instanceof MpcError ? error.code : 'this party stopped');
+      throw error;
+    }
+  }
 
   const make = (value: BigUint64Array, mac: BigUint64Array, shape: readonly number[], digits = fractionBits) =>
     new Authenticated(owner, { value, mac }, { shape, fractionBits: digits });
@@ -188,7 +208,7 @@ export async function createAuthenticatedSession(
   }
 
   /** Opens values that look uniform; they are checked later. */
-  async function openUniform(
+  async function openUnchecked(
     values: readonly { value: BigUint64Array; mac: BigUint64Array }[],
   ): Promise<BigUint64Array[]> {
     const messages = values.map(({ value }) => encode(value));
@@ -204,6 +224,8 @@ export async function createAuthenticatedSession(
       return sum;
     });
   }
+
+  const openUniform: typeof openUnchecked = (values) => untilFailure(() => openUnchecked(values));
 
   /** Exchanges data that nobody could choose after seeing the others': commitments first. */
   async function exchangeCommitted(data: Uint8Array): Promise<Uint8Array[]> {
@@ -271,24 +293,28 @@ export async function createAuthenticatedSession(
     trust: `${parties} parties, all but one of whom may deviate (a cheat passes with probability below 2^-34); ${preprocessing.statement}`,
     async share(from, values, shape) {
       const count = shape.reduce((product, size) => product * size, 1);
-      const correlation = await preprocessing.request({ kind: 'macInput', count, owner: from });
-      const [mask, mac, whole] = correlation as [BigUint64Array, BigUint64Array, BigUint64Array?];
-      if (whole === undefined) {
-        const message = await channel.receive(from);
-        if (message.length !== count * VALUE_BYTES) throw cheating(`party ${from} sent a message of another length`);
-        const shared = addWide({ value: mask, mac }, decode(message));
-        return make(shared.value, shared.mac, shape);
-      }
-      if (values?.length !== count) {
+      assertInteger(from, 'owner', { max: parties - 1 });
+      if (party === from && values?.length !== count) {
         throw new MpcError(
           'mpc/shape-mismatch',
           `a tensor of shape ${shape.join('×')} has ${count} entries, got ${values?.length ?? 'none'}`,
         );
       }
-      const difference = reduce(plus(wide(integersOf(values, fractionBits)), whole, true));
-      await Promise.all(others.map((to) => channel.send(to, encode(difference))));
-      const shared = addWide({ value: mask, mac }, difference);
-      return make(shared.value, shared.mac, shape);
+      const own = party === from ? wide(integersOf(values as ArrayLike<number>, fractionBits)) : undefined;
+      return untilFailure(async () => {
+        const correlation = await preprocessing.request({ kind: 'macInput', count, owner: from });
+        const [mask, mac, whole] = correlation as [BigUint64Array, BigUint64Array, BigUint64Array?];
+        if (own === undefined || whole === undefined) {
+          const message = await channel.receive(from);
+          if (message.length !== count * VALUE_BYTES) throw cheating(`party ${from} sent a message of another length`);
+          const shared = addWide({ value: mask, mac }, decode(message));
+          return make(shared.value, shared.mac, shape);
+        }
+        const difference = reduce(plus(own, whole, true));
+        await Promise.all(others.map((to) => channel.send(to, encode(difference))));
+        const shared = addWide({ value: mask, mac }, difference);
+        return make(shared.value, shared.mac, shape);
+      });
     },
     add(a, b) {
       sameShape(a, b);
@@ -370,8 +396,8 @@ export async function createAuthenticatedSession(
       return make(value, mac, [rows, columns], a.fractionBits + b.fractionBits);
     },
     async reveal(secret) {
-      await check();
       const x = partsOf(secret);
+      await untilFailure(check);
       // The bits above 64 depend on the computation: a random multiple of 2^64 hides them. [CDESX18] §4.2
       const [mask, maskMac] = (await preprocessing.request({ kind: 'macMask', count: secret.size })) as [
         BigUint64Array,
@@ -380,7 +406,7 @@ export async function createAuthenticatedSession(
       const shift = wide([1n << 64n]);
       const hidden = { value: plus(x.value, times(mask, shift)), mac: plus(x.mac, times(maskMac, shift)) };
       const [opened] = (await openUniform([hidden])) as [BigUint64Array];
-      await check();
+      await untilFailure(check);
       return Float64Array.from(
         { length: secret.size },
         (_, i) => Number(BigInt.asIntN(64, opened[2 * i] as bigint)) / 2 ** secret.fractionBits,

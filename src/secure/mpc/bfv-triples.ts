@@ -2,7 +2,7 @@
  * Beaver triples that two parties make themselves, without a dealer: each encrypts its factor under its own BFV key, the
  * other multiplies and masks, and the owner decrypts its share of the cross term. Products of 64-bit numbers are carried
  * as integers modulo several plaintext primes (CRT), with 40 bits of masking above the product, and the noise of every
- * answer is flooded by 40 bits. Semi-honest. [GMW87]-style cross terms with BFV as in [RSS19]
+ * answer is flooded by 60 bits. Semi-honest. [GMW87]-style cross terms with BFV as in [RSS19]
  *
  * @module
  */

@@ -29,7 +29,9 @@ export type MpcErrorCode =
   /** A channel was closed, or the other side gave up. */
   | 'mpc/channel-closed'
   /** Hashing the elements of a set into bins failed. */
-  | 'mpc/hashing-failed';
+  | 'mpc/hashing-failed'
+  /** A share that nobody of the roster has signed for this sum. */
+  | 'mpc/unsigned';
 
 /** Thrown when a computation stops before anything is released. */
 export class MpcError extends SottoError<MpcErrorCode> {

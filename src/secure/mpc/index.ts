@@ -15,9 +15,11 @@ export { type Plain, Shared } from './shared.ts';
 export { type SumNoise } from './sum-noise.ts';
 export {
   type AggregationServer,
+  assertShareSigned,
   createAggregationServer,
   joinServerSums,
   type SharedRound,
+  type ShareLabel,
   splitForServers,
 } from './aggregation-servers.ts';
 export { type Opening, type SessionCost } from './context.ts';

@@ -4,6 +4,8 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { createSigningKey } from '../../foundations/crypto/index.ts';
 import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
 import { assertVariance, createTestRng } from '../../../test/statistical/assert.ts';
+import { createRing, decodeRing } from '../../foundations/vector/index.ts';
+import { addShareInto } from '../sharing/index.ts';
 import { createLocalNetwork, type PartyChannel, runEndpoints } from './channel.ts';
 import { sealChannel } from './sealed-channel.ts';
 import { joinSecureSum, secureSum } from './secure-sum.ts';
@@ -84,6 +86,40 @@ describe('secureSum', () => {
         ),
       ),
     ).rejects.toMatchObject({ code: 'mpc/parameters-differ' });
+  });
+
+  it('gives nothing to a party that takes part with other parameters, whatever it makes of the messages', async () => {
+    const channels = createLocalNetwork(3);
+    const openings: Uint32Array[] = [];
+    const seeds: Uint8Array[] = [];
+    // Party 2 believes in other parameters, and looks at what comes.
+    const curious = async (channel: PartyChannel) => {
+      const own = [0, 1].map((to) => ({ to, seed: new Uint8Array(16).fill(to + 1) }));
+      for (const { to, seed } of own) await channel.send(to, seed);
+      for (const from of [0, 1]) seeds.push(await channel.receive(from));
+      for (const from of [0, 1]) openings.push(new Uint32Array((await channel.receive(from)).slice(32).buffer));
+      channel.close();
+      return own;
+    };
+    const values = new Float64Array(64).fill(3);
+    const [, , own] = await Promise.all(
+      channels.map((channel) =>
+        channel.endpoint === 2
+          ? curious(channel)
+          : joinSecureSum(channel, values, { clampRange: 8 }, createSeededRng(`${channel.endpoint}`)).catch(() => []),
+      ),
+    );
+    // What a party with the right parameters would do: take the own seeds out, put the others' in.
+    const ring = createRing({ bitWidth: 32 });
+    const sum = (openings[0] as Uint32Array).map((word, i) => (word + (openings[1]?.[i] as number)) >>> 0);
+    for (const seed of seeds) addShareInto(sum, { kind: 'seed', seed }, ring);
+    const added = new Uint32Array(64);
+    for (const { seed } of own as { seed: Uint8Array }[]) addShareInto(added, { kind: 'seed', seed }, ring);
+    const opened = decodeRing(
+      sum.map((word, i) => (word - (added[i] as number)) >>> 0),
+      ring,
+    );
+    expect(opened.filter((value) => Math.abs(value) < 2 ** 24).length).toBeLessThan(16);
   });
 
   it('adds noise of the stated variance inside, and charges it before anything leaves', async () => {

@@ -3,7 +3,8 @@
  * other party, the correction stays at home), adds up what it got, and only these partial sums are opened.
  *
  * Semi-honest parties, any number of whom but two may pool what they saw: they learn the sum of the others' vectors and
- * nothing else. A party that lies changes the sum; it cannot read more. [BGW88] §1, with seeds as in [CDI05].
+ * nothing else. A party that lies changes the sum; it cannot read more. [BGW88] §1, with seeds as in [CDI05]. The
+ * parameters enter the expansion of every seed: among parties that run with different ones nothing cancels.
  *
  * @module
  */
@@ -111,7 +112,7 @@ export async function joinSecureSum<C extends Contribution>(
   const charge = await noise?.reserve();
   const counted = countTraffic(channel);
   try {
-    const shares = splitAdditive(residues, { ring, parties, correctionAt: party }, rng);
+    const shares = splitAdditive(residues, { ring, parties, correctionAt: party, binding: digest }, rng);
     residues.fill(0);
     await Promise.all(others.map((to) => counted.send(to, (shares[to] as { seed: Uint8Array }).seed)));
     const own = shares[party] as { residues: Uint32Array };
@@ -119,7 +120,7 @@ export async function joinSecureSum<C extends Contribution>(
     for (const from of others) {
       const seed = await counted.receive(from);
       if (seed.length !== SHARE_SEED_BYTES) throw malformed(from);
-      addShareInto(partial, { kind: 'seed', seed }, ring);
+      addShareInto(partial, { kind: 'seed', seed }, ring, digest);
     }
     const sharesSent = counted.traffic().bytesSent;
 

@@ -148,24 +148,33 @@ export async function intersectionCardinality(
   const event = mechanism?.event();
   const reservation =
     event && noise?.ledger && (await noise.ledger.reserve({ event, purpose: noise.purpose ?? 'set intersection' }));
-  const equal = await bitsToNumbers(context, await areEqualBits(context, share));
-  let total = 0n;
-  for (const word of equal) total += word;
-  if (mechanism !== undefined) {
-    const draw = new Int32Array(1);
-    mechanism.addShareInto(draw, context.rng);
-    total += BigInt(draw[0] as number);
-  }
-  const [sum] = (await openTo(
-    context,
-    [{ kind: 'arithmetic', words: BigUint64Array.of(BigInt.asUintN(64, total)) }],
-    [0, 1],
-  )) as [BigUint64Array];
+  const opened = await countEqual().catch(async (error: unknown) => {
+    // The count may be out at the other party: what was charged stays charged.
+    if (reservation !== undefined) await noise?.ledger?.abort(reservation, { dataTouched: true });
+    throw error;
+  });
   if (reservation !== undefined) await noise?.ledger?.commit(reservation);
   return {
-    cardinality: Number(BigInt.asIntN(64, sum[0] as bigint)),
+    cardinality: opened,
     comparisons: bins * depth,
     ...(event && { event }),
     trust: session.trust,
   };
+
+  async function countEqual(): Promise<number> {
+    const equal = await bitsToNumbers(context, await areEqualBits(context, share));
+    let total = 0n;
+    for (const word of equal) total += word;
+    if (mechanism !== undefined) {
+      const draw = new Int32Array(1);
+      mechanism.addShareInto(draw, context.rng);
+      total += BigInt(draw[0] as number);
+    }
+    const [sum] = (await openTo(
+      context,
+      [{ kind: 'arithmetic', words: BigUint64Array.of(BigInt.asUintN(64, total)) }],
+      [0, 1],
+    )) as [BigUint64Array];
+    return Number(BigInt.asIntN(64, sum[0] as bigint));
+  }
 }

@@ -135,6 +135,30 @@ describe('set intersection', () => {
     assertVariance(errors, 200);
   });
 
+  it('keeps what was charged when the other party leaves before the count is opened', async () => {
+    const calls: string[] = [];
+    const ledger = {
+      reserve: () => {
+        calls.push('reserve');
+        return Promise.resolve({ id: 'r' });
+      },
+      commit: () => Promise.resolve(void calls.push('commit')),
+      abort: (_: unknown, { dataTouched }: { dataTouched: boolean }) =>
+        Promise.resolve(void calls.push(`abort ${dataTouched}`)),
+    } as never;
+    const left = runLocalSession(
+      { parties: 2 },
+      (session) => {
+        if (session.party === 1) return Promise.reject(new Error('gone'));
+        const noise = { noiseMultiplier: 10, ledger };
+        return intersectionCardinality(session, ['a', 'b'], { sizes: [2, 2], salt: 's', noise });
+      },
+      rng,
+    );
+    await expect(left).rejects.toThrow('gone');
+    await expect.poll(() => calls).toEqual(['reserve', 'abort true']);
+  });
+
   it('refuses a set of another size', async () => {
     await expect(
       runLocalSession({ parties: 2 }, (session) => intersectionCardinality(session, ['a'], { sizes, salt: 'x' }), rng),

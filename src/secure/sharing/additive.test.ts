@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { createRing } from '../../foundations/vector/index.ts';
 import { assertFits, assertRejected, chiSquareTest, createTestRng } from '../../../test/statistical/assert.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
-import { joinAdditive, joinAdditiveField, splitAdditive, splitAdditiveField, additiveSplitBytes } from './additive.ts';
+import {
+  addShareInto,
+  additiveSplitBytes,
+  joinAdditive,
+  joinAdditiveField,
+  splitAdditive,
+  splitAdditiveField,
+} from './additive.ts';
 import { createPrimeField } from './field.ts';
 import { createFixedPoint } from './fixed-point.ts';
 import { addReplicated, joinReplicated, splitReplicated } from './replicated.ts';
@@ -41,6 +48,20 @@ describe('additive sharing over a ring', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('joins to the secret with the bytes it was bound to, and to noise with others', () => {
+    const ring = createRing({ bitWidth: 32 });
+    const secret = new Uint32Array(2000).fill(7);
+    const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const shares = splitAdditive(secret, { ring, parties: 3, binding: a }, createTestRng('binding'));
+    const join = (binding?: Uint8Array) => {
+      const sum = new Uint32Array(secret.length);
+      for (const share of shares) addShareInto(sum, share, ring, binding);
+      return sum;
+    };
+    expect(join(a)).toEqual(secret);
+    for (const other of [b, undefined]) expect(join(other).filter((word) => word === 7).length).toBeLessThan(3);
   });
 
   it('sends m + 16 (n − 1) bytes', () => {
@@ -98,6 +119,13 @@ describe('additive sharing over a prime field', () => {
       counts[two] = (counts[two] as number) + 1;
     }
     assertFits(chiSquareTest(counts, probabilities));
+    const [first, second, third] = shares as [bigint[], bigint[], bigint[]];
+    expect(() => joinAdditiveField([first, second, third.slice(1)], field)).toThrow(
+      expect.objectContaining({ code: 'sharing/inconsistent' }),
+    );
+    expect(() => joinAdditiveField([first, second, third.with(0, 257n)], field)).toThrow(
+      expect.objectContaining({ code: 'sharing/not-an-element' }),
+    );
     expect(() => splitAdditiveField([257n], { field, parties: 2 }, createSeededRng('x'))).toThrow(
       /element of the field/,
     );

@@ -23,11 +23,17 @@ export type AdditiveShare =
   | { readonly kind: 'seed'; readonly seed: Uint8Array }
   | { readonly kind: 'residues'; readonly residues: Uint32Array };
 
-function expandInto(target: Uint32Array, seed: Uint8Array, ring: Ring, subtract: boolean): void {
+interface Expansion {
+  readonly subtract: boolean;
+  readonly binding: Uint8Array | undefined;
+}
+
+function expandInto(target: Uint32Array, seed: Uint8Array, ring: Ring, { subtract, binding }: Expansion): void {
   if (seed.length !== SHARE_SEED_BYTES) {
     throw new SharingError('sharing/not-an-element', `a seed has ${SHARE_SEED_BYTES} bytes, got ${seed.length}`);
   }
-  const key = hkdfSha256(seed, { info: utf8(`sotto/sharing/additive/${ring.bitWidth}`), sizeBytes: 32 });
+  const info = utf8(`sotto/sharing/additive/${ring.bitWidth}`);
+  const key = hkdfSha256(seed, { info, sizeBytes: 32, ...(binding && { salt: binding }) });
   addKeystreamInto(target, { key, wordBits: ring.limbs === 1 ? 32 : 64, subtract });
   reduceRingInto(target, ring);
 }
@@ -37,7 +43,8 @@ function expandInto(target: Uint32Array, seed: Uint8Array, ring: Ring, subtract:
  * Guarantee: any parties − 1 of the shares are uniform and independent of the residues, as long as `rng` is uniform and
  * ChaCha20 a pseudorandom function.
  * @param residues - `ring.limbs` words an entry, below 2^bitWidth.
- * @param options - `parties` ≥ 2; `correctionAt`, the party that gets the words instead of a seed (the last one).
+ * @param options - `parties` ≥ 2; `correctionAt`, the party that gets the words instead of a seed (the last one);
+ * `binding`, bytes that enter the expansion of every seed: who joins with others gets noise instead of the secret.
  * @throws {RangeError} when a residue is not one of the ring.
  */
 export function splitAdditive(
@@ -46,7 +53,8 @@ export function splitAdditive(
     ring,
     parties,
     correctionAt = parties - 1,
-  }: { readonly ring: Ring; readonly parties: number; readonly correctionAt?: number },
+    binding,
+  }: { readonly ring: Ring; readonly parties: number; readonly correctionAt?: number; readonly binding?: Uint8Array },
   rng: Rng,
 ): readonly AdditiveShare[] {
   assertInteger(parties, 'parties', { min: 2, max: 65_535 });
@@ -56,18 +64,19 @@ export function splitAdditive(
   return Array.from({ length: parties }, (_, party): AdditiveShare => {
     if (party === correctionAt) return { kind: 'residues', residues: correction };
     const seed = rng.bytes(SHARE_SEED_BYTES);
-    expandInto(correction, seed, ring, true);
+    expandInto(correction, seed, ring, { subtract: true, binding });
     return { kind: 'seed', seed };
   });
 }
 
 /**
  * Adds a share to `target`, in place: what a party does with every share it receives.
+ * @param binding - as it was split with.
  * @throws {SharingError} `sharing/not-an-element` when the share is not one of a vector of this ring and length.
  */
-export function addShareInto(target: Uint32Array, share: AdditiveShare, ring: Ring): void {
+export function addShareInto(target: Uint32Array, share: AdditiveShare, ring: Ring, binding?: Uint8Array): void {
   if (share.kind === 'seed') {
-    expandInto(target, share.seed, ring, false);
+    expandInto(target, share.seed, ring, { subtract: false, binding });
     return;
   }
   try {
@@ -124,8 +133,18 @@ export function splitAdditiveField(
   return [...shares, last];
 }
 
-/** Joins the shares of all parties over a prime field. */
+/**
+ * Joins the shares of all parties over a prime field.
+ * @throws {SharingError} `sharing/inconsistent` when they have different lengths, `sharing/not-an-element` when a share is
+ * not of the field.
+ */
 export function joinAdditiveField(shares: readonly (readonly bigint[])[], field: PrimeField): readonly bigint[] {
   const [first = []] = shares;
-  return first.map((_, i) => shares.reduce((sum, share) => field.reduce(sum + (share[i] ?? 0n)), 0n));
+  for (const share of shares) {
+    if (share.length !== first.length)
+      throw new SharingError('sharing/inconsistent', 'the shares have different lengths');
+    if (share.some((value) => value < 0n || value >= field.prime))
+      throw new SharingError('sharing/not-an-element', 'a share is not an element of the field');
+  }
+  return first.map((_, i) => shares.reduce((sum, share) => field.reduce(sum + (share[i] as bigint)), 0n));
 }

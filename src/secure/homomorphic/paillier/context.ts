@@ -270,6 +270,7 @@ export function createPaillier({
         throw new HomomorphicError('homomorphic/mixed-contexts', 'the vector is of another context');
       if (vector.keyId !== secretKey.keyId)
         throw new HomomorphicError('homomorphic/wrong-key', 'the vector is not under this key');
+      remember(secretKey.publicKey);
       const plaintexts =
         pool === undefined
           ? vector.blocks.map((block, i) => {
@@ -289,6 +290,22 @@ export function createPaillier({
       );
       return Float64Array.from(integers, (value) => Number(value) / 2 ** vector.fractionBits);
     },
+    assertFresh(vector, entries) {
+      const key = keyOf(vector);
+      const { blocks, addends: count, bound, fractionBits: bits } = vector;
+      if (
+        vector.contextId !== contextId ||
+        count !== 1 ||
+        vector.entries !== entries ||
+        bound !== largest ||
+        bits !== fractionBits ||
+        blocks.length !== Math.ceil(entries / layout.slots) ||
+        blocks.some((block) => block <= 0n || block >= key.nSquared)
+      ) {
+        throw new HomomorphicError('homomorphic/malformed', `the vector is no fresh encryption of ${entries} numbers`);
+      }
+    },
+    sizeBytes: (entries) => HEAD_BYTES + Math.ceil(entries / layout.slots) * blockBytes,
     serialize({ keyId, entries, addends: count, bound, fractionBits: bits, blocks }) {
       const head = utf8(
         JSON.stringify({
@@ -316,9 +333,9 @@ export function createPaillier({
         typeof keyId !== 'string' ||
         typeof bound !== 'string' ||
         !/^\d{1,1300}$/.test(bound) ||
-        !Number.isSafeInteger(entries) ||
-        !Number.isSafeInteger(count) ||
-        !Number.isSafeInteger(bits) ||
+        !isCount(entries, 0) ||
+        !isCount(count, 1) ||
+        !isCount(bits, fractionBits) ||
         body.length !== wanted * blockBytes
       ) {
         throw malformed();
@@ -332,10 +349,10 @@ export function createPaillier({
         scheme: 'paillier',
         contextId,
         keyId,
-        entries: entries as number,
-        addends: count as number,
+        entries,
+        addends: count,
         bound: assertBound(BigInt(bound)),
-        fractionBits: bits as number,
+        fractionBits: bits,
         blocks,
       };
     },
@@ -343,6 +360,13 @@ export function createPaillier({
     parsePublicKey: (bytes) => remember(decodePaillierPublicKey(bytes, insecure)),
     dealKey: (secretKey, options) => dealPaillierKey(secretKey, options, rng),
   };
+}
+
+/** The description in front of the blocks: names, counts, and a bound of up to 1,300 digits. */
+const HEAD_BYTES = 2048;
+
+function isCount(value: unknown, min: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min;
 }
 
 function malformed(): HomomorphicError {

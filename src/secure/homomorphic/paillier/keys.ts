@@ -16,7 +16,7 @@ export type PaillierKeyBits = 2048 | 3072 | 4096;
 /** What everybody may know. */
 export interface PaillierPublicKey {
   readonly scheme: 'paillier';
-  /** First 16 bytes of SHA-256 of the modulus, in hexadecimal. */
+  /** First 16 bytes of SHA-256 of the modulus and the base: with another base, ciphertexts may hide nothing. */
   readonly keyId: string;
   readonly keyBits: number;
   readonly n: bigint;
@@ -43,7 +43,9 @@ export function createPaillierPublicKey(
   if (keyBits < 2048 && !allowInsecureKeyBits) {
     throw new HomomorphicError('homomorphic/insecure-parameters', `a Paillier modulus needs 2048 bits, got ${keyBits}`);
   }
-  const keyId = toHex(sha256(utf8('sotto/paillier'), bytesOfInteger(n, Math.ceil(keyBits / 8))).subarray(0, 16));
+  const size = Math.ceil(keyBits / 8);
+  const parts = [bytesOfInteger(n, size), ...(base === undefined ? [] : [bytesOfInteger(base, 2 * size)])];
+  const keyId = toHex(sha256(utf8('sotto/paillier'), ...parts).subarray(0, 16));
   return Object.freeze({ scheme: 'paillier', keyId, keyBits, n, nSquared: n * n, ...(base !== undefined && { base }) });
 }
 

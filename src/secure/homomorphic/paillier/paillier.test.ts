@@ -140,6 +140,16 @@ describe('Paillier', () => {
   });
 });
 
+describe('keys', () => {
+  it('are named by their base too: one of small order would hide nothing', () => {
+    const { n, base, nSquared, keyId } = keys.publicKey;
+    const weak = createPaillierPublicKey({ n, base: nSquared - 1n }, { allowInsecureKeyBits: true });
+    const bare = createPaillierPublicKey({ n }, { allowInsecureKeyBits: true });
+    expect(new Set([keyId, weak.keyId, bare.keyId]).size).toBe(3);
+    expect(createPaillierPublicKey({ n, base }, { allowInsecureKeyBits: true }).keyId).toBe(keyId);
+  });
+});
+
 describe('packed vectors', () => {
   it('unpack to what was packed after any sums within the guard bits', () => {
     fc.assert(
@@ -270,6 +280,12 @@ describe('threshold decryption', () => {
     expect(() => joinPartialDecryptions([first, first, first] as never, keys.publicKey)).toThrow(
       expect.objectContaining({ code: 'homomorphic/too-few' }),
     );
+    for (const holder of [0, 5, 1.5, -1]) {
+      const nobody = { ...(first as (typeof partials)[0]), holder };
+      expect(() => joinPartialDecryptions([nobody, ...partials.slice(1)] as never, keys.publicKey)).toThrow(
+        expect.objectContaining({ code: 'homomorphic/malformed' }),
+      );
+    }
     expect(() => joinPartialDecryptions(partials, other.publicKey)).toThrow(
       expect.objectContaining({ code: 'homomorphic/wrong-key' }),
     );

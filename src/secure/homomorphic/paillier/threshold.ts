@@ -105,10 +105,16 @@ export function joinPartialDecryptions(
     );
   }
   const chosen = [...distinct.values()].slice(0, first.threshold);
-  for (const { keyId, holders, threshold, parts } of chosen) {
+  for (const { keyId, holder, holders, threshold, parts } of chosen) {
     if (keyId !== publicKey.keyId)
       throw new HomomorphicError('homomorphic/wrong-key', 'a partial decryption is under another key');
-    if (holders !== first.holders || threshold !== first.threshold || parts.length !== first.parts.length) {
+    const isHolder = Number.isInteger(holder) && holder >= 1 && holder <= holders && holders < SMALL_FACTOR_BOUND;
+    if (
+      !isHolder ||
+      holders !== first.holders ||
+      threshold !== first.threshold ||
+      parts.length !== first.parts.length
+    ) {
       throw new HomomorphicError('homomorphic/malformed', 'partial decryptions do not belong together');
     }
   }

@@ -18,10 +18,12 @@ const DEGREE = 8192;
 const MODULUS_BITS = [43, 43, 44, 44, 44] as const;
 const PLAIN_BITS = 30;
 /**
- * Bits of flooding. A fresh error is below 2^19 (19.2 · (2N + 1)); a product with a plaintext multiplies it by at most
- * N t ÷ 2 = 2^42; 40 bits more make the answer's noise independent of it but for 2^−40.
+ * Bits of flooding. A fresh error is below 2^19 (21 · (2N + 1)); a product with a plaintext multiplies it by at most
+ * N t ÷ 2 = 2^42. A uniform error below 2^124 is 2^−63 from one that is shifted by 2^61; over the 2^13 coefficients of a
+ * ciphertext, six primes and a thousand ciphertexts the answer tells of the factor with advantage below 2^−37, by bounds
+ * that no error comes near: an honest one is below 2^47, for 2^−51. Decryption takes noise up to q ÷ 2t = 2^143.
  */
-const FLOOD_BITS = 102;
+const FLOOD_BITS = 124;
 
 /** One side of the protocol. */
 export interface BfvProducts {

@@ -52,6 +52,10 @@ export interface SealRing<S extends SealScheme> {
   readonly slots: number;
   /** The primes of the chain. */
   readonly primes: readonly bigint[];
+  /** How many of them a fresh ciphertext is modulo: the last of several is for switching keys. */
+  readonly freshPrimes: number;
+  /** Bytes of the two polynomials of a fresh ciphertext. */
+  readonly cipherBytes: number;
   generateKeys(): { publicKey: SealKeyBytes<S>; secretKey: SealKeyBytes<S> };
   /** Runs with a key loaded; loaded keys are kept until `close`. */
   encryptor(publicKey: SealKeyBytes<S>, secretKey?: SealKeyBytes<S>): SealEncryptor;
@@ -85,6 +89,7 @@ export function createSealRing<S extends SealScheme>(
     using([plain], (modulus) => parameters.setPlainModulus(modulus));
   }
   const primes = [...parameters.coeffModulus];
+  const freshPrimes = Math.max(1, primes.length - 1);
   const context = seal.Context(parameters, expand, seal.SecurityLevel.tc128);
   parameters.delete();
   if (!context.parametersSet()) {
@@ -134,6 +139,8 @@ export function createSealRing<S extends SealScheme>(
     batch: encoder as SealBatchEncoder,
     slots: encoder.slotCount,
     primes,
+    freshPrimes,
+    cipherBytes: 2 * freshPrimes * choice.degree * 8,
     generateKeys() {
       return using([seal.KeyGenerator(context)], (generator) =>
         using([generator.secretKey(), generator.createPublicKey()], (secret, open) => {

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { createSeededRng } from '../../../foundations/random/index.ts';
 import type { PaillierContext } from '../paillier/context.ts';
 import type { PlainArithmetic } from '../scheme.ts';
-import { loadSealFrom } from './library.ts';
-import { chooseCkksSum, chooseExactSum } from './parameters.ts';
+import { loadSeal, loadSealFrom } from './library.ts';
+import { chooseCkksSum, chooseExactSum, slotErrorBound } from './parameters.ts';
 import {
   type BfvContext,
   type BfvTypes,
@@ -134,6 +134,57 @@ describe('parameters', () => {
     expect(() => chooseExactSum({ ...needs, fractionBits: 52, clampRange: 1e6, entries: 10 })).toThrow(
       expect.objectContaining({ code: 'homomorphic/no-parameters' }),
     );
+  });
+});
+
+describe('room for noise', () => {
+  it('is taken for products where they are wanted, and refused where it is not there', async () => {
+    // 4,000 addends of 22 bits: as sums they fit a small ring, as one vector times 4,000 they do not.
+    const many = { clampRange: 2 ** 21, fractionBits: 0, addends: 4000, entries: 100 };
+    expect(chooseExactSum(many)).toMatchObject({ degree: 4096 });
+    expect(chooseExactSum({ ...many, products: true })).toMatchObject({ degree: 8192 });
+    const small = await createBfv(many);
+    const keys = await small.createKeys();
+    const one = await small.encrypt([3], keys.publicKey);
+    expect(() => small.multiplyPlain(one, 4000)).toThrow(
+      expect.objectContaining({ code: 'homomorphic/unsupported', message: expect.stringContaining('products: true') }),
+    );
+    expect(await small.decrypt(small.multiplyPlain(one, -1), keys.secretKey)).toEqual(Float64Array.of(-3));
+    small.close();
+    const wide = await createBfv({ ...many, products: true });
+    const own = await wide.createKeys();
+    const times = wide.multiplyPlain(await wide.encrypt([2 ** 21, -7], own.publicKey), -4000);
+    expect(await wide.decrypt(times, own.secretKey)).toEqual(Float64Array.of(-4000 * 2 ** 21, 28_000));
+    wide.close();
+  });
+
+  it('bounds the error of every slot of CKKS, which is far below it and above a tenth of a thousandth of it', async () => {
+    // No grid to speak of: a step of 2^-34 under a scale of 2^52 shows the noise itself.
+    const seal = await loadSeal();
+    const context = await createCkks({ clampRange: 1, fractionBits: 16, addends: 1, entries: 4096 });
+    const scale = 2 ** Number(/scale 2\^(\d+)/.exec(context.description)?.[1]);
+    context.close();
+    const parameters = seal.EncryptionParameters(seal.SchemeType.ckks);
+    parameters.setPolyModulusDegree(4096);
+    parameters.setCoeffModulus(seal.CoeffModulus.Create(4096, Int32Array.of(60)));
+    const plainContext = seal.Context(parameters, false, seal.SecurityLevel.tc128);
+    const generator = seal.KeyGenerator(plainContext);
+    const encryptor = seal.Encryptor(plainContext, generator.createPublicKey());
+    const decryptor = seal.Decryptor(plainContext, generator.secretKey());
+    const encoder = seal.CKKSEncoder(plainContext);
+    let worst = 0;
+    for (let i = 0; i < 20; i += 1) {
+      const [plain, cipher] = [seal.PlainText(), seal.CipherText()];
+      encoder.encode(new Float64Array(encoder.slotCount), scale, plain);
+      encryptor.encrypt(plain, cipher);
+      decryptor.decrypt(cipher, plain);
+      worst = Math.max(worst, ...encoder.decode(plain).map(Math.abs));
+      plain.delete();
+      cipher.delete();
+    }
+    const bound = slotErrorBound({ degree: 4096, addends: 1, entries: 20 * 2048 }) / scale;
+    expect(worst).toBeLessThan(bound);
+    expect(worst).toBeGreaterThan(bound / 1000);
   });
 });
 

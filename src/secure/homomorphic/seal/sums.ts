@@ -10,7 +10,7 @@ import { assertInteger, assertPositive } from '../../../foundations/numerics/ind
 import { HomomorphicError } from '../errors.ts';
 import type { AdditiveContext, PlainArithmetic, SealScheme, WorkOptions } from '../scheme.ts';
 import { loadSeal, type SealCipherText, type SealLibrary, using } from './library.ts';
-import { chooseCkksSum, chooseExactSum } from './parameters.ts';
+import { chooseCkksSum, chooseExactSum, holdsNoise } from './parameters.ts';
 import { createSealRing, sealKeyId, type SealKeyBytes, type SealRing, type SealVector } from './ring.ts';
 
 /** The types of BFV sums. */
@@ -47,6 +47,8 @@ export interface SealSumOptions {
   readonly addends: number;
   /** Entries of a vector at most; 2^24 by default. */
   readonly entries?: number;
+  /** BFV and BGV: room for `multiplyPlain` whatever the number of addends; larger ciphertexts where that takes some. */
+  readonly products?: boolean;
   /** The library, when the caller has loaded it. */
   readonly library?: SealLibrary;
 }
@@ -93,10 +95,17 @@ async function createExact<S extends 'bfv' | 'bgv'>(scheme: S, options: SealSumO
     `${scheme.toUpperCase()} N=${choice.degree}, q ${choice.modulusBits.join('+')} bits, t ${choice.plainBits} bits`,
   );
   const scale = 2 ** needs.fractionBits;
+  const hasRoom = holdsNoise({ ...needs, products: true }, choice);
   return {
     ...context,
     multiplyPlain(vector: SealVector<S>, factor: number) {
       assertInteger(Math.abs(factor), '|factor|', { min: 1 });
+      if (!hasRoom && Math.abs(factor) > 1) {
+        throw new HomomorphicError(
+          'homomorphic/unsupported',
+          'products would take noise that these parameters do not hold: make the context with "products: true"',
+        );
+      }
       if (vector.addends * Math.abs(factor) > needs.addends) {
         throw new HomomorphicError(
           'homomorphic/overflow',
@@ -151,12 +160,12 @@ export async function createCkks(options: SealSumOptions): Promise<CkksContext> 
 
 type Needs = Required<Omit<SealSumOptions, 'library'>>;
 
-function readNeeds({ clampRange, fractionBits, addends, entries = 2 ** 24 }: SealSumOptions): Needs {
+function readNeeds({ clampRange, fractionBits, addends, entries = 2 ** 24, products = false }: SealSumOptions): Needs {
   assertPositive(clampRange, 'clampRange');
   assertInteger(fractionBits, 'fractionBits', { min: 0, max: 52 });
   assertInteger(addends, 'addends', { min: 1 });
   assertInteger(entries, 'entries', { min: 1 });
-  return { clampRange, fractionBits, addends, entries };
+  return { clampRange, fractionBits, addends, entries, products };
 }
 
 /** Rounds to the grid: integers in float64. */
@@ -289,6 +298,18 @@ function createSumContext<S extends SealScheme>(ring: SealRing<S>, needs: Needs,
       );
       return { ...first, addends, chunks };
     },
+    assertFresh(vector: Vector, entries: number): void {
+      assertVector(vector);
+      const { addends, chunks } = vector;
+      const fits = addends === 1 && vector.entries === entries && chunks.length === Math.ceil(entries / slots);
+      // A scale or level of its own would make every later sum fail.
+      const isFresh = (cipher: SealCipherText) =>
+        cipher.size === 2 &&
+        cipher.coeffModulusSize === ring.freshPrimes &&
+        (scheme !== 'ckks' || cipher.scale === cipherScale);
+      if (!fits || !chunks.every((chunk) => using([ring.load(chunk)], isFresh)))
+        throw new HomomorphicError('homomorphic/malformed', `the vector is no fresh encryption of ${entries} numbers`);
+    },
     mapChunks(vector: Vector, addends: number, body: (cipher: SealCipherText, index: number) => void): Vector {
       assertVector(vector);
       const chunks = vector.chunks.map((chunk, index) =>
@@ -314,6 +335,7 @@ function createSumContext<S extends SealScheme>(ring: SealRing<S>, needs: Needs,
       );
       return out;
     },
+    sizeBytes: (entries: number) => HEAD_BYTES + Math.ceil(entries / slots) * (ring.cipherBytes + CHUNK_HEAD_BYTES),
     serialize({ keyId, entries, addends, chunks }: Vector): Uint8Array {
       const head = utf8(
         JSON.stringify({ scheme, contextId, keyId, entries, addends, sizes: chunks.map(({ length }) => length) }),
@@ -378,6 +400,10 @@ function createSumContext<S extends SealScheme>(ring: SealRing<S>, needs: Needs,
     close: () => ring.close(),
   };
 }
+
+/** The description in front of the chunks, and a chunk's length in it and SEAL's own header. */
+const HEAD_BYTES = 1024;
+const CHUNK_HEAD_BYTES = 256;
 
 function encryptOrReject<T>(body: () => Promise<T>): Promise<T> {
   try {
