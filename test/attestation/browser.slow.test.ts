@@ -2,74 +2,27 @@
  * The verifiers in Chromium: the same verdicts as in Node, each in time. Needs Debian's chromium (or CHROMIUM=path); is
  * skipped, and says so, where there is none.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeEvidence, type Evidence, vendorRoots, verifyEvidence } from '../../src/trust/attestation/index.ts';
+import { type AttestationPage, browserPresent, openAttestationPage } from './chromium.ts';
+import { createNegativeCases } from './negative-cases.ts';
 import type { PageApi } from './page.ts';
 import { flipByte, loadSample, SAMPLES, samplesPresent, skipNote } from './samples.ts';
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const browserPresent = existsSync(executablePath);
 const note = browserPresent ? skipNote : ' (skipped: chromium not present)';
 const LIMIT_MS = 150;
 
 const base64 = (evidence: Evidence): string => Buffer.from(encodeEvidence(evidence)).toString('base64');
 
 describe.skipIf(!samplesPresent || !browserPresent)(`the verifiers in Chromium${note}`, () => {
-  let folder: string;
-  let server: Server;
-  let browser: Browser;
-  let page: Page;
-  const complaints: string[] = [];
-
+  let opened: AttestationPage;
+  let page: AttestationPage['page'];
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sotto-page-'));
-    await build({
-      root: folder,
-      configFile: false,
-      logLevel: 'warn',
-      resolve: { conditions: ['source', 'browser', 'import', 'default'] },
-      build: {
-        outDir: join(folder, 'dist'),
-        target: 'es2024',
-        lib: { entry: fileURLToPath(new URL('page.ts', import.meta.url)), formats: ['es'], fileName: () => 'page.js' },
-      },
-    });
-    writeFileSync(
-      join(folder, 'dist', 'index.html'),
-      '<!doctype html><title>t</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
-    );
-    server = createServer((request, response) => {
-      const name = request.url === '/page.js' ? 'page.js' : 'index.html';
-      response.setHeader('content-type', name.endsWith('.js') ? 'text/javascript' : 'text/html');
-      response.setHeader(
-        'content-security-policy',
-        "default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'",
-      );
-      response.end(readFileSync(join(folder, 'dist', name)));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-    page = await browser.newPage();
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction(() => 'attestation' in globalThis);
+    opened = await openAttestationPage();
+    ({ page } = opened);
   }, 120_000);
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => opened?.close());
 
   it('come to the verdicts of Node, each in less than 150 ms', async () => {
     const cases = SAMPLES.map((sample) => ({
@@ -113,6 +66,24 @@ describe.skipIf(!samplesPresent || !browserPresent)(`the verifiers in Chromium${
     expect(accepted).toEqual([]);
   });
 
+  it('refuse every negative case as in Node, each in less than 150 ms', async () => {
+    const cases = await createNegativeCases();
+    const results = await page.evaluate(
+      (given) => (globalThis as unknown as { attestation: PageApi }).attestation.judgeAll(given, 8),
+      cases.map(({ evidence, row: _row, refusals: _refusals, ...rest }) => ({ ...rest, envelope: base64(evidence) })),
+    );
+    expect(results).toHaveLength(cases.length);
+    for (const [index, { name, refused, codes, bestMs }] of results.entries()) {
+      expect([name, refused]).toEqual([name, true]);
+      expect(cases[index]?.refusals, name).toContainEqual(codes);
+      expect(bestMs).toBeLessThan(LIMIT_MS);
+    }
+    const slowest = results.toSorted((a, b) => b.firstMs - a.firstMs)[0];
+    console.log(
+      `${results.length} negative cases refused in Chromium; the slowest first run ${slowest?.firstMs.toFixed(1)} ms`,
+    );
+  });
+
   it('open the gate and seal a contribution', async () => {
     const { text, opened } = await page.evaluate(() =>
       (globalThis as unknown as { attestation: PageApi }).attestation.joinSimulated(),
@@ -122,5 +93,5 @@ describe.skipIf(!samplesPresent || !browserPresent)(`the verifiers in Chromium${
     expect(opened).toEqual([1, 2, 3]);
   });
 
-  it('complain about nothing', () => expect(complaints).toEqual([]));
+  it('complain about nothing', () => expect(opened.complaints).toEqual([]));
 });

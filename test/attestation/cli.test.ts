@@ -34,7 +34,12 @@ const verify = async (...words: readonly string[]) => {
   const { text, exitCode } = await run('verify', '--json', ...words);
   return {
     exitCode,
-    ...(JSON.parse(text) as { ok: boolean; result: Record<string, unknown>; refusals: { code: string }[] }),
+    ...(JSON.parse(text) as {
+      ok: boolean;
+      matched: string | null;
+      result: Record<string, unknown>;
+      refusals: { code: string }[];
+    }),
   };
 };
 const file = (name: string, content: string | Uint8Array): string => {
@@ -113,6 +118,39 @@ describe.skipIf(!samplesPresent)(`sotto attest verify${skipNote}`, () => {
     });
   });
 
+  it('lets no given part pass unseen: with a policy that binds nothing, with none, or half given', async () => {
+    const words = [sample('snp/gcp-x25519-report.bin'), '--endorsement', sample('snp/gcp-x25519-vcek.pem')];
+    const nonce = 'df82306ff38a9da023854af947d02a878cfab1b40a793823ff41dc51213b96aa';
+    const key = '03a8107030fabeac06b0df4ef865763918b5e2a9fa030e20025a4315dab4b2a6';
+    const other = '00'.repeat(32);
+    const lax = file('lax.yaml', 'tees: [sev-snp]\nbinding: none\nmaximumVmpl: 1\nrequireRevocationCheck: false\n');
+    expect(await verify(...words, '--policy', lax)).toMatchObject({ exitCode: 0 });
+    expect(await verify(...words, '--policy', lax, '--nonce', nonce, '--public-key', key)).toMatchObject({
+      exitCode: 0,
+    });
+    expect(await verify(...words, '--policy', lax, '--nonce', other, '--public-key', key)).toMatchObject({
+      exitCode: 1,
+      refusals: [{ code: 'attestation/binding-mismatch' }],
+    });
+    expect(await verify(...words, '--policy', lax, '--nonce', nonce)).toMatchObject({
+      exitCode: 1,
+      refusals: [{ code: 'attestation/nonce-mismatch' }],
+    });
+    const all = ['--nonce', nonce, '--public-key', key, '--task-policy', other, '--code', other];
+    for (const given of [all, ['--policy', lax, ...all]]) {
+      expect(await verify(...words, ...given)).toMatchObject({
+        exitCode: 1,
+        refusals: [{ code: 'attestation/binding-mismatch' }],
+      });
+    }
+    await expect(run('verify', ...words, '--public-key', key)).rejects.toThrow('--nonce: give both');
+    await expect(run('verify', ...words, '--nonce', nonce, '--code', other)).rejects.toThrow('give all four');
+    const plain = file('plain.yaml', 'tees: [sev-snp]\nbinding: nonce\nmaximumVmpl: 1\n');
+    await expect(run('verify', ...words, '--policy', plain, '--nonce', nonce, '--public-key', key)).rejects.toThrow(
+      'does not look at all that was given',
+    );
+  });
+
   it('prints for people', async () => {
     const { text } = await run('verify', sample('nitro/evervault-debug.cbor'), '--at', '2022-10-12T14:00:00Z');
     expect(text).toContain('verified');
@@ -151,7 +189,58 @@ describe('sotto attest', () => {
     await expect(run('verify', out, '--policy', policy)).rejects.toThrow('--insecure-simulated-attestation');
   });
 
+  it('publishes reference values, and verifies against them by the receipt of their log', async () => {
+    const values = file(
+      'values.json',
+      JSON.stringify({
+        sotto: 'reference-values/1',
+        id: 'aggregator 1.4.0',
+        values: [{ tee: 'simulated', measurements: { measurement: hex(0xaa, 48) }, codeDigest: hex(4) }],
+      }),
+    );
+    const out = join(folder, 'published.json');
+    const keys = ['--key', join(folder, 'publisher.key'), '--log-key', join(folder, 'log.key')];
+    const publish = ['publish', values, ...keys, '--log', join(folder, 'log'), '--out', out];
+    const { text } = await run(...publish);
+    const policy = file('pinned.yaml', `tees: [simulated]\n${text}\n`);
+    const evidence = join(folder, 'referenced.json');
+    const option = '--insecure-simulated-attestation';
+    await run('evidence', ...binding, '--out', evidence, option, hex(0xaa, 48));
+    const words = [evidence, '--policy', policy, ...binding, option];
+    const receipt = ['--reference', out, '--receipt', `${out}.tlog-proof`];
+    expect(await verify(...words, ...receipt)).toMatchObject({
+      ok: true,
+      matched: 'releases: aggregator 1.4.0',
+    });
+    expect(await verify(...words, '--reference', out)).toMatchObject({
+      ok: false,
+      refusals: [{ code: 'attestation/reference-not-logged' }],
+    });
+    // Another log with another key, of the same name.
+    const forked = join(folder, 'forked.json');
+    const elsewhere = ['--log', join(folder, 'log-2'), '--log-key', join(folder, 'log-2.key'), '--out', forked];
+    await run('publish', values, ...keys, ...elsewhere);
+    expect(await verify(...words, '--reference', forked, '--receipt', `${forked}.tlog-proof`)).toMatchObject({
+      ok: false,
+      refusals: [{ code: 'attestation/reference-not-logged' }],
+    });
+    const unmatched = join(folder, 'unmatched.json');
+    await run('evidence', ...binding, '--out', unmatched, option, hex(0xbb, 48));
+    expect((await verify(unmatched, ...words.slice(1), ...receipt)).refusals.map(({ code }) => code)).toContain(
+      'attestation/measurement-mismatch',
+    );
+    await expect(run('verify', ...words, '--reference', out, '--reference', out, '--receipt', out)).rejects.toThrow(
+      usage,
+    );
+    await expect(run('publish', file('no-values.json', '{}'), ...publish.slice(2))).rejects.toThrow(usage);
+    await expect(run(...publish, '--log-key', join(folder, 'another.key'))).rejects.toThrow(usage);
+  });
+
   it('makes no evidence where there is no device', async () => {
+    const kit = file('kit.yaml', 'vmpl: 0\n');
+    await expect(run('evidence', ...binding, '--with', kit, '--out', join(folder, 'none.json'))).rejects.toMatchObject({
+      code: 'attestation/device-failed',
+    });
     await expect(run('evidence', ...binding, '--out', join(folder, 'none.json'))).rejects.toMatchObject({
       code: 'attestation/device-failed',
     });
@@ -191,6 +280,10 @@ describe('sotto attest', () => {
     await expect(run('verify', bad, '--policy', file('p', 'tees: []'))).rejects.toThrow(usage);
     await expect(run('verify', bad, '--jwks', file('k', '{}'))).rejects.toThrow(usage);
     await expect(run('verify', bad, '--reference', bad)).rejects.toThrow(usage);
+    for (const kit of ['vmpl: 9', 'colour: red', 'references: x', 'crl: [']) {
+      const out = join(folder, 'none.json');
+      await expect(run('evidence', ...binding, '--out', out, '--with', file('kit.yaml', kit))).rejects.toThrow(usage);
+    }
     await expect(run('verify', file('report', new Uint8Array(1184)))).rejects.toThrow('--endorsement');
   });
 

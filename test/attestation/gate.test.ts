@@ -25,10 +25,12 @@ import {
   REFERENCE_PAYLOAD_TYPE,
   type SealingKey,
   type SignedReferences,
+  signReferenceValues,
   type SimulatedClaims,
   vendorRoots,
   viewRecord,
 } from '../../src/trust/attestation/index.ts';
+import { createMemoryTileStore, formatVerifierKey, logReferences, openLog } from '../../src/trust/log/index.ts';
 import { NOW } from './generate/authority.ts';
 import { createNitroWorld } from './generate/nitro.ts';
 import { createSnpWorld, MEASUREMENT } from './generate/snp.ts';
@@ -377,6 +379,55 @@ describe('with hardware evidence', () => {
       'attestation/reference-not-logged',
     ]);
     expect(() => createParticipant({ insecureSimulated: false, trust }, policy)).toThrow('needs a transparency log');
+  });
+
+  it('reference values must stand in the log that the policy pins', async () => {
+    const publisher = createSigningKey(new Uint8Array(32).fill(5));
+    const values = {
+      sotto: 'reference-values/1',
+      id: 'aggregator',
+      values: [{ tee: 'simulated', measurements: { measurement }, codeDigest: toHex(codeDigest) }],
+    };
+    const bytes = signReferenceValues(new Uint8Array(Buffer.from(JSON.stringify(values))), publisher);
+    const openTestLog = (fill: number) =>
+      openLog({
+        store: createMemoryTileStore(),
+        origin: 'log.example',
+        key: createSigningKey(new Uint8Array(32).fill(fill)),
+      });
+    const [log, fork] = await Promise.all([openTestLog(6), openTestLog(7)]);
+    const receipt = await logReferences(bytes, { log, time: NOW });
+    const forked = await logReferences(bytes, { log: fork, time: NOW });
+    const references = {
+      signers: [{ kind: 'ed25519', name: 'releases', publicKey: toHex(publisher.publicKey) }],
+      log: { keys: [formatVerifierKey(log.verifier)] },
+    };
+    const policy = { measurements: [], codeDigests: [], references };
+    const joinWith = async (given: SignedReferences, pinned: object = policy) => {
+      const { join, wire } = createParticipant({}, pinned);
+      const { record } = await join(await createCoordinator({}, { references: [given] }));
+      return { record, sent: wire.bytes() };
+    };
+    const good = await joinWith({ kind: 'dsse', bytes, receipt });
+    expect(good.record).toMatchObject({ outcome: 'accepted', matched: 'releases: aggregator' });
+    expect(good.sent).toBeGreaterThan(1000);
+    const bad: readonly SignedReferences[] = [
+      { kind: 'dsse', bytes },
+      { kind: 'dsse', bytes, receipt: forked },
+      {
+        kind: 'dsse',
+        bytes: signReferenceValues(new Uint8Array(Buffer.from(`${JSON.stringify(values)} `)), publisher),
+        receipt,
+      },
+    ];
+    for (const given of bad) {
+      const { record, sent } = await joinWith(given);
+      expect([codesOf(record), sent]).toEqual([['attestation/reference-not-logged'], 0]);
+    }
+    const witnessed = { ...policy, references: { ...references, log: { ...references.log, witnesses: 1 } } };
+    expect(codesOf((await joinWith({ kind: 'dsse', bytes, receipt }, witnessed)).record)).toEqual([
+      'attestation/reference-not-logged',
+    ]);
   });
 
   it('of Nitro the fields beside the user data must agree', async () => {

@@ -104,6 +104,14 @@ describe('TDX evidence', () => {
     expect(result?.tcbStatus).toBe('Revoked');
   });
 
+  it('is held to the older of the two generations of lists that were given', async () => {
+    const generation = async (changes: Parameters<IntelWorld['collateral']>[0]) =>
+      (await verify(await world.attest(), await world.collateral(changes))).result?.tcb['tcbEvaluationDataNumber'];
+    expect(await generation({})).toBe(20);
+    expect(await generation({ qeIdentity: { tcbEvaluationDataNumber: 18 } })).toBe(18);
+    expect(await generation({ tcbInfo: { tcbEvaluationDataNumber: 17 } })).toBe(17);
+  });
+
   it('with a versioned module is rated by the list of that module', async () => {
     const modules = {
       tdxModuleIdentities: [

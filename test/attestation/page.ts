@@ -13,6 +13,7 @@ import {
   type Verdict,
   verifyEvidence,
 } from '../../src/trust/attestation/index.ts';
+import { type JudgedCase, judgeCase } from './judge-case.ts';
 
 /** One piece of evidence and when it is judged. */
 export interface PageCase {
@@ -36,6 +37,29 @@ async function verifyAll(cases: readonly PageCase[], runs: number) {
       times.push(performance.now() - start);
     }
     results.push({ name, verdict: verdict as Verdict, firstMs: times[0] as number, bestMs: Math.min(...times) });
+  }
+  return results;
+}
+
+/** Judges each case several times, from the envelope to the decision. */
+async function judgeAll(cases: readonly (PageCase & Omit<JudgedCase, 'evidence'>)[], runs: number) {
+  const results: {
+    name: string;
+    refused: boolean;
+    codes: readonly string[];
+    times: number[];
+    firstMs: number;
+    bestMs: number;
+  }[] = [];
+  for (const { envelope, ...each } of cases) {
+    const times: number[] = [];
+    let judged: Awaited<ReturnType<typeof judgeCase>> = { refused: false, codes: [] };
+    for (let run = 0; run < runs; run += 1) {
+      const start = performance.now();
+      judged = await judgeCase({ ...each, evidence: decodeEvidence(bytesOf(envelope)) });
+      times.push(performance.now() - start);
+    }
+    results.push({ name: each.name, ...judged, times, firstMs: times[0] as number, bestMs: Math.min(...times) });
   }
   return results;
 }
@@ -92,6 +116,6 @@ async function joinSimulated() {
   return { text: describeRecord(record), opened: Array.from(await key.open(sealed, context)) };
 }
 
-const api = { verifyAll, sweep, joinSimulated };
+const api = { verifyAll, judgeAll, sweep, joinSimulated };
 export type PageApi = typeof api;
 (globalThis as unknown as { attestation: PageApi }).attestation = api;

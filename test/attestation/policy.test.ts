@@ -6,12 +6,14 @@ import {
   type AttestationResult,
   evaluatePolicy,
   parseAttestationPolicy,
+  pinnedLog,
   type PolicyContext,
   type ReferenceSet,
   requireAttestationSchema,
   TEE_KINDS,
   type Verdict,
 } from '../../src/trust/attestation/index.ts';
+import { createNoteVerifier, formatVerifierKey } from '../../src/trust/log/index.ts';
 
 const at = new Date('2026-03-01T12:00:00Z');
 const measurement = 'a5'.repeat(48);
@@ -161,6 +163,55 @@ describe('the policy', () => {
     expect(codes({ tee: 'nitro', nonce: '09'.repeat(32) }, { binding: 'nonce' }, { nonce })).toEqual([]);
     expect(codes({}, { binding: 'nonce' })).toEqual(['attestation/binding-mismatch']);
     expect(codes({}, { binding: 'nonce' }, { nonce: new Uint8Array(0) })).toEqual(['attestation/nonce-mismatch']);
+  });
+});
+
+describe('the policy of tokens', () => {
+  const keys = { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] };
+  const gcp = { tee: 'gcp-confidential-space', facts: { audience: 'https://sotto.example' } } as const;
+  const azure = { tee: 'azure-tdx', facts: { issuer: 'https://sharedeus.eus.attest.azure.net' } } as const;
+
+  it('holds Confidential Space to the audience it names', () => {
+    const policy = (audience: string) => ({
+      tees: ['gcp-confidential-space'],
+      tokens: { gcp: { keys, audience } },
+    });
+    expect(codes(gcp, policy('https://sotto.example'))).toEqual([]);
+    expect(codes(gcp, policy('https://other.example'))).toEqual(['attestation/chain-invalid']);
+    expect(codes({ ...gcp, facts: {} }, policy('https://sotto.example'))).toEqual(['attestation/chain-invalid']);
+    expect(codes(gcp, { tees: ['gcp-confidential-space'] })).toEqual([]);
+  });
+
+  it('holds Azure to the providers it names, since anybody can have one', () => {
+    const policy = (...issuers: readonly string[]) => ({ tees: ['azure-tdx'], tokens: { azure: { keys, issuers } } });
+    expect(codes(azure, policy('https://a.example', 'https://sharedeus.eus.attest.azure.net'))).toEqual([]);
+    expect(codes(azure, policy('https://mine.eus.attest.azure.net'))).toEqual(['attestation/untrusted-root']);
+    expect(codes({ ...azure, facts: {} }, policy('https://sharedeus.eus.attest.azure.net'))).toEqual([
+      'attestation/untrusted-root',
+    ]);
+  });
+
+  it('says of evidence without a clock whether anything proves that it is new', () => {
+    const ageOf = (binding: string, nonce?: Uint8Array) =>
+      judge({}, { binding }, nonce ? { nonce } : {}).checks.find(({ name }) => name === 'evidence is fresh')?.detail;
+    expect(ageOf('none')).toBe('carries no clock, and no nonce is demanded: it may be old');
+    expect(ageOf('nonce', new Uint8Array(32))).toBe('carries no clock; fresh by its nonce');
+  });
+
+  it('pins no private key, and a log by keys that are keys', () => {
+    const leaked = { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB', d: 'AQAB' }] };
+    expect(() => parseAttestationPolicy({ ...plain, tokens: { gcp: { keys: leaked, audience: 'a' } } })).toThrow(
+      'must not be a private key',
+    );
+    const signers = [{ kind: 'ed25519', name: 'P', publicKey: '00'.repeat(32) }];
+    const logged = (...keyLines: readonly string[]) =>
+      pinnedLog(parseAttestationPolicy({ ...plain, references: { signers, log: { keys: keyLines } } }));
+    const key = new Uint8Array(32).fill(3);
+    const log = createNoteVerifier('ed25519', 'log.example', key);
+    expect(logged(formatVerifierKey(log))?.name).toBe('log.example');
+    expect(() => logged('log.example+00000000+AAAA')).toThrow('references.log.keys');
+    expect(() => logged(formatVerifierKey(createNoteVerifier('cosignature', 'w', key)))).toThrow('of witnesses');
+    expect(pinnedLog(parseAttestationPolicy(plain))).toBeUndefined();
   });
 });
 

@@ -16,6 +16,7 @@ import {
   type ReferenceLog,
   referenceValuesOfCorim,
   type SignedReferences,
+  signReferenceValues,
   verifyReferences,
 } from '../../src/trust/attestation/index.ts';
 import { generateKeys, NOW, signRaw } from './generate/authority.ts';
@@ -90,6 +91,12 @@ describe('reference values in JSON', () => {
         codeOf('attestation/reference-invalid'),
       );
     }
+  });
+
+  it('are signed as they are opened', async () => {
+    const bytes = signReferenceValues(new Uint8Array(Buffer.from(JSON.stringify(file))), publisher);
+    const set = await verifyReferences({ kind: 'dsse', bytes }, { signers, at });
+    expect(set).toMatchObject({ id: 'aggregator 1.0', publisher: 'Sotto releases', logged: false });
   });
 
   it('must stand in the log when a log is asked', async () => {
@@ -186,12 +193,13 @@ describe('reference values in CoRIM', () => {
     keys = await generateKeys('P-384');
     spki = new Uint8Array(await crypto.subtle.exportKey('spki', keys.publicKey));
   });
-  async function signCorim(payload: Uint8Array, contentType = 'application/rim+cbor'): Promise<SignedReferences> {
+  async function signCorim(
+    payload: Uint8Array,
+    contentType = 'application/rim+cbor',
+    meta?: unknown,
+  ): Promise<SignedReferences> {
     const header = encodeCbor(
-      new Map<number, unknown>([
-        [1, -35],
-        [3, contentType],
-      ]),
+      new Map<number, unknown>([[1, -35], [3, contentType], ...(meta === undefined ? [] : [[8, meta] as const])]),
     );
     const signature = await signRaw({ kind: 'P-384', keys }, coseSigStructure(header, payload));
     return { kind: 'corim', bytes: encodeCbor(new Tagged(18, [header, new Map(), payload, signature])) };
@@ -239,6 +247,48 @@ describe('reference values in CoRIM', () => {
     await expect(verifyReferences(sealed, { signers: ecdsa, at })).rejects.toThrow(
       codeOf('attestation/reference-invalid'),
     );
+  });
+
+  it('under a signature that is out of its time, or says so in a broken way, are refused', async () => {
+    const ecdsa = [{ kind: 'ecdsa', name: 'ACME', spki }] as const;
+    const payload = writeCorim([measured('measurement', digest)]);
+    const seconds = Math.floor(at.getTime() / 1000);
+    const meta = (from: number, to: number) => {
+      const validity = new Map([from, to].map((offset, index) => [index, new Tagged(1, seconds + offset)]));
+      return encodeCbor(
+        new Map<number, unknown>([
+          [0, new Map([[0, 'ACME']])],
+          [1, validity],
+        ]),
+      );
+    };
+    const verify = async (statement: unknown) =>
+      verifyReferences(await signCorim(payload, undefined, statement), { signers: ecdsa, at });
+    expect((await verify(meta(-100, 100))).publisher).toBe('ACME');
+    await expect(verify(meta(-100, -50))).rejects.toThrow(codeOf('attestation/reference-invalid'));
+    await expect(verify(meta(50, 100))).rejects.toThrow(codeOf('attestation/reference-invalid'));
+    await expect(verify(7)).rejects.toThrow(codeOf('attestation/malformed'));
+    await expect(verify(Uint8Array.of(1))).rejects.toThrow(codeOf('attestation/malformed'));
+  });
+
+  it('that demand more than registers are shown and never match', () => {
+    const values = (extra: readonly (readonly [number, unknown])[]) =>
+      new Map<number, unknown>([
+        [0, 'measurement'],
+        [1, new Map<number, unknown>([[2, [[7, digest]]], ...extra])],
+      ]);
+    const matching = (measured: unknown) => {
+      const [entry] = referenceValuesOfCorim(decodeCorim(writeCorim([measured]))).entries;
+      if (entry === undefined) throw new Error('one entry expected');
+      expect(entry.measurements['measurement']).toEqual([measurement]);
+      return matchesReference(result('sev-snp', { measurement }), entry);
+    };
+    expect(matching(values([]))).toBe(true);
+    expect(matching(values([[11, 'launch digest']]))).toBe(true);
+    // A version, flags, and a raw value's mask.
+    expect(matching(values([[1, new Tagged(552, 3)]]))).toBe(false);
+    expect(matching(values([[3, new Map([[0, true]])]]))).toBe(false);
+    expect(matching(values([[5, Uint8Array.of(1)]]))).toBe(false);
   });
 
   it('that are unsigned do not pass for signed', async () => {

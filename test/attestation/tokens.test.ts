@@ -8,8 +8,10 @@ import {
   computeReportData,
   parseKeySet,
   type TokenOptions,
+  vendorRoots,
   verifyAzureToken,
   verifyConfidentialSpaceToken,
+  verifyEvidence,
 } from '../../src/trust/attestation/index.ts';
 import { NOW } from './generate/authority.ts';
 
@@ -264,6 +266,21 @@ describe('Azure Attestation tokens', () => {
       'http://sharedeus.eus.attest.azure.net',
     ]) {
       expect(codes(await azure({ ...AZURE_SNP, iss }))).toEqual(['attestation/untrusted-root']);
+    }
+  });
+
+  it('of SEV-SNP machines without a privilege level are malformed: there is nothing to judge', async () => {
+    const isolation = { ...AZURE_SNP['x-ms-isolation-tee'], 'x-ms-sevsnpvm-vmpl': undefined };
+    expect(codes(await azure({ ...AZURE_SNP, 'x-ms-isolation-tee': isolation }))).toEqual(['attestation/malformed']);
+    expect((await azure(AZURE_SNP)).result?.facts['vmpl']).toBe(0);
+  });
+
+  it('whose keys nobody gave are refused for that', async () => {
+    for (const kind of ['azure', 'gcp-confidential-space'] as const) {
+      const token = await sign(kind === 'azure' ? AZURE_SNP : GCP);
+      expect(codes(await verifyEvidence({ kind, token }, { roots: vendorRoots(), at: NOW }))).toEqual([
+        'attestation/collateral-missing',
+      ]);
     }
   });
 
