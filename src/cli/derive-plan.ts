@@ -25,6 +25,7 @@ export function derivePlan(text: string, inputShape: readonly number[], version:
     version: PLAN_VERSION,
     planDigest: toHex(plan.digest),
     event: plan.event === undefined ? null : eventToJson(plan.event),
+    ...(plan.update?.buffered === undefined ? {} : { concurrency: plan.update.buffered.concurrency }),
     digestModel(file) {
       const { tensors } = decodeSafetensors(file);
       const all = new Float32Array(plan.dimension);

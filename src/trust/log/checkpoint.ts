@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equalBytes } from '../../foundations/crypto/index.ts';
+import { equalBytes, toHex } from '../../foundations/crypto/index.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { LogError } from './errors.ts';
 import { HASH_BYTES, verifyConsistency } from './merkle.ts';
@@ -59,11 +59,19 @@ export function openCheckpoint(
   if (!signatures.some(({ verifier }) => verifier.kind === 'ed25519' && verifier.name === checkpoint.origin)) {
     throw new LogError('log/signature-invalid', `the checkpoint is not signed by the key of ${checkpoint.origin}`);
   }
-  const cosigners = signatures.filter(({ verifier }) => verifier.kind === 'cosignature').length;
+  const cosigners = countWitnesses(signatures);
   if (cosigners < witnesses) {
     throw new LogError('log/signature-invalid', `the checkpoint has ${cosigners} of ${witnesses} witnesses`);
   }
   return { ...checkpoint, signatures, note: typeof note === 'string' ? note : new TextDecoder().decode(note) };
+}
+
+/** Counts witnesses by their keys: one key under two names is one witness. [C2SP-cosignature] */
+export function countWitnesses(signatures: readonly VerifiedSignature[]): number {
+  const keys = signatures.flatMap(({ verifier }) =>
+    verifier.kind === 'cosignature' ? [toHex(verifier.publicKey)] : [],
+  );
+  return new Set(keys).size;
 }
 
 /**

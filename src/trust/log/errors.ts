@@ -26,7 +26,9 @@ export type LogErrorCode =
   /** The log has records of a budget ledger that the ledger does not have: the ledger was cut or replaced. */
   | 'log/ledger-behind'
   /** The log was made by another key or under another origin. */
-  | 'log/key-mismatch';
+  | 'log/key-mismatch'
+  /** A witness gave no signature: it is not there, does not know the log, or answered nonsense. */
+  | 'log/witness-refused';
 
 /** Thrown when a log cannot be read, trusted or continued. */
 export class LogError extends SottoError<LogErrorCode> {

@@ -4,15 +4,8 @@
  * @module
  */
 
-export {
-  type AuditOptions,
-  auditRun,
-  type DerivedPlan,
-  readRun,
-  RUN_FILES,
-  type RunFiles,
-  type RunStory,
-} from './audit/audit.ts';
+export { auditRun, readRun, type RunStory } from './audit/audit.ts';
+export { type AuditOptions, type DerivedPlan, RUN_FILES, type RunFiles } from './audit/run-files.ts';
 export { type Story } from './audit/story.ts';
 export { type AuditCode, type AuditProblem, type AuditReport } from './audit/report.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
@@ -88,7 +81,16 @@ export {
   createWitness,
   formatWitnessRequest,
   type Witness,
+  WITNESS_SIZE_TYPE,
   type WitnessAnswer,
   type WitnessStore,
 } from './witness.ts';
+export {
+  collectCosignatures,
+  createWitnessClient,
+  type WitnessClient,
+  type WitnessedLog,
+  type WitnessRound,
+  type WitnessTransport,
+} from './witness-client.ts';
 export { describeKey, type LogWriter, type LogWriterOptions, openLog } from './writer.ts';

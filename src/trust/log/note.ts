@@ -94,14 +94,15 @@ function timeBytes(time: number): Uint8Array {
   return out;
 }
 
-function formatLine({ name, keyId, signature }: NoteSignature): string {
+/** Writes a signature's line. */
+export function formatSignature({ name, keyId, signature }: NoteSignature): string {
   return `— ${name} ${encodeBase64(concatBytes(keyId, signature))}\n`;
 }
 
 /** Signs a note's text as a log. Returns the signature's line. */
 export function signNote(text: string, { name, key }: { readonly name: string; readonly key: SigningKey }): string {
   const { keyId } = createNoteVerifier('ed25519', name, key.publicKey);
-  return formatLine({ name, keyId, signature: key.sign(utf8(text)) });
+  return formatSignature({ name, keyId, signature: key.sign(utf8(text)) });
 }
 
 /**
@@ -113,7 +114,7 @@ export function cosignNote(
   { name, key, time }: { readonly name: string; readonly key: SigningKey; readonly time: number },
 ): string {
   const { keyId } = createNoteVerifier('cosignature', name, key.publicKey);
-  return formatLine({ name, keyId, signature: concatBytes(timeBytes(time), key.sign(cosignedBytes(text, time))) });
+  return formatSignature({ name, keyId, signature: concatBytes(timeBytes(time), key.sign(cosignedBytes(text, time))) });
 }
 
 /** Joins a text and signature lines to a note. */

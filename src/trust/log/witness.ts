@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SigningKey } from '../../foundations/crypto/index.ts';
+import { equalBytes, type SigningKey } from '../../foundations/crypto/index.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { assertConsistent, type Checkpoint, openCheckpoint } from './checkpoint.ts';
 import { LogError } from './errors.ts';
@@ -17,10 +17,13 @@ export interface WitnessStore {
   replace(seen: Checkpoint, expected: Checkpoint | undefined): Promise<boolean>;
 }
 
+/** Content type of the answer 409. */
+export const WITNESS_SIZE_TYPE = 'text/x.tlog.size';
+
 /** What a witness answers, in the terms of its HTTP interface. */
 export type WitnessAnswer =
   | { readonly status: 200; readonly body: string }
-  /** The size it knows; ask again from there. */
+  /** The size it knows, of type {@link WITNESS_SIZE_TYPE}: ask again from there, or, when it is the size that was asked for, the roots differ. */
   | { readonly status: 409; readonly body: string }
   | { readonly status: 400 | 403 | 404 | 422; readonly body: string; readonly code: LogError['code'] };
 
@@ -72,6 +75,13 @@ export function createWitness({
     }
     const seen = await store.read(origin);
     if (oldSize !== (seen?.size ?? 0)) return { status: 409, body: `${seen?.size ?? 0}\n` };
+    if (oldSize === 0 && proof.length > 0) {
+      return refuse(422, new LogError('log/malformed', 'a proof from an empty tree is empty'));
+    }
+    // Two roots of one size: the protocol asks for the same answer as for another size.
+    if (seen !== undefined && seen.size === checkpoint.size && !equalBytes(seen.root, checkpoint.root)) {
+      return { status: 409, body: `${seen.size}\n` };
+    }
     if (seen !== undefined) {
       try {
         assertConsistent(seen, checkpoint, proof);
@@ -79,8 +89,6 @@ export function createWitness({
         if (error instanceof LogError) return refuse(422, error);
         throw error;
       }
-    } else if (proof.length > 0) {
-      return refuse(422, new LogError('log/malformed', 'a first checkpoint comes with an empty proof'));
     }
     const { size, root } = checkpoint;
     if (!(await store.replace({ origin, size, root }, seen))) {

@@ -10,7 +10,16 @@ import { equalBytes, type SigningKey, toHex } from '../../foundations/crypto/ind
 import { assertConsistent, formatCheckpoint, openCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
 import { LogError } from './errors.ts';
 import { computeRoot, hashLeaf } from './merkle.ts';
-import { createNoteVerifier, formatNote, type NoteVerifier, parseNote, signNote, verifyNote } from './note.ts';
+import {
+  createNoteVerifier,
+  formatNote,
+  formatSignature,
+  type NoteSignature,
+  type NoteVerifier,
+  parseNote,
+  signNote,
+  verifyNote,
+} from './note.ts';
 import { type CompactRange, createCompactRange, createLogReader, type LogReader } from './reader.ts';
 import {
   CHECKPOINT_PATH,
@@ -39,10 +48,16 @@ export interface LogWriter {
   /** Reads the log as of the last checkpoint. */
   reader(): LogReader;
   /**
-   * Adds witnesses' lines to the checkpoint they signed.
+   * Adds witnesses' lines to the checkpoint they signed; a line takes the place of an earlier one of the same witness.
+   * @param of - the checkpoint that was signed, where the log may have grown since.
+   * @returns false when it has: then nothing is added.
    * @throws {LogError} `log/signature-invalid` when a line is not of one of the witnesses.
    */
-  addCosignatures(lines: readonly string[], witnesses: readonly NoteVerifier[]): Promise<void>;
+  addCosignatures(
+    lines: readonly string[],
+    witnesses: readonly NoteVerifier[],
+    of?: SignedCheckpoint,
+  ): Promise<boolean>;
 }
 
 /** How a log is opened. */
@@ -89,7 +104,15 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
   }[] = [];
   let writing = false;
   let stale = false;
+  let turn: Promise<unknown> = Promise.resolve();
   await clearBeyond();
+
+  /** Lets what replaces the checkpoint run one after another, so that none puts an older one in the place of a newer. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = turn.then(act);
+    turn = done.catch(() => {});
+    return done;
+  }
 
   async function load(): Promise<SignedCheckpoint> {
     const found = await store.read(CHECKPOINT_PATH);
@@ -235,25 +258,31 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
     return files;
   }
 
+  /** Puts leaves under a new checkpoint. Returns the index of the first. */
+  async function writeBatch(leaves: readonly Uint8Array[]): Promise<number> {
+    if (stale) {
+      // Memory may be ahead of the store: go back to what is signed there.
+      checkpoint = await load();
+      edge = await edgeOf(checkpoint);
+    }
+    stale = true;
+    const at = checkpoint.size;
+    const files = grow(leaves);
+    const next = sign(edge.range.size(), edge.range.root());
+    await store.write(files);
+    await store.write([[CHECKPOINT_PATH, new TextEncoder().encode(next.note)]]);
+    checkpoint = next;
+    stale = false;
+    return at;
+  }
+
   /** Writes batch after batch. Ends and says so in one step, so that no leaf is left waiting for a writer that is gone. */
   async function flush(): Promise<void> {
     while (pending.length > 0) {
       const batch = pending;
       pending = [];
       try {
-        if (stale) {
-          // Memory may be ahead of the store: go back to what is signed there.
-          checkpoint = await load();
-          edge = await edgeOf(checkpoint);
-        }
-        stale = true;
-        let at = checkpoint.size;
-        const files = grow(batch.flatMap(({ leaves }) => leaves));
-        const next = sign(edge.range.size(), edge.range.root());
-        await store.write(files);
-        await store.write([[CHECKPOINT_PATH, new TextEncoder().encode(next.note)]]);
-        checkpoint = next;
-        stale = false;
+        let at = await inTurn(() => writeBatch(batch.flatMap(({ leaves }) => leaves)));
         for (const { leaves, done } of batch) {
           done(at);
           at += leaves.length;
@@ -309,14 +338,26 @@ export async function openLog({ store, origin, key, seen, partials = 'all' }: Lo
       });
     },
     reader: () => createLogReader(store, checkpoint.size),
-    async addCosignatures(lines, witnesses) {
-      const { text } = parseNote(checkpoint.note);
-      verifyNote(parseNote(formatNote(text, lines)), witnesses);
-      const note = `${checkpoint.note}${lines.filter((line) => !checkpoint.note.includes(line)).join('')}`;
-      const next = openCheckpoint(note, { verifiers: [verifier, ...witnesses] });
-      await store.write([[CHECKPOINT_PATH, new TextEncoder().encode(note)]]);
-      checkpoint = next;
-    },
+    addCosignatures: (lines, witnesses, of) =>
+      inTurn(async () => {
+        const { text, signatures: own } = parseNote(checkpoint.note);
+        if (stale || (of !== undefined && parseNote(of.note).text !== text)) return false;
+        const added = parseNote(formatNote(text, lines)).signatures;
+        if (verifyNote({ text, signatures: added }, witnesses).length !== added.length) {
+          throw new LogError(
+            'log/signature-invalid',
+            'a line is not of one of the witnesses, or one of them signed twice',
+          );
+        }
+        const sameKey = (a: NoteSignature, b: NoteSignature): boolean =>
+          a.name === b.name && equalBytes(a.keyId, b.keyId);
+        const kept = own.filter((line) => !added.some((each) => sameKey(each, line)));
+        const note = formatNote(text, [...kept, ...added].map(formatSignature));
+        const next = openCheckpoint(note, { verifiers: [verifier, ...witnesses] });
+        await store.write([[CHECKPOINT_PATH, new TextEncoder().encode(note)]]);
+        checkpoint = next;
+        return true;
+      }),
   };
 }
 

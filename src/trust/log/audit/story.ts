@@ -27,7 +27,7 @@ export interface Story {
   /** Digest of the last checkpoint file; null when none was written. */
   readonly checkpointDigest: string | null;
   readonly modelDigest: string | undefined;
-  /** Whether salts were made or destroyed after the release. */
+  /** Whether salts were destroyed, which may be after the release. */
   readonly saltsChanged: boolean;
 }
 
@@ -43,6 +43,10 @@ export function auditStory(
   const reserved = new Map<number, string>();
   const opened = new Map<number, LeafOf<'round-opened'>>();
   const closed = new Set<number>();
+  /** Of the plan's event; where memberships are counted, nobody may have more of them. */
+  const charges = new Set<number>();
+  /** Commits and processes that left no leaf, where several attempts are open. */
+  const unlogged = { commits: 0, resumptions: 0 };
   const evaluations: LeafOf<'evaluation'>[] = [];
   const models = new Set<string>();
   let model: string | undefined;
@@ -70,9 +74,14 @@ export function auditStory(
       case 'ledger': {
         const bytes = utf8(canonicalize(leaf.record) as string);
         ledgers.set(leaf.ledger, [...(ledgers.get(leaf.ledger) ?? []), bytes]);
-        const { kind, attempt, event } = leaf.record;
-        if (kind === 'reserve' && typeof attempt === 'number') reserved.set(attempt, canonicalize(event) ?? '');
-        if (kind === 'reserve' && leaf.record.purpose === 'training') steps.charged += stepsPaidBy(event, plan);
+        const { kind, attempt, event, purpose } = leaf.record;
+        // What pays for a round is what epsilon is recomputed from: the first ledger of the log, and its first account.
+        if (kind !== 'reserve' || !isCounted(leaf, ledgers)) break;
+        if (typeof attempt === 'number') {
+          reserved.set(attempt, canonicalize(event) ?? '');
+          if (plan !== undefined && canonicalize(event) === canonicalize(plan.event)) charges.add(attempt);
+        }
+        if (purpose === 'training') steps.charged += stepsPaidBy(event, plan);
         break;
       }
       case 'round-opened':
@@ -82,13 +91,20 @@ export function auditStory(
           chain(index, `attempt ${leaf.attempt} begins with another model than the last round left`);
         if (task !== undefined && task.privacy !== null) {
           const event = reserved.get(leaf.attempt);
-          if (event === undefined) {
+          if (leaf.memberships !== undefined && leaf.memberships > charges.size) {
+            findings.add(
+              'verify/attempt-uncharged',
+              file,
+              `leaf ${index}: attempt ${leaf.attempt} takes somebody to ${leaf.memberships} memberships, ${charges.size} were charged`,
+            );
+          }
+          if (event === undefined && leaf.memberships === undefined) {
             findings.add(
               'verify/attempt-uncharged',
               file,
               `leaf ${index}: attempt ${leaf.attempt} opened before it was charged`,
             );
-          } else if (plan !== undefined && event !== canonicalize(plan.event)) {
+          } else if (plan !== undefined && event !== undefined && event !== canonicalize(plan.event)) {
             findings.add(
               'verify/event-mismatch',
               file,
@@ -96,12 +112,20 @@ export function auditStory(
             );
           }
         }
+        if (plan?.concurrency !== undefined) {
+          // A process that ended may have left one end out of the log.
+          const open = [...opened.keys()].filter((attempt) => !closed.has(attempt)).length - unlogged.resumptions;
+          if (open >= plan.concurrency) broken(index, `more than ${plan.concurrency} attempts are open`);
+        }
         opened.set(leaf.attempt, leaf);
         break;
       case 'round-closed': {
         const start = opened.get(leaf.attempt);
-        if (start === undefined || start.round !== leaf.round)
+        const { staleness = 0 } = leaf;
+        if (start === undefined || start.round + staleness !== leaf.round)
           broken(index, `attempt ${leaf.attempt} ends and never opened`);
+        if (staleness > 0 && plan?.concurrency === undefined)
+          broken(index, `attempt ${leaf.attempt} is late in a task that has one cohort after another`);
         if (closed.has(leaf.attempt)) broken(index, `attempt ${leaf.attempt} ends twice`);
         closed.add(leaf.attempt);
         if (leaf.outcome === 'aborted') {
@@ -109,6 +133,13 @@ export function auditStory(
           break;
         }
         if (leaf.round !== rounds + 1) broken(index, `round ${leaf.round} follows round ${rounds}`);
+        // The event that was charged counts on the noise of at least so many.
+        if (leaf.contributors < (plan?.threshold ?? 0)) {
+          broken(
+            index,
+            `round ${leaf.round} was formed by ${leaf.contributors}, fewer than the ${plan?.threshold} of the plan`,
+          );
+        }
         ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
         models.add(leaf.modelDigest);
         break;
@@ -132,13 +163,18 @@ export function auditStory(
       }
       case 'resumed': {
         // A crash between a checkpoint and its leaf leaves one attempt that ended unlogged.
-        const unlogged = [...opened.keys()].filter((attempt) => !closed.has(attempt));
-        if (!models.has(leaf.modelDigest)) {
+        const unended = [...opened.keys()].filter((attempt) => !closed.has(attempt));
+        unlogged.resumptions += 1;
+        if (plan?.concurrency !== undefined) {
+          // Of several open attempts the leaves do not say which it was; the others go on, and end in leaves of their own.
+          if (!models.has(leaf.modelDigest)) unlogged.commits += Math.max(1, leaf.round - rounds);
+          if (unlogged.commits > unended.length) chain(index, 'a run was taken up with a model that no round left');
+        } else if (!models.has(leaf.modelDigest)) {
           const lost = Math.max(0, leaf.round - rounds);
           const mayBeSteps = lost > 0 && (task?.privacy === null || steps.ran + lost <= steps.charged);
           steps.ran += lost;
-          if (unlogged.length === 0 && !mayBeSteps) chain(index, 'a run was taken up with a model that no round left');
-          for (const attempt of unlogged) closed.add(attempt);
+          if (unended.length === 0 && !mayBeSteps) chain(index, 'a run was taken up with a model that no round left');
+          for (const attempt of unended) closed.add(attempt);
         }
         ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
         models.add(leaf.modelDigest);
@@ -146,6 +182,9 @@ export function auditStory(
       }
       case 'evaluation':
         evaluations.push(leaf);
+        break;
+      case 'installation':
+        if (index > 0) broken(index, 'an installation begins in the middle of a log');
         break;
       case 'release':
         if (leaf.modelDigest !== model) chain(index, 'the released model is not the one the last round left');
@@ -155,8 +194,15 @@ export function auditStory(
         break;
     }
   }
-  if (task === undefined) findings.add('verify/missing', file, 'the log names no task');
-  if (plan === undefined) findings.add('verify/missing', file, 'the log has no plan');
+  if (opened.size - closed.size < unlogged.commits) {
+    findings.add('verify/model-chain-broken', file, 'a run was taken up with a model that no round left');
+  }
+  const isRun = leaves[0]?.kind !== 'installation';
+  if (isRun && task === undefined) findings.add('verify/missing', file, 'the log names no task');
+  if (isRun && plan === undefined) findings.add('verify/missing', file, 'the log has no plan');
+  if (!isRun && (task !== undefined || plan !== undefined || ledgers.size > 0)) {
+    findings.add('verify/story-broken', file, 'the log of an installation tells of a run');
+  }
   const report = recompute();
   return {
     task,
@@ -170,7 +216,7 @@ export function auditStory(
     release,
     checkpointDigest,
     modelDigest: model,
-    saltsChanged: leaves.some(({ kind }) => kind === 'erasure' || kind === 'answer'),
+    saltsChanged: leaves.some(({ kind }) => kind === 'erasure'),
   };
 
   /** Recomputes the budget from the log's records. */
@@ -179,6 +225,10 @@ export function auditStory(
     if (first === undefined) {
       if (task !== undefined && task.privacy !== null) findings.add('verify/missing', file, 'the log has no ledger');
       return undefined;
+    }
+    if (ledgers.size > 1) {
+      const names = [...ledgers.keys()].join(', ');
+      findings.add('verify/ledger-broken', file, `the log has ${ledgers.size} ledgers, ${names}: a run has one`);
     }
     let found: LedgerReport;
     try {
@@ -217,6 +267,12 @@ export function auditStory(
     }
     return found;
   }
+}
+
+/** Whether a reservation is part of the epsilon that is recomputed. */
+function isCounted({ ledger, record }: LeafOf<'ledger'>, ledgers: ReadonlyMap<string, unknown>): boolean {
+  const [first] = ledgers.keys();
+  return ledger === first && Array.isArray(record.accounts) && record.accounts.includes(0);
 }
 
 /** Steps that a reservation pays for: those whose event, one by one or all together, is the plan's; 0 for any other. */
