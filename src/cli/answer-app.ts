@@ -13,7 +13,7 @@ import { secureHeaders } from 'hono/secure-headers';
 
 import { SottoError } from '../foundations/numerics/index.ts';
 import type { AnswerDesk, AnswerMode, DeskLimits } from '../learning/answers/index.ts';
-import type { AnswerReceipt } from './answer-record.ts';
+import type { AnswerReceipt } from '../runtime/training/index.ts';
 
 /** Refusals of the interface itself. */
 export type ServingErrorCode =

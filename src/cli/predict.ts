@@ -12,7 +12,7 @@ import { limitScores } from '../learning/answers/index.ts';
 import type { Dataset } from '../learning/data/index.ts';
 import { utf8 } from '../foundations/crypto/index.ts';
 import { openTable, readFileOf } from '../runtime/storage/index.ts';
-import { openAnswerRecorder } from './answer-record.ts';
+import { openRunRecorder } from './answer-record.ts';
 import { type AnsweringModel, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
@@ -75,7 +75,7 @@ async function predict(run: string, image: string | undefined, options: PredictO
       top: best.map((each) => ({ ...each, class: model.classNames[each.label] as string })),
     };
   });
-  const recorder = options.record ? await openAnswerRecorder(run, model) : undefined;
+  const recorder = options.record ? await openRunRecorder(run, model) : undefined;
   const receipt = await recorder
     ?.record(question, { purpose: 'sotto predict', reservation: null })
     .finally(() => recorder.close());

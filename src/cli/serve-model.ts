@@ -27,7 +27,7 @@ import {
 import { createLedger } from '../privacy/accounting/index.ts';
 import { appendSynced, createLedgerFile, readFileOf } from '../runtime/storage/index.ts';
 import { type AnswerService, createAnswerApp, type Question } from './answer-app.ts';
-import { openAnswerRecorder } from './answer-record.ts';
+import { openRunRecorder } from './answer-record.ts';
 import { type AnsweringModel, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
@@ -186,7 +186,7 @@ export async function openService(
     const { caller, outcome } = line as { caller?: string; outcome?: string };
     if (caller !== undefined && outcome === 'answered') before.set(caller, (before.get(caller) ?? 0) + 1);
   }
-  const recorder = await openAnswerRecorder(run, model);
+  const recorder = await openRunRecorder(run, model);
   const desk = createAnswerDesk({
     mode: scoring.mode,
     limits,

@@ -11,15 +11,16 @@ import { stringify } from 'yaml';
 
 import { folderFiles } from '../../src/cli/run-files.ts';
 import { derivePlan } from '../../src/cli/derive-plan.ts';
-import { createSigningKey } from '../../src/foundations/crypto/index.ts';
+import { createSigningKey, fromHex, sha256, toHex } from '../../src/foundations/crypto/index.ts';
 import { createRunFolder, openRunFolder } from '../../src/runtime/storage/index.ts';
 import { parseTrainingFile, type TrainingFile } from '../../src/runtime/task/index.ts';
-import { recordAnswers, trainTask, type TrainSummary } from '../../src/runtime/training/index.ts';
+import { openAnswerRecorder, trainTask, type TrainSummary } from '../../src/runtime/training/index.ts';
 import { createPrivacyCard } from '../../src/trust/card/index.ts';
 import { readLineage } from '../../src/trust/lineage/index.ts';
 import {
   type AuditReport,
   auditRun,
+  commitTo,
   createMemoryTileStore,
   encodeLeaf,
   formatVerifierKey,
@@ -107,12 +108,18 @@ describe('the log of a run of one party', () => {
     await train('answering', taskOf({ rounds: 5 }));
     const folder = openRunFolder(join(base, 'answering'));
     const request = new TextEncoder().encode('somebody’s data');
-    const answers = [{ request, purpose: 'triage' }];
-    await recordAnswers(folder, { task: 'bars', answers, clock: () => new Date() });
+    const clock = (): Date => new Date();
+    const recorder = await openAnswerRecorder(folder, { task: 'bars', clock });
+    const receipt = await recorder.record(request, { purpose: 'triage', reservation: null });
+    await expect(
+      openAnswerRecorder(folder, { task: 'bars', clock, modelDigest: '0'.repeat(64) }),
+    ).rejects.toMatchObject({ code: 'storage/not-found' });
     folder.close();
+    expect(commitTo(toHex(sha256(request)), fromHex(receipt.salt))).toBe(receipt.request);
     const run = await readRun(folderFiles(join(base, 'answering')), { derivePlan });
     expect(run.report).toMatchObject({ ok: true, problems: [] });
-    expect(run.report.notCovered.map(({ file }) => file)).toEqual(['private/salts.json']);
+    expect(run.report.notCovered).toEqual([]);
+    expect(run.leaves.at(-1)).toMatchObject({ kind: 'answer', request: receipt.request, purpose: 'triage' });
     expect(readLineage(run).activities.at(-1)).toMatchObject({ kind: 'answer' });
   });
 

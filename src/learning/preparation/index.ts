@@ -1,11 +1,5 @@
 export { PreparationError, type PreparationErrorCode } from './errors.ts';
-export {
-  createPreparation,
-  type Preparation,
-  type PreparationFields,
-  type PreparationReport,
-  type ReleasedColumn,
-} from './pipeline.ts';
+export { createPreparation, type Preparation, type PreparationFields, type PreparationReport } from './pipeline.ts';
 export { createCategoryNoise, createNumberNoise, type CellNoise } from './private/local-noise.ts';
 export {
   createCategoryCollector,
@@ -29,7 +23,7 @@ export { buildLineage, type ColumnLineage, type RunFacts } from './recipe/lineag
 export { parseRecipe, recipeError, type RecipeProblem } from './recipe/parse.ts';
 export { createSafeHarborCheck, type SafeHarborCheck, type SafeHarborRow } from './recipe/safe-harbor.ts';
 export { listCharged, recipeSchema, type Recipe } from './recipe/schema.ts';
-export { type MalformedRow, type TableItem, type TableRow } from './rows.ts';
+export { type MalformedRow, type ReleasedColumn, type TableItem, type TableRow } from './rows.ts';
 export {
   anonymize,
   type Anonymization,

@@ -8,24 +8,15 @@
 import { composed, type DpEvent } from '../../privacy/accounting/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { PreparationError } from './errors.ts';
-import {
-  createCategoryCollector,
-  createMomentsCollector,
-  createQuantileCollector,
-  createStatisticCollector,
-  type Collector,
-} from './private/collectors.ts';
-import { createCategoryNoise, createNumberNoise, type CellNoise } from './private/local-noise.ts';
-import { createSyntheticPlan, type SyntheticModel, type SyntheticPlan } from './private/synthetic.ts';
+import { planPrivate } from './recipe/private-plan.ts';
+import type { SyntheticModel } from './private/synthetic.ts';
 import { createCellCheck, type CheckedCell } from './recipe/cells.ts';
-import { createHierarchy } from './recipe/hierarchies.ts';
+import { lineageOf, notesOf, releasedType } from './recipe/describe.ts';
 import type { ColumnLineage } from './recipe/lineage.ts';
-import { listCharged, type Recipe, type RecipeColumn } from './recipe/schema.ts';
-import type { MalformedRow, TableRow } from './rows.ts';
+import type { Recipe, RecipeColumn } from './recipe/schema.ts';
+import type { MalformedRow, ReleasedColumn, TableRow } from './rows.ts';
 import { anonymize, type Anonymization, type AnonymizationReport } from './tables/anonymize.ts';
-import { createClassTableBuilder, type ClassTableBuilder } from './tables/classes.ts';
-import type { Criterion } from './tables/criteria.ts';
-import type { Hierarchy } from './tables/hierarchy.ts';
+import { planAnonymization } from './recipe/tables-plan.ts';
 import { createTreatment, type Treatment } from './treatments.ts';
 
 /** What a preparation is handed. */
@@ -37,12 +28,6 @@ export interface PreparationFields {
   /** The master key of pseudonyms; needed when the recipe names a key file. */
   readonly masterKey?: Uint8Array;
   readonly rng: Rng;
-}
-
-/** A column of the release. */
-export interface ReleasedColumn {
-  readonly name: string;
-  readonly type: 'text' | 'number' | 'integer' | 'boolean';
 }
 
 /** What a run did; no value of the data beside what was charged for. */
@@ -108,8 +93,8 @@ export function createPreparation(fields: PreparationFields): Preparation {
   const places = names.map((name) => columns.indexOf(name));
   const checks = declared.map(createCellCheck);
   const at = new Map(names.map((name, i) => [name, i]));
-  const collected = planCollectors(recipe);
-  const tables = planAnonymization(fields);
+  const collected = planPrivate(recipe);
+  const tables = planAnonymization(recipe, fields.readFile);
   const treatments = new Map<number, Treatment>();
   const written = names.flatMap((name, i) => (declared[i]?.treatment.kind === 'omit' ? [] : [{ name, i }]));
   let anonymization: Anonymization | undefined;
@@ -278,269 +263,4 @@ function apply(
       details: { line, column: name },
     });
   }
-}
-
-interface Collected {
-  readonly all: readonly Collector[];
-  readonly columns: readonly { readonly column: string | undefined; readonly collector: Collector }[];
-  readonly noise: readonly { readonly column: string; readonly noise: CellNoise }[];
-  readonly synthetic: PlannedSynthesis | undefined;
-}
-
-interface PlannedSynthesis {
-  readonly plan: SyntheticPlan;
-  readonly columns: readonly ReleasedColumn[];
-  encode(cells: readonly (string | null)[], at: ReadonlyMap<string, number>): number[];
-  decode(values: readonly number[]): (string | null)[];
-}
-
-function planCollectors(recipe: Recipe): Collected {
-  const columns: { column: string | undefined; collector: Collector }[] = [];
-  const noise: { column: string; noise: CellNoise }[] = [];
-  for (const [column, declared] of Object.entries(recipe.columns)) {
-    const { treatment, bounds, categories } = declared;
-    if (treatment.kind === 'standardize') {
-      const range = { lower: declared.min as number, upper: declared.max as number };
-      columns.push({
-        column,
-        collector: createMomentsCollector({
-          name: `columns.${column}.standardize`,
-          epsilon: treatment.epsilon,
-          ...range,
-        }),
-      });
-    }
-    if (bounds !== undefined) {
-      const { epsilon, lower, upper } = bounds.private;
-      const collector = createQuantileCollector({
-        name: `columns.${column}.bounds`,
-        epsilon,
-        quantiles: [0.01, 0.99],
-        lower,
-        upper,
-      });
-      columns.push({ column, collector });
-    }
-    if (categories !== undefined && !Array.isArray(categories)) {
-      const { epsilon, delta } = categories.private;
-      columns.push({
-        column,
-        collector: createCategoryCollector({ name: `columns.${column}.categories`, epsilon, delta }),
-      });
-    }
-    if (treatment.kind === 'noise') noise.push({ column, noise: planNoise(declared, treatment) });
-  }
-  for (const spec of recipe.statistics) {
-    const declared = 'column' in spec ? recipe.columns[spec.column] : undefined;
-    const collector = createStatisticCollector(spec, {
-      ...(declared?.min !== undefined && declared.max !== undefined
-        ? { range: { lower: declared.min, upper: declared.max } }
-        : {}),
-      ...(declared === undefined ? {} : { categories: categoriesOf(declared), text: declared.type === 'text' }),
-    });
-    columns.push({ column: 'column' in spec ? spec.column : undefined, collector });
-  }
-  return { all: columns.map(({ collector }) => collector), columns, noise, synthetic: planSynthesis(recipe) };
-}
-
-function planNoise(column: RecipeColumn, { epsilon, clamp }: { epsilon: number; clamp: boolean }): CellNoise {
-  if (column.type === 'integer' || column.type === 'number') {
-    return createNumberNoise({
-      min: column.min as number,
-      max: column.max as number,
-      epsilon,
-      clamp,
-      integer: column.type === 'integer',
-    });
-  }
-  return createCategoryNoise({ categories: categoriesOf(column), epsilon });
-}
-
-function categoriesOf(column: RecipeColumn): readonly string[] {
-  if (column.type === 'boolean') return ['false', 'true'];
-  return Array.isArray(column.categories) ? column.categories : [];
-}
-
-function planSynthesis(recipe: Recipe): PlannedSynthesis | undefined {
-  const { synthetic } = recipe;
-  if (synthetic === undefined) return undefined;
-  const { bins } = synthetic;
-  const parts = synthetic.columns.map((name) => ({ name, declared: recipe.columns[name] as RecipeColumn }));
-  const isNumber = ({ type }: RecipeColumn): boolean => type === 'integer' || type === 'number';
-  // The last value of every attribute stands for a missing cell.
-  const sizes = parts.map(({ declared }) => (isNumber(declared) ? bins : categoriesOf(declared).length) + 1);
-  const plan = createSyntheticPlan({
-    attributes: parts.map(({ name }, i) => ({ name, size: sizes[i] as number })),
-    epsilon: synthetic.epsilon,
-    delta: synthetic.delta,
-  });
-  return {
-    plan,
-    columns: parts.map(({ name, declared }) => ({ name, type: isNumber(declared) ? 'number' : 'text' })),
-    encode: (cells, at) =>
-      parts.map(({ name, declared }, i) => {
-        const cell = cells[at.get(name) as number] ?? null;
-        const missing = (sizes[i] as number) - 1;
-        if (cell === null) return missing;
-        if (!isNumber(declared)) return Math.max(0, categoriesOf(declared).indexOf(cell));
-        const share = (Number(cell) - (declared.min as number)) / ((declared.max as number) - (declared.min as number));
-        return Math.min(bins - 1, Math.max(0, Math.floor(share * bins)));
-      }),
-    decode: (values) =>
-      parts.map(({ declared }, i) => {
-        const value = values[i] as number;
-        if (value === (sizes[i] as number) - 1) return null;
-        if (!isNumber(declared)) return categoriesOf(declared)[value] as string;
-        const middle =
-          (declared.min as number) + ((value + 0.5) / bins) * ((declared.max as number) - (declared.min as number));
-        return String(declared.type === 'integer' ? Math.round(middle) : Number(middle.toPrecision(12)));
-      }),
-  };
-}
-
-interface PlannedTables {
-  readonly builder: ClassTableBuilder;
-  readonly quasi: readonly string[];
-  readonly sensitive: readonly string[];
-  readonly hierarchies: Readonly<Record<string, Hierarchy>>;
-  readonly criteria: readonly Criterion[];
-}
-
-function planAnonymization({ recipe, readFile }: PreparationFields): PlannedTables | undefined {
-  const { anonymize: wanted } = recipe;
-  if (wanted === undefined) return undefined;
-  const quasi = Object.keys(wanted.quasiIdentifiers);
-  const sensitive = [
-    ...new Set(wanted.criteria.flatMap((criterion) => ('column' in criterion ? [criterion.column] : []))),
-  ];
-  const hierarchies = Object.fromEntries(
-    Object.entries(wanted.quasiIdentifiers).flatMap(([name, spec]) =>
-      spec === null ? [] : [[name, createHierarchy(spec, { name, readFile })] as const],
-    ),
-  );
-  const criteria = wanted.criteria.map((criterion): Criterion => {
-    if (criterion.kind !== 'tCloseness') return criterion;
-    const { distance } = criterion;
-    if (distance.kind === 'hierarchical') {
-      return {
-        ...criterion,
-        distance: {
-          kind: 'hierarchical',
-          hierarchy: createHierarchy(distance.hierarchy, { name: criterion.column, readFile }),
-        },
-      };
-    }
-    if (distance.kind === 'equal') return { ...criterion, distance };
-    return {
-      ...criterion,
-      distance: { kind: 'ordered', ...(distance.order === undefined ? {} : { order: distance.order }) },
-    };
-  });
-  return {
-    builder: createClassTableBuilder({ quasiIdentifiers: quasi, sensitive }),
-    quasi,
-    sensitive,
-    hierarchies,
-    criteria,
-  };
-}
-
-function releasedType(recipe: Recipe, name: string, column: RecipeColumn): ReleasedColumn['type'] {
-  if (recipe.anonymize?.quasiIdentifiers[name] !== undefined && recipe.anonymize.quasiIdentifiers[name] !== null)
-    return 'text';
-  const { kind } = column.treatment;
-  if (kind === 'token' || kind === 'formatPreserving') return 'text';
-  if (column.type === 'number' || kind === 'standardize') return 'number';
-  if (column.type === 'integer') return kind === 'noise' || kind === 'keep' ? 'integer' : 'number';
-  return column.type === 'boolean' ? 'boolean' : 'text';
-}
-
-function lineageOf(recipe: Recipe, name: string, column: RecipeColumn): ColumnLineage {
-  const { treatment } = column;
-  if (recipe.anonymize?.quasiIdentifiers[name] !== undefined) {
-    return {
-      column: name,
-      from: [name],
-      transformation: 'generalised with the other quasi-identifiers',
-      masking: true,
-    };
-  }
-  switch (treatment.kind) {
-    case 'keep': {
-      if (column.bounds !== undefined)
-        return { column: name, from: [name], transformation: 'clamped to private bounds', masking: false };
-      if (column.categories !== undefined && !Array.isArray(column.categories)) {
-        return {
-          column: name,
-          from: [name],
-          transformation: 'categories outside the private list joined',
-          masking: false,
-        };
-      }
-      return { column: name, from: [name], transformation: 'kept as it is', masking: false };
-    }
-    case 'omit':
-      return { column: name, from: [], transformation: 'not written', masking: true };
-    case 'token':
-      return {
-        column: name,
-        from: [name],
-        transformation: `keyed token for the purpose "${treatment.purpose}": stays personal data`,
-        masking: true,
-      };
-    case 'formatPreserving':
-      return {
-        column: name,
-        from: [name],
-        transformation: `FF1 for the purpose "${treatment.purpose}": stays personal data`,
-        masking: true,
-      };
-    case 'dateShift':
-      return {
-        column: name,
-        from: [name, treatment.person],
-        transformation: 'shifted by a secret number of days for each person: stays personal data',
-        masking: true,
-      };
-    case 'pii':
-      return {
-        column: name,
-        from: [name],
-        transformation: `personal data in the text: ${treatment.operator.kind}`,
-        masking: true,
-      };
-    case 'noise':
-      return {
-        column: name,
-        from: [name],
-        transformation: `local noise, ε = ${treatment.epsilon} a row`,
-        masking: true,
-      };
-    case 'standardize':
-      return {
-        column: name,
-        from: [name],
-        transformation: 'standardised with private mean and deviation',
-        masking: false,
-      };
-  }
-}
-
-function notesOf(recipe: Recipe): string[] {
-  const kinds = new Set(Object.values(recipe.columns).map(({ treatment }) => treatment.kind));
-  const notes: string[] = [];
-  if (kinds.has('token') || kinds.has('formatPreserving') || kinds.has('dateShift')) {
-    notes.push(
-      'Pseudonyms stay personal data (GDPR Art. 4(5)): whoever holds the key can redo them. Keep the key apart from the data.',
-    );
-  }
-  if (kinds.has('pii'))
-    notes.push('Names and places in text are found by lists and rules, with gaps: see docs/preparation.md.');
-  const rows = Object.values(recipe.columns).filter(({ treatment }) => treatment.kind !== 'omit');
-  if (rows.some(({ treatment }) => treatment.kind !== 'noise') && listCharged(recipe).length > 0) {
-    notes.push(
-      'The budget covers the statistics and the noised columns. Rows that are written with other columns are not differentially private.',
-    );
-  }
-  return notes;
 }

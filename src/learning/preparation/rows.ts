@@ -25,3 +25,9 @@ export interface MalformedRow {
 
 /** What a reader yields. */
 export type TableItem = TableRow | MalformedRow;
+
+/** A column of a release. */
+export interface ReleasedColumn {
+  readonly name: string;
+  readonly type: 'text' | 'number' | 'integer' | 'boolean';
+}

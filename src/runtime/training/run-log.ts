@@ -12,7 +12,7 @@ import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import type { AccountTerms } from '../../privacy/accounting/index.ts';
-import { encodeReceipt, formatVerifierKey, type LeafOf, type LogLeaf, RUN_FILES } from '../../trust/log/index.ts';
+import { encodeReceipt, formatVerifierKey, type LeafOf, RUN_FILES } from '../../trust/log/index.ts';
 import { loadOrCreateKey, readFileOf, type RunFolder, StorageError } from '../storage/index.ts';
 import {
   createFileSaltStore,
@@ -35,6 +35,7 @@ const RELEASED = [
   'model.onnx',
   RUN_FILES.summary,
   RUN_FILES.salts,
+  RUN_FILES.cohorts,
   'plan.json',
   'normalization.json',
 ] as const;
@@ -152,10 +153,13 @@ export async function recordRelease(
     folder,
     state,
     ids,
+    cohortOf = () => ids,
   }: {
     readonly folder: RunFolder;
     readonly state: Pick<ModelState, 'round' | 'parameters'>;
     readonly ids: readonly string[];
+    /** The cohort of an attempt, in the order it was recorded; everybody when left out. */
+    readonly cohortOf?: (attempt: number) => readonly string[];
   },
 ): Promise<void> {
   const names = RELEASED.filter((name) => folder.has(name));
@@ -169,43 +173,11 @@ export async function recordRelease(
     await log.flush();
     return;
   }
-  const receipts = await log.receipts(ids, () => ids);
+  const receipts = await log.receipts(ids, cohortOf);
   mkdirSync(dirname(folder.file(`${RUN_FILES.receipts}x`)), { recursive: true });
   for (const receipt of receipts) {
     folder.write(`${RUN_FILES.receipts}${receipt.participant}.json`, encodeReceipt(receipt), { durable: false });
   }
-}
-
-/** An answer that a model gave: what was asked, by whoever may say so, for what. */
-export interface GivenAnswer {
-  /** The request as it came; the log has a salted commitment to it, since what is asked can be somebody's data. */
-  readonly request: Uint8Array;
-  readonly purpose: string;
-  /** The charge it was given under; absent where a private model answers for nothing more. */
-  readonly reservation?: string;
-}
-
-/**
- * Records answers of a finished run's model in the run's log, under one signature.
- * @param folder - of the run, held by the caller.
- * @throws {LogError} when the log cannot be continued.
- */
-export async function recordAnswers(
-  folder: RunFolder,
-  {
-    task,
-    answers,
-    clock,
-  }: { readonly task: string; readonly answers: readonly GivenAnswer[]; readonly clock: () => Date },
-): Promise<void> {
-  const log = await openRunLog(folder, { task, clock });
-  const released = log.leaves.findLast((leaf): leaf is LogLeaf & LeafOf<'release'> => leaf.kind === 'release');
-  if (released === undefined) throw new StorageError('storage/not-found', `${folder.path} has released no model`);
-  for (const { request, purpose, reservation = null } of answers) {
-    const commitment = await log.commit(`answers:${purpose}`, digestOf(request));
-    log.record({ kind: 'answer', modelDigest: released.modelDigest, request: commitment, purpose, reservation });
-  }
-  await log.flush();
 }
 
 /** Hex SHA-256. */
