@@ -193,7 +193,7 @@ export function describeAccessStore(
 
     it('closes a proposal that was rejected or has expired', async () => {
       const rejected = await access.propose(person('olga'), { model: 'm3', digest: DIGEST });
-      await access.reject(person('root'), rejected.id);
+      await access.reject(person('root'), { release: rejected.id });
       const late = await access.propose(person('olga'), { model: 'm3', digest: DIGEST });
       now = new Date(late.expiresAt.getTime());
       for (const { id } of [rejected, late]) {

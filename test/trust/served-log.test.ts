@@ -118,17 +118,9 @@ describe('the log of a served task', () => {
     const leave = await train(id, names, seeds);
     await until(() => task.status().state === 'finished');
     expect(await filesOf(id, {}).read('log/checkpoint')).toBeUndefined();
-    await test.service.logAccess({
-      at: new Date(),
-      subject: 'mallory',
-      token: null,
-      action: 'model.download',
-      resource: `task:${id}`,
-      allowed: false,
-      reason: 'no-grant',
-      grant: null,
-      detail: '',
-    });
+    const mallory = { subject: 'mallory' };
+    const asked = { action: 'model.download', resource: { kind: 'task', id } } as const;
+    await expect(test.service.record.access.assert(mallory, asked)).rejects.toMatchObject({ code: 'access/denied' });
     const { entries, size } = await readAll(id);
     expect(entries.at(-1)).toContain('"action":"model.download"');
     expect(entries.at(-1)).toContain('"decision":"denied"');
@@ -148,10 +140,10 @@ describe('the log of a served task', () => {
     expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
     const home = mkdtempSync(join(tmpdir(), 'sotto-home-'));
     const kept = { receipt: join(home, 'receipt.json'), logKey: join(home, 'log.vkey') };
-    const asked = { url: URL_OF_SERVICE, taskId: id, key, files: kept, fetch: test.fetch };
-    expect(await keepLogReceipt(asked)).toContain('2 rounds proven');
+    const taken = { url: URL_OF_SERVICE, taskId: id, key, files: kept, fetch: test.fetch };
+    expect(await keepLogReceipt(taken)).toContain('2 rounds proven');
     writeFileSync(kept.logKey, readFileSync(kept.logKey, 'utf8').replace(/\/points-/, '/others-'));
-    expect(await keepLogReceipt(asked)).toContain('id is not that of its key');
+    expect(await keepLogReceipt(taken)).toContain('id is not that of its key');
     rmSync(home, { recursive: true });
     await leave();
   }, 60_000);

@@ -12,6 +12,7 @@ import { streamSSE } from 'hono/streaming';
 
 import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
 import { toHex } from '../../foundations/crypto/index.ts';
+import { type Action, INSTALLATION, type Principal, type Resource } from '../../trust/access/index.ts';
 import { isolate } from '../view/index.ts';
 import { createByteBudget } from './byte-budget.ts';
 import { describeRoutes } from './describe-routes.ts';
@@ -22,6 +23,7 @@ import { createRateLimiter, type RateLimit } from './rate-limit.ts';
 import { addLogRoutes } from './log-routes.ts';
 import { announcedLength, readBody } from './read-body.ts';
 import type { Member } from './registry.ts';
+import { assertMayLeave } from './release-gate.ts';
 import type { Service } from './service.ts';
 
 const MAX_JSON_BYTES = 1 << 20;
@@ -145,7 +147,18 @@ export function createApp(
     const key = service.registry.authenticate(request, context.req.header('authorization'));
     return service.registry.memberOf(task, key);
   }
-  const operator = (context: Context): void => service.registry.assertOperator(context.req.header('authorization'));
+  const { access } = service.record;
+  const bearer = (context: Context): Promise<Principal> => service.record.bearer(context.req.header('authorization'));
+  const onTask = (id: string): Resource => ({ kind: 'task', id });
+  /** Lets whoever shows a bearer token look. */
+  const look = async (context: Context, action: Action, resource: Resource = INSTALLATION): Promise<void> =>
+    access.look(await bearer(context), { action, resource });
+  /** Lets whoever shows a bearer token act; it is written down either way. */
+  async function act(context: Context, action: Action, resource: Resource = INSTALLATION): Promise<Principal> {
+    const principal = await bearer(context);
+    await access.assert(principal, { action, resource });
+    return principal;
+  }
 
   app.get('/healthz', (context) => context.json({ ok: true, protocolVersions: SUPPORTED_VERSIONS }));
 
@@ -156,7 +169,7 @@ export function createApp(
       responses: { 200: json(z.array(statusSchema), 'all tasks'), ...refusals },
     }),
     async (context) => {
-      operator(context);
+      await look(context, 'task.view');
       const authorization = context.req.header('authorization') ?? '';
       const all = await Promise.all(
         (await service.everywhere()).map(async ({ id, url }) =>
@@ -184,8 +197,8 @@ export function createApp(
       responses: { 201: json(statusSchema, 'created'), ...refusals },
     }),
     async (context) => {
-      operator(context);
-      const task = await service.createTask(await context.req.text());
+      const { subject } = await act(context, 'task.create');
+      const task = await service.createTask(await context.req.text(), subject);
       return context.json(task.status(), 201);
     },
   );
@@ -199,8 +212,9 @@ export function createApp(
     }),
     async (context) => {
       const { task } = context.req.valid('param');
-      if (context.req.header('authorization')?.startsWith('Bearer ') === true) operator(context);
-      else await member(context, task, new Uint8Array());
+      if (context.req.header('authorization')?.startsWith('Bearer ') === true) {
+        await look(context, 'task.view', onTask(task));
+      } else await member(context, task, new Uint8Array());
       return context.json(service.task(task).status(), 200);
     },
   );
@@ -214,10 +228,11 @@ export function createApp(
         responses: { 200: json(statusSchema, 'the task afterwards'), ...refusals },
       }),
       async (context) => {
-        operator(context);
-        const task = service.task(context.req.valid('param').task);
+        const { task: id } = context.req.valid('param');
+        const { subject } = await act(context, `task.${action}`, onTask(id));
+        const task = service.task(id);
         await task[action]();
-        await service.audit('operator', action, task.status().id);
+        await service.audit(subject, action, id);
         return context.json(task.status(), 200);
       },
     );
@@ -231,10 +246,10 @@ export function createApp(
       responses: { 201: json(z.object({ token: z.string(), expiresAt: z.string() }), 'an invitation'), ...refusals },
     }),
     async (context) => {
-      operator(context);
       const { task } = context.req.valid('param');
+      const { subject } = await act(context, 'task.invite', onTask(task));
       service.task(task);
-      return context.json(await service.invite(task), 201);
+      return context.json(await service.invite(task, subject), 201);
     },
   );
 
@@ -375,28 +390,33 @@ export function createApp(
     }
   });
 
-  addLogRoutes(app, service, { operator, member });
+  addLogRoutes(app, service, { look, member });
 
   app.get('/v1/tasks/:task/model', async (context) => {
-    operator(context);
-    const bytes = service.task(context.req.param('task')).model();
+    const task = context.req.param('task');
+    const principal = await act(context, 'model.download', onTask(task));
+    const bytes = service.task(task).model();
+    const released = await assertMayLeave({ task, model: bytes }, { access, db: service.db, principal });
+    await service.audit(principal.subject, 'download', task, released);
     return context.body(bytes.slice(), 200, { 'content-type': 'application/octet-stream' });
   });
 
   app.get('/v1/tasks/:task/metrics', async (context) => {
-    operator(context);
-    return context.text(await service.metricLines(context.req.param('task')), 200, {
+    const task = context.req.param('task');
+    await look(context, 'metrics.view', onTask(task));
+    return context.text(await service.metricLines(task), 200, {
       'content-type': 'application/jsonl',
     });
   });
 
   app.get('/metrics', async (context) => {
-    operator(context);
+    await look(context, 'metrics.view');
     return context.text(await service.prometheus(), 200, { 'content-type': 'text/plain; version=0.0.4' });
   });
 
-  app.post('/v1/shutdown', (context) => {
-    operator(context);
+  app.post('/v1/shutdown', async (context) => {
+    const { subject } = await act(context, 'service.shutdown');
+    await service.audit(subject, 'shutdown', INSTALLATION.id);
     service.requestShutdown();
     return context.body(null, 202);
   });

@@ -8,7 +8,7 @@
 import { crc32 } from 'node:zlib';
 
 import { type Database } from '../storage/database/index.ts';
-import { StorageError } from '../storage/index.ts';
+import { StorageError, type Vault } from '../storage/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 
 /** An attempt as it was opened. */
@@ -69,11 +69,17 @@ export function createJournal({
   db,
   objects,
   taskId,
+  vault,
 }: {
   db: Database;
   objects: ObjectStore;
   taskId: string;
+  /** Seals the messages that are rows; objects are sealed by their store. */
+  vault?: Vault | undefined;
 }): Journal {
+  /** What a sealed row is: none can be put in the place of another. */
+  const nameOf = (attempt: number, position: number): string => `attempt/${taskId}/${attempt}/${position}`;
+
   const folderOf = (attempt: number): string => `tasks/${taskId}/attempts/${attempt}/`;
 
   async function appendAll(attempt: number, position: number, events: readonly AttemptEvent[]): Promise<void> {
@@ -97,7 +103,10 @@ export function createJournal({
       if (event.kind === 'timeout') return { ...row, participant: null, payload: null, object_key: null };
       const { participant, bytes } = event;
       const place = places.get(event);
-      if (place === undefined) return { ...row, participant, payload: bytes, object_key: null };
+      if (place === undefined) {
+        const payload = vault?.seal(nameOf(attempt, position + i), bytes) ?? bytes;
+        return { ...row, participant, payload, object_key: null };
+      }
       return { ...row, participant, payload: null, object_key: place };
     });
     await db.insertInto('attempt_events').values(rows).execute();
@@ -190,10 +199,11 @@ export function createJournal({
         .execute();
       const events: AttemptEvent[] = [];
       const read = createPackReader();
-      for (const { kind, stage, participant, payload, object_key: key } of rows) {
+      for (const { kind, stage, participant, payload, position, object_key: key } of rows) {
         if (kind === 'timeout') events.push({ kind: 'timeout', stage });
         else if (participant !== null) {
-          const bytes = key === null ? new Uint8Array(payload ?? []) : await read(key);
+          const stored = new Uint8Array(payload ?? []);
+          const bytes = key === null ? (vault?.open(nameOf(attempt, position), stored) ?? stored) : await read(key);
           if (bytes === undefined) return { record: recordOf(row), events: undefined };
           events.push({ kind: 'message', stage, participant, bytes });
         }

@@ -8,6 +8,7 @@
 
 import type { Context, Hono } from 'hono';
 
+import type { Action, Resource } from '../../trust/access/index.ts';
 import { CoordinatorError } from './errors.ts';
 import type { Member } from './registry.ts';
 import type { Service } from './service.ts';
@@ -17,15 +18,16 @@ export function addLogRoutes(
   app: Pick<Hono, 'get'>,
   service: Service,
   {
-    operator,
+    look,
     member,
   }: {
-    readonly operator: (context: Context) => void | Promise<void>;
+    readonly look: (context: Context, action: Action, resource?: Resource) => Promise<void>;
     readonly member: (context: Context, task: string, body: Uint8Array) => Promise<Member>;
   },
 ): void {
   const admit = async (context: Context, task: string): Promise<void> => {
-    if (context.req.header('authorization')?.startsWith('Bearer ') === true) await operator(context);
+    const hasToken = context.req.header('authorization')?.startsWith('Bearer ') === true;
+    if (hasToken) await look(context, 'ledger.view', { kind: 'task', id: task });
     else await member(context, task, new Uint8Array());
   };
   const respond = (context: Context, bytes: Uint8Array | undefined, immutable: boolean): Response => {
@@ -36,6 +38,17 @@ export function addLogRoutes(
     });
   };
 
+  // The log of the installation tells of people: it is for auditors.
+  app.get('/v1/log.vkey', async (context) => {
+    await look(context, 'audit.view');
+    return respond(context, await service.record.logFile('log.vkey'), false);
+  });
+  app.get('/v1/log/*', async (context) => {
+    await look(context, 'audit.view');
+    const { pathname } = new URL(context.req.url);
+    const path = pathname.slice(pathname.indexOf('/log/') + 1);
+    return respond(context, await service.record.logFile(path), path.startsWith('log/tile/'));
+  });
   app.get('/v1/tasks/:task/log.vkey', async (context) => {
     const task = context.req.param('task');
     await admit(context, task);

@@ -9,10 +9,6 @@ import { Hono } from 'hono';
 import { ZodError, z } from 'zod';
 
 import { PARTICIPANT_PAGE_PATH } from '../../federation/wire/index.ts';
-import { sha256, toHex } from '../../foundations/crypto/index.ts';
-import { createSystemRng } from '../../foundations/random/index.ts';
-import { AccessError, createAccessControl } from '../../trust/access/index.ts';
-import { createAccessTables } from '../storage/database/index.ts';
 import { createViewRoutes, isolate, type PageFiles, servePage } from '../view/index.ts';
 import { CoordinatorError } from './errors.ts';
 import { createAccounts } from './people/accounts.ts';
@@ -21,6 +17,7 @@ import { createOidc, type OidcOptions } from './people/oidc.ts';
 import { createPeopleRoutes } from './people/people-routes.ts';
 import { createSessions } from './people/sessions.ts';
 import { createPreviews } from './previews.ts';
+import { assertMayLeave } from './release-gate.ts';
 import type { Service } from './service.ts';
 import { createServiceSource } from './service-source.ts';
 import { createSteerRoutes } from './steer-routes.ts';
@@ -51,16 +48,10 @@ export function mountPages(
   { dashboard, participant, version, oidc, publicUrl, now = () => Date.now() }: PagesOptions,
 ): MountedPages {
   const { db } = service;
-  const store = createAccessTables(db);
-  const access = createAccessControl({
-    store,
-    clock: () => new Date(now()),
-    rng: createSystemRng(),
-    onRecord: (record) => service.logAccess(record),
-  });
+  const { access, store } = service.record;
   const sessions = createSessions({ db, now });
   const accounts = createAccounts({ db, now });
-  const gate = createGate({ sessions, access, store, now });
+  const gate = createGate({ sessions, access });
   const previews = createPreviews();
   const actions = { read: 'task.view', release: 'model.download' } as const;
 
@@ -123,17 +114,8 @@ export function mountPages(
       },
       async onRelease(context, task, model) {
         const { principal } = await gate.require(context);
-        const digest = toHex(sha256(model));
-        const isReleased = await access.isReleased(task, digest);
-        // Somebody alone has nobody to ask; from the second person on, a model leaves as the bytes that were approved.
-        const others = (await accounts.list()).filter(({ disabled }) => !disabled).length > 1;
-        if (!isReleased && others) {
-          throw new AccessError(
-            'access/denied',
-            'this model is not released: an operator proposes it, and an owner who does not operate the task approves it',
-          );
-        }
-        await service.audit(principal.subject, 'download', task, `${digest}${isReleased ? '' : ', not released'}`);
+        const released = await assertMayLeave({ task, model }, { access, db, principal });
+        await service.audit(principal.subject, 'download', task, released);
       },
     }),
   );

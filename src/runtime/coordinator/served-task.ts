@@ -5,6 +5,7 @@
  */
 
 import type { Ledger } from '../../privacy/accounting/index.ts';
+import type { Vault } from '../storage/index.ts';
 import type { Database } from '../storage/database/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import type { RunPlan } from '../training/index.ts';
@@ -109,6 +110,8 @@ export interface TaskServiceOptions {
   readonly id: string;
   readonly run: RunPlan;
   readonly db: Database;
+  /** Seals what the database holds of messages. */
+  readonly vault?: Vault | undefined;
   readonly objects: ObjectStore;
   readonly ledger: Ledger | undefined;
   readonly settings: ServiceSettings;

@@ -5,7 +5,6 @@
  */
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
-import { createLedgerTable } from '../storage/database/index.ts';
 import { type ModelView, readLedgerView, type TaskTracker, type ViewSource } from '../view/index.ts';
 import type { Service } from './service.ts';
 
@@ -55,7 +54,7 @@ export function createServiceSource(service: Service, place: () => string): View
 
 async function recordsOf(service: Service, id: string): Promise<readonly Uint8Array[]> {
   service.task(id);
-  return createLedgerTable(service.db, id).read();
+  return service.ledgerOf(id).read();
 }
 
 /** Puts what participants call themselves beside their pseudonyms. */

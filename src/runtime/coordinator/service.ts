@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Counter, Gauge, Registry as Metrics } from 'prom-client';
 
-import { createLedger } from '../../privacy/accounting/index.ts';
+import { createLedger, type LedgerStore } from '../../privacy/accounting/index.ts';
 import { createLedgerTable, type Database } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
@@ -19,12 +19,13 @@ import { createServedAssistants, type ServedAssistants } from './assistants.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
 import type { Alert } from '../../trust/monitoring/index.ts';
 import { createSealedLedgerStore, type Vault } from '../storage/index.ts';
+import { INSTALLATION_LOG } from './installation-log.ts';
 import { CoordinatorError } from './errors.ts';
 import { type AlertOptions, createServiceMonitor } from './monitoring.ts';
 import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
-import type { AccessRecord } from '../../trust/access/index.ts';
+import { createRecordKeeping, type RecordKeeping } from './record-keeping.ts';
 import type { ServiceReport, TaskService } from './served-task.ts';
 import { createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
@@ -61,11 +62,13 @@ export interface Service {
   /** Creates and starts a task from the text of a task file. */
   createTask(text: string, actor?: string): Promise<TaskService>;
   invite(taskId: string, actor?: string): Promise<{ token: string; expiresAt: string }>;
-  audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
+  /** Who may do what, and the record of it. */
+  readonly record: RecordKeeping;
+  audit: RecordKeeping['audit'];
   /** A file of a task's transparency log, as a web server would have it. */
   logFile(taskId: string, path: string): Promise<Uint8Array | undefined>;
-  /** Records a decision about access in the log of the task it is about; in every task's when it is about all of them. */
-  logAccess(record: AccessRecord): Promise<void>;
+  /** The budget ledger of a task, opened where it is sealed. */
+  ledgerOf(taskId: string): LedgerStore;
   /** Proofs of the rounds a participant was called to. */
   receipt(taskId: string, participant: string): Promise<Uint8Array | undefined>;
   metricLines(taskId: string): Promise<string>;
@@ -101,8 +104,12 @@ export interface ServiceOptions {
   readonly node?: NodeOptions;
   /** Who is told of alerts. */
   readonly alerts?: AlertOptions;
-  /** Seals the tasks’ ledgers; the objects are sealed by their store. */
+  /** Seals the tasks’ ledgers and what the database holds of messages; the objects are sealed by their store. */
   readonly vault?: Vault;
+  /** A release takes two who approve it. */
+  readonly fourEyes?: boolean;
+  /** Milliseconds since the epoch, for access and its record. */
+  readonly now?: () => number;
 }
 
 interface RunningTask {
@@ -134,9 +141,22 @@ export async function createService({
   node: nodeOptions,
   alerts,
   vault,
+  fourEyes = false,
+  now,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
   const running = new Map<string, RunningTask>();
+  const record = createRecordKeeping({
+    db,
+    objects,
+    registry,
+    seed: logSeed,
+    fourEyes,
+    now,
+    logs: () => new Map([...running].flatMap(([id, { served }]) => (served === undefined ? [] : [[id, served]]))),
+    onFailure: (error) =>
+      log({ level: 'error', error: String(error) }, 'the log of the installation cannot be written'),
+  });
   const metrics = new Metrics();
   const labels = ['task'] as const;
   const monitor = createServiceMonitor({ registry: metrics, log, ...(alerts === undefined ? {} : { alerts }) });
@@ -163,6 +183,11 @@ export async function createService({
     registers: [metrics],
   });
 
+  function ledgerOf(taskId: string): LedgerStore {
+    const table = createLedgerTable(db, taskId);
+    return vault === undefined ? table : createSealedLedgerStore(table, { vault, name: `ledger/${taskId}` });
+  }
+
   async function take(row: {
     id: string;
     definition: string;
@@ -175,8 +200,7 @@ export async function createService({
     const run = planRun(task, facts);
     const { privacy } = task;
     const served = logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed });
-    const table = createLedgerTable(db, row.id);
-    const records = vault === undefined ? table : createSealedLedgerStore(table, { vault, name: `ledger/${row.id}` });
+    const records = ledgerOf(row.id);
     const ledger =
       privacy.trust === 'off' || run.plan.budget === undefined
         ? undefined
@@ -207,6 +231,7 @@ export async function createService({
       run,
       db,
       objects,
+      vault,
       ledger,
       ...(served === undefined
         ? {}
@@ -252,11 +277,6 @@ export async function createService({
     return task;
   };
 
-  async function audit(actor: string, action: string, subject: string, detail = ''): Promise<void> {
-    await db.insertInto('audit_events').values({ at: new Date(), actor, action, subject, detail }).execute();
-    await running.get(subject)?.served?.administrative(actor, action, detail);
-  }
-
   /** Takes up a task that is in the database; one that cannot be must not keep the others from being served. */
   async function takeUp(row: Parameters<typeof take>[0]): Promise<void> {
     try {
@@ -272,12 +292,20 @@ export async function createService({
     nodeOptions === undefined
       ? undefined
       : createNode(nodeOptions, {
-          list: async () => (await rows()).map(({ id }) => id),
+          list: async () => [...(await rows()).map(({ id }) => id), INSTALLATION_LOG],
           async take(taskId) {
+            if (taskId === INSTALLATION_LOG) {
+              await record.open();
+              return;
+            }
             const row = await db.selectFrom('tasks').selectAll().where('id', '=', taskId).executeTakeFirst();
             if (row !== undefined && !running.has(taskId)) await takeUp(row);
           },
           async drop(taskId) {
+            if (taskId === INSTALLATION_LOG) {
+              record.drop();
+              return;
+            }
             log({ level: 'warn', task: taskId }, 'another node may serve the task now');
             const found = running.get(taskId);
             running.delete(taskId);
@@ -285,8 +313,10 @@ export async function createService({
           },
           onFailure: (error) => log({ level: 'error', error: String(error) }, 'the leases cannot be reached'),
         });
-  if (node === undefined) for (const row of await rows()) await takeUp(row);
-  else await node.start();
+  if (node === undefined) {
+    for (const row of await rows()) await takeUp(row);
+    await record.open();
+  } else await node.start();
 
   return {
     registry,
@@ -337,22 +367,19 @@ export async function createService({
       await node?.claim(row.id);
       await db.insertInto('tasks').values(row).execute();
       const service = await take(row);
-      await audit(actor, 'create', row.id);
+      await record.audit(actor, 'create', row.id);
       return service;
     },
     async invite(taskId, actor = 'operator') {
       const expiresAt = new Date(Date.now() + invitationMs);
       const token = await registry.createToken(taskId, { expiresAt });
-      await audit(actor, 'invite', taskId);
+      await record.audit(actor, 'invite', taskId);
       return { token, expiresAt: expiresAt.toISOString() };
     },
-    audit,
+    record,
+    audit: (...act) => record.audit(...act),
+    ledgerOf,
     logFile: async (taskId, path) => found(taskId).served?.read(path),
-    async logAccess(record) {
-      const [kind, id = ''] = record.resource.split(':', 2);
-      const about = kind === 'task' ? [running.get(id)] : kind === 'service' ? [...running.values()] : [];
-      for (const task of about) await task?.served?.access(record);
-    },
     async receipt(taskId, participant) {
       const rows = await db
         .selectFrom('attempts')
@@ -389,6 +416,7 @@ export async function createService({
     async close() {
       await node?.stop();
       await Promise.all([...running.values()].map(({ service }) => service.close()));
+      await record.close();
       await node?.release();
     },
   };

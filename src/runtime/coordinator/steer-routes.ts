@@ -10,7 +10,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 
 import { formatInvitationLink } from '../../federation/wire/index.ts';
-import { type AccessControl, AccessError, type Action, type Release } from '../../trust/access/index.ts';
+import { type AccessControl, type Action, type Release, stateOf } from '../../trust/access/index.ts';
 import { formatTaskFile, parseTaskFile } from '../task/index.ts';
 import { CoordinatorError } from './errors.ts';
 import { type Gate, INSTALLATION } from './people/gate.ts';
@@ -101,11 +101,10 @@ export function createSteerRoutes({
   });
 
   routes.get('/tasks/:task/releases', async (context) => {
-    const id = context.req.param('task');
-    await gate.look(context, 'model.view', onTask(id).resource);
-    const all = await access.releases();
+    const { principal } = await gate.require(context);
     const now = new Date();
-    return context.json(all.filter(({ model }) => model === id).map((release) => shown(release, now)));
+    const all = await access.releases(principal, context.req.param('task'));
+    return context.json(all.map((release) => shown(release, now)));
   });
   routes.post('/tasks/:task/releases', async (context) => {
     const id = context.req.param('task');
@@ -119,11 +118,15 @@ export function createSteerRoutes({
     const { principal } = await gate.require(context);
     const { digest } = z.strictObject({ digest: z.string() }).parse(await context.req.json());
     const { task: id, release: asked } = context.req.param();
-    if (!(await access.releases()).some(({ id: known, model }) => known === asked && model === id)) {
-      throw new AccessError('access/unknown-release', `task ${id} has no release ${asked}`);
-    }
-    const release = await access.approve(principal, { release: asked, digest });
+    const release = await access.approve(principal, { release: asked, digest, model: id });
     await service.audit(principal.subject, 'release', id, digest);
+    return context.json(shown(release, new Date()));
+  });
+  routes.post('/tasks/:task/releases/:release/reject', async (context) => {
+    const { principal } = await gate.require(context);
+    const { task: id, release: asked } = context.req.param();
+    const release = await access.reject(principal, { release: asked, model: id });
+    await service.audit(principal.subject, 'reject', id, release.digest);
     return context.json(shown(release, new Date()));
   });
   return routes;
@@ -138,14 +141,8 @@ async function taskTextOf(context: Context): Promise<string> {
 }
 
 function shown(release: Release, now: Date): Record<string, unknown> {
-  const { id, digest, proposedBy, approvals, required, rejectedBy, expiresAt } = release;
-  const state =
-    rejectedBy !== null
-      ? 'rejected'
-      : approvals.length >= required
-        ? 'released'
-        : now >= expiresAt
-          ? 'expired'
-          : 'proposed';
-  return { id, digest, proposedBy, required, approvals: approvals.map(({ by }) => by), state };
+  const { id, digest, proposedBy, approvals, required } = release;
+  const state = stateOf(release, now);
+  const name = state === 'open' ? 'proposed' : state;
+  return { id, digest, proposedBy, required, approvals: approvals.map(({ by }) => by), state: name };
 }

@@ -46,7 +46,7 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
   const mailboxes = createMailboxes();
   const context: TaskContext = {
     options,
-    journal: createJournal({ db, objects, taskId: id }),
+    journal: createJournal({ db, objects, taskId: id, vault: options.vault }),
     mailboxes,
     queue: createTaskQueue({ memory, isMine, replay: () => runner.replay() }),
     memory,

@@ -8,10 +8,11 @@ export {
   type AccessControl,
   type AccessControlOptions,
   createAccessControl,
-  type GrantRequest,
+  type StandingRights,
 } from './access-control.ts';
 export { decide, type Decision, type DecisionReason } from './decide.ts';
 export { AccessError, type AccessErrorCode } from './errors.ts';
+export { type GrantDesk, type GrantRequest } from './grant-desk.ts';
 export {
   type AccessRequest,
   formatScope,
@@ -22,7 +23,9 @@ export {
   type Scope,
 } from './grant.ts';
 export { type Release, type ReleaseState, stateOf } from './release.ts';
+export { INSTALLATION } from './record-keeping.ts';
 export { type ReleaseDesk } from './release-desk.ts';
 export { type Action, ACTIONS, BUILT_IN_ROLES, isAction, type Role } from './roles.ts';
 export { type AccessRecord, type AccessStore, createMemoryAccessStore } from './store.ts';
+export { type TokenDesk } from './token-desk.ts';
 export { type ApiToken, MAX_TOKEN_DAYS, type TokenRequest } from './tokens.ts';

@@ -5,11 +5,10 @@
  */
 
 import { toHex } from '../../foundations/crypto/index.ts';
-import type { Rng } from '../../foundations/random/index.ts';
 import { AccessError } from './errors.ts';
-import type { AccessRequest, Principal, Resource } from './grant.ts';
+import { type AccessRequest, formatScope, type Principal, type Resource } from './grant.ts';
+import { type Desk, INSTALLATION } from './record-keeping.ts';
 import { assertApprovable, type Release, stateOf } from './release.ts';
-import type { AccessStore } from './store.ts';
 
 /** Releases of models. */
 export interface ReleaseDesk {
@@ -20,50 +19,69 @@ export interface ReleaseDesk {
   ): Promise<Release>;
   /**
    * Approves; needs `model.release`, and not to operate the task nor to have proposed it.
+   * @param options - `model`, where it is known, must be the one that the release is of.
    * @throws {AccessError} `access/denied`, `access/separation-of-duties`, `access/release-closed`,
    * `access/release-mismatch`, `access/unknown-release`.
    */
-  approve(principal: Principal, options: { readonly release: string; readonly digest: string }): Promise<Release>;
-  reject(principal: Principal, release: string): Promise<void>;
-  releases(): Promise<readonly Release[]>;
+  approve(
+    principal: Principal,
+    options: { readonly release: string; readonly digest: string; readonly model?: string },
+  ): Promise<Release>;
+  /**
+   * Rejects a proposal, or takes a release back: what was approved is released no more. Needs `model.release`.
+   * @throws {AccessError} `access/denied`, `access/separation-of-duties`, `access/unknown-release`,
+   * `access/release-closed` when it was rejected or has expired.
+   */
+  reject(principal: Principal, options: { readonly release: string; readonly model?: string }): Promise<Release>;
+  /** Lists the releases of a model; needs `model.view`. */
+  releases(principal: Principal, model: string): Promise<readonly Release[]>;
   /** Whether these bytes of a model are released. */
   isReleased(model: string, digest: string): Promise<boolean>;
+  /** Writes down, and throws, that bytes which somebody may download are not released. */
+  refuseUnreleased(principal: Principal, options: { readonly model: string; readonly digest: string }): Promise<never>;
 }
 
 /** How long a proposal stands. */
 const PROPOSAL_MS = 14 * 24 * 3600 * 1000;
 
 /** Creates the desk over the checks of access control. */
-export function createReleaseDesk({
-  store,
-  clock,
-  rng,
-  assert,
-  refuse,
-  required,
-}: {
-  store: AccessStore;
-  clock: () => Date;
-  rng: Rng;
-  assert: (principal: Principal, request: AccessRequest, detail?: string) => Promise<void>;
-  /** Writes a refusal down that came after the grants were found. */
-  refuse: (principal: Principal, request: AccessRequest, error: AccessError) => Promise<void>;
-  required: 1 | 2;
-}): ReleaseDesk {
-  async function found(id: string): Promise<Release> {
+export function createReleaseDesk(
+  { store, clock, rng, assert, refuse, look }: Desk,
+  { required, withinOf }: { required: 1 | 2; withinOf: (model: string) => readonly Resource[] },
+): ReleaseDesk {
+  const requestOf = (
+    action: AccessRequest['action'],
+    model: string,
+    named: readonly Resource[] = [],
+  ): AccessRequest & { readonly within: readonly Resource[] } => {
+    const within = new Map([...named, ...withinOf(model)].map((resource) => [formatScope(resource), resource]));
+    return { action, resource: { kind: 'model', id: model }, within: [...within.values()] };
+  };
+
+  /** Finds a release. Whether there is one is told to nobody who may not release. */
+  async function found(principal: Principal, id: string, model: string | undefined): Promise<Release> {
     const release = await store.release(id);
-    if (release === undefined) throw new AccessError('access/unknown-release', `there is no release ${id}`);
-    return release;
+    if (release !== undefined && (model === undefined || release.model === model)) return release;
+    const asked = { action: 'model.release', resource: INSTALLATION } as const;
+    const request = model === undefined ? asked : requestOf('model.release', model);
+    await assert(principal, request, `release ${id.slice(0, 80)}, which is not there`);
+    throw new AccessError('access/unknown-release', `there is no release ${id.slice(0, 80)}`);
   }
+
+  async function current(id: string): Promise<Release> {
+    return (await store.release(id)) as Release;
+  }
+
   return {
-    async propose(principal, { model, digest, within = [] }) {
+    async propose(principal, { model, digest, within }) {
       if (!/^[0-9a-f]{64}$/.test(digest)) throw new RangeError('"digest" must be 64 hexadecimal digits');
-      await assert(principal, { action: 'model.propose', resource: { kind: 'model', id: model }, within }, digest);
+      const request = requestOf('model.propose', model, within);
+      await assert(principal, request, digest);
       const at = clock();
       const release: Release = {
         id: `r-${toHex(rng.bytes(8))}`,
         model,
-        within,
+        within: request.within,
         digest,
         proposedBy: principal.subject,
         proposedAt: at,
@@ -75,36 +93,46 @@ export function createReleaseDesk({
       await store.addRelease(release);
       return release;
     },
-    async approve(principal, { release: id, digest }) {
-      const release = await found(id);
-      const resource = { kind: 'model', id: release.model } as const;
-      const request = { action: 'model.release', resource, within: release.within } as const;
-      await assert(principal, request, `${id} ${digest}`);
+    async approve(principal, { release: id, digest, model }) {
+      const release = await found(principal, id, model);
+      const request = requestOf('model.release', release.model, release.within);
+      await assert(principal, request, `${id} ${digest.slice(0, 64)}`);
       const at = clock();
       try {
         assertApprovable(release, { by: principal.subject, digest, at });
       } catch (error) {
-        if (error instanceof AccessError) await refuse(principal, request, error);
+        if (error instanceof AccessError) return refuse(principal, request, error);
         throw error;
       }
       await store.approve(id, { by: principal.subject, at });
-      return found(id);
+      return current(id);
     },
-    async reject(principal, id) {
-      const { model, within } = await found(id);
-      await assert(
-        principal,
-        { action: 'model.release', resource: { kind: 'model', id: model }, within },
-        `reject ${id}`,
-      );
+    async reject(principal, { release: id, model }) {
+      const release = await found(principal, id, model);
+      const request = requestOf('model.release', release.model, release.within);
+      await assert(principal, request, `reject ${id}`);
+      const state = stateOf(release, clock());
+      if (state === 'rejected' || state === 'expired') {
+        return refuse(principal, request, new AccessError('access/release-closed', `release ${id} is ${state}`));
+      }
       await store.reject(id, principal.subject);
+      return current(id);
     },
-    releases: () => store.listReleases(),
+    async releases(principal, model) {
+      await look(principal, requestOf('model.view', model));
+      return (await store.listReleases()).filter((release) => release.model === model);
+    },
     async isReleased(model, digest) {
       const all = await store.listReleases();
       return all.some(
         (each) => each.model === model && each.digest === digest && stateOf(each, clock()) === 'released',
       );
+    },
+    refuseUnreleased(principal, { model, digest }) {
+      const why =
+        'this model is not released: an operator proposes it, and an owner who does not operate the task approves it';
+      const error = new AccessError('access/denied', why, { details: { model, digest } });
+      return refuse(principal, requestOf('model.download', model), error, 'not-released');
     },
   };
 }

@@ -11,7 +11,14 @@ import type { Action, Role } from './roles.ts';
 import type { ApiToken } from './tokens.ts';
 
 /** Why something was refused before or after grants were looked at. */
-export type RefusalReason = 'token-invalid' | 'token-expired' | 'token-revoked' | 'release-closed' | 'release-mismatch';
+export type RefusalReason =
+  | 'token-invalid'
+  | 'token-expired'
+  | 'token-revoked'
+  | 'release-closed'
+  | 'release-mismatch'
+  /** May download, and these bytes were not approved. */
+  | 'not-released';
 
 /** What is written down of every decision. Nothing secret is in it. */
 export interface AccessRecord {

@@ -11,9 +11,8 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import {
   type AccessControl,
   type AccessRequest,
-  type AccessStore,
   type Action,
-  decide,
+  INSTALLATION,
   type Principal,
   type Resource,
 } from '../../../trust/access/index.ts';
@@ -33,9 +32,9 @@ export interface Gate {
   who(context: Context): Promise<Asking | undefined>;
   /** @throws {@link PeopleError} `people/signed-out`. */
   require(context: Context): Promise<Asking>;
-  /** What somebody may; asks without writing down. */
+  /** What somebody may, for pages that leave out what she may not: lets nobody through. */
   allowed(principal: Principal, request: AccessRequest): Promise<boolean>;
-  /** Lets a look through; a refusal is written down. */
+  /** Lets a look through; it is written down, repeated ones once a minute. */
   look(context: Context, action: Action, resource: Resource): Promise<Asking>;
   /** Lets an act through; it is written down either way. */
   act(context: Context, request: AccessRequest, detail?: string): Promise<Asking>;
@@ -46,8 +45,7 @@ export interface Gate {
   assertOwnPage(context: Context): void;
 }
 
-/** The installation, as a resource. */
-export const INSTALLATION = { kind: 'service', id: 'installation' } as const;
+export { INSTALLATION };
 
 const isChanging = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
 /** Whether the request came over TLS. */
@@ -56,17 +54,7 @@ export const isSecure = (context: Context): boolean => new URL(context.req.url).
 const cookieName = (context: Context): string => (isSecure(context) ? '__Host-sotto' : 'sotto');
 
 /** Creates the gate. */
-export function createGate({
-  sessions,
-  access,
-  store,
-  now,
-}: {
-  sessions: Sessions;
-  access: AccessControl;
-  store: AccessStore;
-  now: () => number;
-}): Gate {
+export function createGate({ sessions, access }: { sessions: Sessions; access: AccessControl }): Gate {
   function assertOwnPage(context: Context): void {
     const { method } = context.req;
     const site = context.req.header('sec-fetch-site');
@@ -93,12 +81,6 @@ export function createGate({
     return { session, principal: { subject: session.account.subject, groups: session.groups } };
   }
 
-  async function allowed(principal: Principal, request: AccessRequest): Promise<boolean> {
-    const subjects = [principal.subject, ...(principal.groups ?? []).map((group) => `group:${group}`)];
-    const [grants, roles] = await Promise.all([store.grantsOf(subjects), access.roles()]);
-    return decide(principal, request, { grants, roles, at: new Date(now()) }).allowed;
-  }
-
   async function require(context: Context): Promise<Asking> {
     const asking = await who(context);
     if (asking === undefined) throw new PeopleError('people/signed-out', 'sign in first');
@@ -108,12 +90,11 @@ export function createGate({
   return {
     who,
     require,
-    allowed,
+    allowed: (principal, request) => access.foresee(principal, request),
     assertOwnPage,
     async look(context, action, resource) {
       const asking = await require(context);
-      const request = { action, resource };
-      if (!(await allowed(asking.principal, request))) await access.assert(asking.principal, request);
+      await access.look(asking.principal, { action, resource });
       return asking;
     },
     async act(context, request, detail) {
