@@ -8,7 +8,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { createFileKeeper, createKeyringKeeper, createPassphraseKeeper } from '../runtime/drivers/index.ts';
 import {
   KEY_STORE_FILE,
   type KeyStore,
@@ -27,6 +26,7 @@ export const KEEPERS = ['file', 'passphrase', 'keyring'] as const;
 
 /** Makes a keeper. The key file's folder is `SOTTO_KEY_FOLDER`, or the store's name with `-keys`. */
 export async function keeperOf(folder: string, kind: string): Promise<RootKeeper> {
+  const { createFileKeeper, createKeyringKeeper, createPassphraseKeeper } = await loadKeepers();
   if (kind === 'file') return createFileKeeper(process.env.SOTTO_KEY_FOLDER ?? `${resolve(folder)}-keys`);
   if (kind === 'keyring') return createKeyringKeeper({ account: resolve(folder) });
   if (kind === 'passphrase') {
@@ -49,8 +49,11 @@ export async function newKeeperOf(folder: string, kind: string, before: string):
   if (passphrase === undefined || passphrase.length < 12) {
     throw new UsageError('set SOTTO_NEW_PASSPHRASE to the passphrase of the key store, at least 12 characters');
   }
-  return createPassphraseKeeper(passphrase);
+  return (await loadKeepers()).createPassphraseKeeper(passphrase);
 }
+
+/** Most commands are given no key store, and need not wait for what opens one. */
+const loadKeepers = () => import('../runtime/drivers/index.ts');
 
 /** Opens the key store in a folder with the keeper that it names. */
 export async function openNamedKeyStore(folder: string): Promise<KeyStore> {

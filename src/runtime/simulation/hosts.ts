@@ -4,6 +4,8 @@
  * @module
  */
 
+import * as nodeModule from 'node:module';
+
 import { startWorker } from '../../foundations/kernels/index.ts';
 import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
 import type { TaskFile } from '../task/index.ts';
@@ -24,17 +26,32 @@ export interface Hosts {
   evaluate(parameters: Float32Array): Promise<Score>;
   /** Thread seconds so far, summed over hosts. */
   seconds(): HostSeconds;
-  close(): Promise<void>;
 }
 
 /** One worker with its open requests. */
-function startHost(): {
+export interface HostThread {
   ask(request: HostRequest): Promise<HostAnswer>;
   seconds(): HostSeconds | undefined;
   /** Hands a message over; the same one again, for somebody else, is not copied again. */
   deliver(to: string, bytes: Uint8Array): Promise<HostAnswer>;
   close(): Promise<void>;
-} {
+}
+
+/** Workers that load their code while the data is still being read; {@link startHosts} gives them something to do. */
+export interface HostThreads {
+  readonly threads: readonly HostThread[];
+  close(): Promise<void>;
+}
+
+/** Starts the threads of hosts. */
+export function startHostThreads(count: number): HostThreads {
+  // What this thread has compiled of the code they share, they need not compile again.
+  nodeModule.flushCompileCache?.();
+  const threads = Array.from({ length: count }, startHost);
+  return { threads, close: async () => void (await Promise.all(threads.map((thread) => thread.close()))) };
+}
+
+function startHost(): HostThread {
   const thread = startWorker<HostRequest, TimedAnswer>({
     inBrowser: () => {
       throw new TypeError('a simulation runs in Node');
@@ -70,7 +87,7 @@ function fields({ inputs, inputShape, labels, inputScale, inputOffset, labelWidt
 }
 
 /**
- * Starts the hosts: participants are dealt out so that each host gets about the same number of examples.
+ * Sets the hosts up: participants are dealt out so that each host gets about the same number of examples.
  * @param options - `parts` are the row indices of each participant, in the order of `ids`.
  */
 export async function startHosts({
@@ -80,7 +97,7 @@ export async function startHosts({
   parts,
   train,
   test,
-  workers,
+  threads,
   assistants,
 }: {
   task: TaskFile;
@@ -89,14 +106,12 @@ export async function startHosts({
   parts: readonly Uint32Array[];
   train: Dataset;
   test: Dataset;
-  workers: number;
+  threads: readonly HostThread[];
   assistants?: SimulatedAssistants | undefined;
 }): Promise<Hosts> {
-  const shares = Array.from({ length: Math.min(workers, ids.length) }, () => ({
-    examples: 0,
-    participants: [] as HostedParticipant[],
-    host: startHost(),
-  }));
+  const shares = threads
+    .slice(0, ids.length)
+    .map((host) => ({ host, examples: 0, participants: [] as HostedParticipant[] }));
   const home = new Map<string, (typeof shares)[number]>();
   const bySize = ids
     .map((id, i) => ({ id, part: parts[i] as Uint32Array }))
@@ -151,9 +166,6 @@ export async function startHosts({
         for (const key of Object.keys(total) as (keyof HostSeconds)[]) total[key] += part[key];
       }
       return total;
-    },
-    async close() {
-      await Promise.all(shares.map(({ host }) => host.close()));
     },
   };
 }

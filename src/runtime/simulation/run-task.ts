@@ -28,7 +28,8 @@ import {
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
 import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
 import { startAssistants } from './assistants.ts';
-import { startHosts } from './hosts.ts';
+import { openCohorts } from './cohorts.ts';
+import { type HostThreads, startHosts, startHostThreads } from './hosts.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
 
@@ -53,27 +54,39 @@ export interface RunEvents {
   onProgress?: () => void;
 }
 
+/** What is run, and how. */
+export interface RunOptions {
+  readonly task: TaskFile;
+  /** Relative data folders start from it. */
+  readonly taskFolder: string;
+  /** Gives the run folder once the task is known to be sound, so that nothing is made for a task that cannot run. */
+  readonly folder: () => RunFolder;
+  /** Worker threads. */
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  readonly events?: RunEvents;
+}
+
 /**
  * Runs a task, or goes on with one.
- * @param options - `taskFolder` that relative data folders start from; `folder` gives the run folder once the task is
- * known to be sound, so that nothing is made for a task that cannot run.
  * @throws typed errors for everything that is wrong before the first round; an attempt that fails does not throw.
  */
-export async function runTask({
-  task,
-  taskFolder,
-  folder: openFolder,
-  workers,
-  signal,
-  events = {},
-}: {
-  task: TaskFile;
-  taskFolder: string;
-  folder: () => RunFolder;
-  workers: number;
-  signal: AbortSignal;
-  events?: RunEvents;
-}): Promise<RunSummary> {
+export async function runTask(options: RunOptions): Promise<RunSummary> {
+  const { simulation, participants } = options.task;
+  const parties = simulation.mode === 'single-party' ? SINGLE_PARTY_SHARDS : participants;
+  // They load their code while the data is read and the plan is made.
+  const threads = startHostThreads(Math.min(options.workers, parties));
+  try {
+    return await runOn(threads, options);
+  } finally {
+    await threads.close();
+  }
+}
+
+async function runOn(
+  threads: HostThreads,
+  { task, taskFolder, folder: openFolder, signal, events = {} }: RunOptions,
+): Promise<RunSummary> {
   const start = performance.now();
   events.onStep?.('reading data');
   const train = loadTaskData(task.data, { part: 'train', baseFolder: taskFolder });
@@ -135,6 +148,7 @@ export async function runTask({
     });
     recordEarlier(log, earlier as unknown as Record<string, unknown>[]);
     await log.flush();
+    const cohorts = openCohorts({ plan: run.plan, ids, folder, log });
     events.onStep?.('starting participants');
     const assistants = await startAssistants({ plan: run.plan, taskId: run.taskId, ids }, rng('assistants'));
     const hosts = await startHosts({
@@ -144,46 +158,43 @@ export async function runTask({
       parts,
       train,
       test,
-      workers,
+      threads: threads.threads,
       assistants,
     });
-    try {
-      const outcome = await simulateTask({
-        run,
-        ids,
-        state,
-        hosts,
-        assistants,
-        ledger,
-        chargedBefore: (await ledger?.verify())?.charges.length ?? 0,
-        log,
-        folder,
-        faults: (attempt) => rng(`faults/${attempt}`),
-        coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
-        signal,
-        onAttempt: (report) => events.onAttempt?.(report, run),
-        onOpen: (log) => events.onOpen?.(log),
-        onProgress: () => events.onProgress?.(),
-      });
-      const model = state.export({ task: task.task, rounds: String(state.round) });
-      folder.write('model.safetensors', model);
-      const summary = summarize({
-        run,
-        mode,
-        outcome,
-        earlier,
-        attempts: state.attempts,
-        epsilon: ledger?.spent().epsilon ?? 0,
-        seconds: (performance.now() - start) / 1000,
-        hostSeconds: hosts.seconds(),
-        modelDigest: createHash('sha256').update(model).digest('hex'),
-      });
-      folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
-      await recordRelease(log, { folder, state, ids });
-      return summary;
-    } finally {
-      await hosts.close();
-    }
+    const outcome = await simulateTask({
+      run,
+      ids,
+      state,
+      hosts,
+      assistants,
+      ledger,
+      cohorts,
+      chargedBefore: (await ledger?.verify())?.charges.length ?? 0,
+      log,
+      folder,
+      faults: (attempt) => rng(`faults/${attempt}`),
+      coordinatorRng: (attempt) => rng(`coordinator/${attempt}`),
+      signal,
+      onAttempt: (report) => events.onAttempt?.(report, run),
+      onOpen: (log) => events.onOpen?.(log),
+      onProgress: () => events.onProgress?.(),
+    });
+    const model = state.export({ task: task.task, rounds: String(state.round) });
+    folder.write('model.safetensors', model);
+    const summary = summarize({
+      run,
+      mode,
+      outcome,
+      earlier,
+      attempts: state.attempts,
+      epsilon: ledger?.spent().epsilon ?? 0,
+      seconds: (performance.now() - start) / 1000,
+      hostSeconds: hosts.seconds(),
+      modelDigest: createHash('sha256').update(model).digest('hex'),
+    });
+    folder.write('summary.json', `${JSON.stringify(summary, undefined, 2)}\n`);
+    await recordRelease(log, { folder, state, ids, cohortOf: (attempt) => cohorts.of(attempt) });
+    return summary;
   }
 }
 

@@ -10,6 +10,5 @@ export { createSealedObjectStore } from './sealed/sealed-objects.ts';
 export { createVault, createVaultReader, isSealedFile, openVault, sealedKeyId, type Vault } from './sealed/vault.ts';
 export { type DataPart, loadTaskData } from './task-data.ts';
 export { createCsvParser, type CsvParser, formatCsvRow } from './tables/csv.ts';
-export { type PrepareOptions, type PrepareResult, runPreparation } from './tables/prepare.ts';
+export { type PrepareOptions, type PrepareResult, runPreparation } from './tables/run-preparation.ts';
 export { openTable, type TableReader, type TableSource } from './tables/reader.ts';
-export { createTableWriter, type OutputColumn, type TableTarget, type TableWriter } from './tables/writer.ts';

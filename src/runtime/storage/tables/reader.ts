@@ -8,8 +8,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-
 import type { TableItem } from '../../../learning/preparation/index.ts';
 import { StorageError } from '../errors.ts';
 import { createCsvParser } from './csv.ts';
@@ -165,14 +163,19 @@ function cellOf(value: unknown): string | null | undefined {
   return undefined;
 }
 
+/** The reader of Parquet; tables of other kinds do not wait for it. */
+const loadParquet = () => import('hyparquet');
+
 function openParquet(path: string): TableReader {
   const names = async (): Promise<readonly string[]> => {
+    const { asyncBufferFromFile, parquetMetadataAsync, parquetSchema } = await loadParquet();
     const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
     return parquetSchema(metadata).children.map(({ element }) => element.name);
   };
   return {
     columns: () => guarded(path, names),
     async *batches() {
+      const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await loadParquet();
       const file = await asyncBufferFromFile(path);
       const metadata = await guarded(path, () => parquetMetadataAsync(file));
       const columns = await names();

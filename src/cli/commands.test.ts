@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+import { COMMANDS, createProgram } from './commands.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Addresses of the modules that a command line loads. */
+function modulesOf(...words: readonly string[]): string[] {
+  const spy = `
+    import { registerHooks } from 'node:module';
+    const seen = [];
+    registerHooks({ load(url, context, next) { seen.push(url); return next(url, context); } });
+    process.on('exit', () => process.stdout.write('\\n' + JSON.stringify(seen)));`;
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(spy)}`, 'bin/sotto.mjs', ...words];
+  const said = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+  return JSON.parse(said.split('\n').at(-1) ?? '') as string[];
+}
+
+describe('the commands', () => {
+  it('are under the names of their files', async () => {
+    for (const { names, load } of COMMANDS) {
+      const commands = await load();
+      expect(commands.flatMap((command) => [command.name(), ...command.aliases()])).toEqual(names);
+    }
+  });
+
+  it('are loaded one at a time, and all together for the help', async () => {
+    expect((await createProgram(['run', 'task.yaml'])).commands.map((each) => each.name())).toEqual(['run']);
+    expect((await createProgram(['--version'])).commands).toEqual([]);
+    const all = COMMANDS.flatMap(({ names }) => names).filter((name) => name !== 'simulate');
+    for (const words of [[], ['--help'], ['help', 'run'], ['runs']]) {
+      expect((await createProgram(words)).commands.map((each) => each.name())).toEqual(all);
+    }
+  });
+
+  it('wait for nothing that a run does not need: databases, certificates, tables', () => {
+    const modules = modulesOf('run', '--help');
+    expect(modules.length).toBeGreaterThan(100);
+    expect(modules.filter((url) => /kysely|pglite|@peculiar|jose|hyparquet|\/coordinator\//.test(url))).toEqual([]);
+  });
+});
