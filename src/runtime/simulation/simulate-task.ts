@@ -10,7 +10,6 @@ import {
   addCoordinatorNoiseInto,
   countsMemberships,
   createCoordinatorRound,
-  createParticipations,
 } from '../../federation/rounds/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { AccountingError, type Ledger, type Reservation } from '../../privacy/accounting/index.ts';
@@ -18,6 +17,7 @@ import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
 import type { SimulatedAssistants } from './assistants.ts';
+import type { Cohorts } from './cohorts.ts';
 import { drawDropouts, drawStragglers } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
 import type { StageLog, StageView } from '../view/index.ts';
@@ -97,6 +97,7 @@ export async function simulateTask({
   assistants,
   ledger,
   chargedBefore,
+  cohorts,
   log,
   folder,
   faults,
@@ -114,8 +115,10 @@ export async function simulateTask({
   assistants: SimulatedAssistants | undefined;
   /** Absent without privacy. */
   ledger: Ledger | undefined;
-  /** Charges of earlier parts of the run: everybody counts as having been in all of them. */
+  /** Charges of earlier parts of the run. */
   chargedBefore: number;
+  /** Whom each attempt asks. */
+  cohorts: Cohorts;
   /** Every charge, round and report goes into it. */
   log: TaskLog;
   folder: RunFolder;
@@ -135,7 +138,7 @@ export async function simulateTask({
   let ended: TaskOutcome['ended'] | undefined;
   const { maxParticipations, update } = plan;
   const concurrency = update?.buffered?.concurrency ?? 1;
-  const members = createParticipations({ ids, maxParticipations, earlier: chargedBefore });
+  const members = cohorts.participations({ charged: chargedBefore });
   const slowdown = drawStragglers({ participants: ids, stragglers: task.simulation.stragglers }, faults(0));
   /** Attempts with anything under way. */
   const open = new Set<OpenAttempt>();
@@ -194,6 +197,7 @@ export async function simulateTask({
     const reservation = await reserve(attempt, round, cohort);
     if (reservation === 'spent') return false;
     state.beginAttempt();
+    cohorts.record(attempt, cohort);
     const memberships = members.add(cohort);
     const counted = countsMemberships(plan) ? { memberships } : {};
     // The charge and the round stand under a signature before anybody is asked for anything.
