@@ -1,11 +1,11 @@
 /**
- * Makes a new database folder, as a process of its own: setting one up takes a gigabyte for seconds, and what V8 keeps of
- * it afterwards would be the service's for as long as it runs.
+ * Makes a new database folder, as a process of its own: what V8 keeps of setting one up would be the service's for as long
+ * as it runs.
  *
  * @module
  */
 
-import { PGlite } from '@electric-sql/pglite';
+import { createPglite } from './pglite.ts';
 
-const pglite = await PGlite.create(process.argv[2] as string);
+const pglite = await createPglite(process.argv[2] as string);
 await pglite.close();

@@ -92,9 +92,9 @@ async function dialectOf(
     pool.on('error', () => {});
     return { dialect: new PostgresDialect({ pool }), release: () => {} };
   }
-  const { PGlite } = await import('@electric-sql/pglite');
+  const { createPglite } = await import('./pglite.ts');
   if (location.kind === 'memory') {
-    return { dialect: new PGliteDialect({ pglite: await PGlite.create() }), release: () => {} };
+    return { dialect: new PGliteDialect({ pglite: await createPglite() }), release: () => {} };
   }
   mkdirSync(location.path, { recursive: true });
   // Two processes on one PGlite folder destroy it, and PGlite itself takes no lock.
@@ -102,7 +102,7 @@ async function dialectOf(
   try {
     const folder = join(location.path, 'database');
     if (!existsSync(folder)) await makeFolder(folder);
-    const pglite = await PGlite.create(folder);
+    const pglite = await createPglite(folder);
     return { dialect: new PGliteDialect({ pglite }), release };
   } catch (cause) {
     release();
