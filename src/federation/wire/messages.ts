@@ -36,6 +36,7 @@ export interface RoundOffer extends MessageAddress {
 /** A message of the aggregation protocol, in either direction. */
 export interface AggregationMessage extends MessageAddress {
   readonly kind: 'aggregation';
+  /** In a decoded message a view of its bytes. */
   readonly payload: Uint8Array;
 }
 
@@ -90,6 +91,8 @@ function bodyOf(message: Message): unknown[] {
  * `wire/unsupported-version` when they are of another protocol version.
  */
 export function decodeMessage(bytes: Uint8Array): Message {
+  const viewed = viewPayload(bytes);
+  if (viewed !== undefined) return viewed;
   let fields: unknown;
   try {
     fields = decode(bytes, {
@@ -135,6 +138,56 @@ function decodeBody(kind: unknown, body: readonly unknown[], address: MessageAdd
     return { kind: 'round-closed', ...address, outcome: committed ? 'committed' : 'aborted' };
   }
   throw malformed('a known kind');
+}
+
+/** Ids without these need no decoding: printable ASCII. */
+const MAX_PLAIN_ID_BYTES = 255;
+
+/**
+ * Reads a message that carries a payload without copying it: vectors are most of what a coordinator takes in. Undefined for
+ * anything but the one canonical form of such a message; the general decoder then finds another kind, or says what is wrong.
+ */
+function viewPayload(bytes: Uint8Array): AggregationMessage | SealedMessage | undefined {
+  const [array, version, kind] = bytes;
+  if (array !== 0x86 || version !== PROTOCOL_VERSION) return undefined;
+  if (kind !== KINDS.aggregation && kind !== KINDS.sealed) return undefined;
+  const id = readHead(bytes, 3, MAJOR.text);
+  if (id === undefined || id.value > MAX_PLAIN_ID_BYTES || id.next + id.value > bytes.length) return undefined;
+  let taskId = '';
+  for (let at = id.next; at < id.next + id.value; at += 1) {
+    const letter = bytes[at] as number;
+    if (letter < 0x20 || letter > 0x7e) return undefined;
+    taskId += String.fromCharCode(letter);
+  }
+  const round = readHead(bytes, id.next + id.value, MAJOR.unsigned);
+  const attempt = round && readHead(bytes, round.next, MAJOR.unsigned);
+  const payload = attempt && readHead(bytes, attempt.next, MAJOR.bytes);
+  if (payload === undefined || payload.next + payload.value !== bytes.length) return undefined;
+  return {
+    kind: kind === KINDS.sealed ? 'sealed' : 'aggregation',
+    taskId,
+    round: round.value,
+    attempt: attempt.value,
+    payload: new Uint8Array(bytes.buffer, bytes.byteOffset + payload.next, payload.value),
+  };
+}
+
+/** Major types of [RFC8949] §3.1. */
+const MAJOR = { unsigned: 0, bytes: 2, text: 3 } as const;
+
+/** Reads the head of a data item of up to 32 bits in its shortest form [RFC8949 §4.2.1]; undefined for any other. */
+function readHead(bytes: Uint8Array, at: number, major: number): { value: number; next: number } | undefined {
+  const first = bytes[at];
+  if (first === undefined || first >> 5 !== major) return undefined;
+  const info = first & 31;
+  if (info < 24) return { value: info, next: at + 1 };
+  const width = info === 24 ? 1 : info === 25 ? 2 : info === 26 ? 4 : 0;
+  const next = at + 1 + width;
+  if (width === 0 || next > bytes.length) return undefined;
+  let value = 0;
+  for (let i = at + 1; i < next; i += 1) value = value * 256 + (bytes[i] as number);
+  const least = width === 1 ? 24 : 2 ** (4 * width);
+  return value < least ? undefined : { value, next };
 }
 
 function malformed(expected: string): WireError {
