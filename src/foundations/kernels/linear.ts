@@ -241,52 +241,49 @@ export interface NormalizationKernels {
   ): void;
 }
 
-/** Bags of tokens with sparse gradients; `counts` is a word of zeros for each entry of the vocabulary. */
+/**
+ * Bags of tokens with sparse gradients. A bag is a word with the number of its tokens and `length` words for them;
+ * `counts` is a word of zeros for each entry of the vocabulary.
+ */
 export interface BagKernels {
+  /** Reads rows of `length` floats as bags; what is outside of [0, vocabulary) or equals `padding` is no token. */
+  bagTokens(from: number, length: number, rows: number, vocabulary: number, padding: number, bags: number): void;
   bagForward(
-    tokens: number,
+    bags: number,
     length: number,
     rows: number,
     table: number,
-    vocabulary: number,
     dimension: number,
     mean: boolean,
     y: number,
   ): void;
   /** Adds each row's squared norm to float64 numbers. */
   bagGhostNorms(
-    tokens: number,
+    bags: number,
     length: number,
     rows: number,
     d: number,
     dimension: number,
-    vocabulary: number,
     mean: boolean,
     counts: number,
     norms: number,
   ): void;
+  /** Adds clipped gradients to float64 sums; `once` is a scratch of `dimension` float64 numbers. */
   bagAccumulate(
-    tokens: number,
+    bags: number,
     length: number,
     rows: number,
     d: number,
     dimension: number,
-    vocabulary: number,
     mean: boolean,
     factors: number,
     counts: number,
+    once: number,
     sums: number,
     magic: number,
   ): void;
-  bagGradient(
-    tokens: number,
-    length: number,
-    d: number,
-    dimension: number,
-    vocabulary: number,
-    mean: boolean,
-    gradient: number,
-  ): void;
+  /** Adds the gradient of one bag to a table of floats. */
+  bagGradient(bag: number, d: number, dimension: number, mean: boolean, gradient: number): void;
 }
 
 /** Threefry-2x32-20 [SMDS11]: words as a function of key and counter. Nothing private rests on them. */

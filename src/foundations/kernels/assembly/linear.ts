@@ -20,7 +20,7 @@ export {
   temperedForward,
   wordsToFloats,
 } from './linear/elementwise';
-export { bagAccumulate, bagForward, bagGhostNorms, bagGradient } from './linear/embedding';
+export { bagAccumulate, bagForward, bagGhostNorms, bagGradient, bagTokens } from './linear/embedding';
 export { coins, dropInPlace } from './linear/coins';
 export { cropImage, imageToRows, padImage, rowsToImage, shiftImage } from './linear/images';
 export { averagePoolBackward, averagePoolForward, maxPoolBackward, maxPoolForward } from './linear/pools';

@@ -1,5 +1,6 @@
 // Matrix products that are added to float64 sums on a grid: where the clipped gradients of a block end.
-import { CACHE, keepTile, MR, NR, tile } from './gemm';
+import { CACHE } from './gemm';
+import { keepTile, MR, NR, tile } from './gemm-tiles';
 
 /**
  * Adds A·B to float64 sums on a grid: every float32 element of the product (K ≤ 64 terms, one chain) is rounded to the
