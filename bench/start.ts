@@ -1,10 +1,9 @@
 /**
- * From `npm start` to the first round on the page: the very first start of a checkout, with nothing compiled and no page
- * built, and the starts after it. What is timed is what a person waits for: the address in the terminal, the page in a
- * browser that is open already, the stages of the first round on it, and the round's end with its accuracy.
- * `npm run bench:start` prints a table and writes bench/results/start.json.
- *
- * Options: `--times N` starts of each kind (3), `--prepared` for a first start after what `npm ci` prepares.
+ * From `npm start` to the first round on the page, for three starts: the first one where scripts were disabled, with nothing
+ * compiled and no page built; the first one after `npm ci`, whose `prepare` has done both; and a later one. What is timed
+ * is what a person waits for: the address in the terminal, the page in a browser that is open already, the stages of the
+ * first round on it, and the round's end with its accuracy. `npm run bench:start` prints a table and, with `--record`,
+ * writes bench/results/start.json; `--times N` starts of each kind (3).
  *
  * @module
  */
@@ -20,7 +19,8 @@ import { type Browser, chromium } from 'playwright-core';
 import { describeMachine } from './machine.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const times = Number(process.argv[process.argv.indexOf('--times') + 1] || 3);
+const at = process.argv.indexOf('--times');
+const times = at < 0 ? 3 : Number(process.argv[at + 1]);
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
 /** Seconds since the command. */
@@ -33,7 +33,8 @@ interface Start {
 
 /** Forgets everything that a start or an installation has left behind for the next one. */
 function forget(): void {
-  for (const folder of ['node_modules/.cache/sotto', 'dist/apps']) rmSync(join(root, folder), { recursive: true, force: true });
+  for (const folder of ['node_modules/.cache/sotto', 'dist/apps'])
+    rmSync(join(root, folder), { recursive: true, force: true });
 }
 
 function addressOf(child: ChildProcess): Promise<string> {
@@ -67,7 +68,10 @@ async function start(browser: Browser): Promise<Start> {
     const seen = since();
     await page.locator('.timeline li').first().waitFor();
     const firstRound = since();
-    await page.getByText(/^[1-9]\d* of 3/).first().waitFor({ timeout: 120_000 });
+    await page
+      .getByText(/^[1-9]\d* of 3/)
+      .first()
+      .waitFor({ timeout: 120_000 });
     return { address, page: seen, firstRound, accuracy: since() };
   } finally {
     await ended;
@@ -77,18 +81,25 @@ async function start(browser: Browser): Promise<Start> {
 }
 
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
-const results: Record<string, Start[]> = {};
+const results: Record<'scriptsDisabled' | 'first' | 'later', Start[]> = { scriptsDisabled: [], first: [], later: [] };
 for (let i = 0; i < times; i += 1) {
   forget();
-  if (process.argv.includes('--prepared')) execFileSync('npm', ['run', '-s', 'prepare'], { cwd: root });
-  (results.first ??= []).push(await start(browser));
-  (results.later ??= []).push(await start(browser));
+  results.scriptsDisabled.push(await start(browser));
+  forget();
+  execFileSync('npm', ['run', '-s', 'prepare'], { cwd: root });
+  results.first.push(await start(browser));
+  results.later.push(await start(browser));
 }
 await browser.close();
 
 for (const [kind, starts] of Object.entries(results)) {
   for (const each of starts) {
-    console.log(kind.padEnd(6), Object.entries(each).map(([name, value]) => `${name} ${(value as number).toFixed(1)} s`).join('  '));
+    console.log(
+      kind.padEnd(16),
+      Object.entries(each)
+        .map(([name, value]) => `${name} ${(value as number).toFixed(1)} s`)
+        .join('  '),
+    );
   }
 }
 if (process.argv.includes('--record')) {
