@@ -5,6 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { getJson, messageOf, send } from '../api.ts';
 import { formatBytes, formatCount, formatEpsilon, formatPercent, formatSeconds, plural } from '../format.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Head } from '../parts/head.tsx';
 import { goTo } from '../router.ts';
 import { permissions } from '../session.ts';
 import { Field, type Schema } from './form.tsx';
@@ -45,15 +46,10 @@ export function CreatePage() {
   const form = useLoaded(() => getJson<TaskForm>('/form'), []);
   return (
     <div class="stack">
-      <div class="head">
-        <div class="what">
-          <h1>A new task</h1>
-          <p>
-            Nothing runs, is charged or leaves any device before participants have joined and accepted what is written
-            here.
-          </p>
-        </div>
-      </div>
+      <Head
+        title="A new task"
+        about="Nothing runs, is charged or leaves any device before participants have joined and accepted what is written here."
+      />
       {permissions().create ? (
         <Async of={form}>{(loaded) => <Creating form={loaded} />}</Async>
       ) : (

@@ -5,6 +5,7 @@ import { getJson } from '../api.ts';
 import { formatDelta, formatEpsilon, formatTime, plural, shortHash } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Table } from '../parts/table.tsx';
 import { report } from '../report.ts';
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -66,39 +67,27 @@ export function LedgerTab({ live }: { live: LiveTask }) {
               </p>
             </section>
             <section class="card" aria-label="Records">
-              <div class="scroll" tabIndex={0} role="region" aria-label="Records of the ledger">
-                <table>
-                  <thead>
-                    <tr>
-                      <th class="number">#</th>
-                      <th>Time</th>
-                      <th>What</th>
-                      <th class="number">Attempt</th>
-                      <th class="number">Round</th>
-                      <th>Purpose</th>
-                      <th>Digest</th>
+              <Table
+                label="Records of the ledger"
+                columns={['#No.', 'Time', 'What', '#Attempt', '#Round', 'Purpose', 'Digest']}
+              >
+                {ledger.lines
+                  .slice(-SHOWN)
+                  .toReversed()
+                  .map(({ index, time, kind, attempt, round, purpose, hash }) => (
+                    <tr key={index}>
+                      <td class="number">{index}</td>
+                      <td>{formatTime(time)}</td>
+                      <td>{KINDS[kind] ?? kind}</td>
+                      <td class="number">{attempt ?? '–'}</td>
+                      <td class="number">{round ?? '–'}</td>
+                      <td>{purpose ?? '–'}</td>
+                      <td class="mono" title={hash}>
+                        {shortHash(hash)}
+                      </td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {ledger.lines
-                      .slice(-SHOWN)
-                      .toReversed()
-                      .map(({ index, time, kind, attempt, round, purpose, hash }) => (
-                        <tr key={index}>
-                          <td class="number">{index}</td>
-                          <td>{formatTime(time)}</td>
-                          <td>{KINDS[kind] ?? kind}</td>
-                          <td class="number">{attempt ?? '–'}</td>
-                          <td class="number">{round ?? '–'}</td>
-                          <td>{purpose ?? '–'}</td>
-                          <td class="mono" title={hash}>
-                            {shortHash(hash)}
-                          </td>
-                        </tr>
-                      ))}
-                  </tbody>
-                </table>
-              </div>
+                  ))}
+              </Table>
               {ledger.lines.length > SHOWN && <p class="soft">The last {SHOWN} records; the file has all of them.</p>}
             </section>
             <p class="soft">ε now: {formatEpsilon(live.head.value.epsilon)}</p>

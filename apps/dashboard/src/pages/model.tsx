@@ -1,11 +1,10 @@
 /** The models of a task: digest, card, release and download. */
 
-import { useState } from 'preact/hooks';
-
 import type { ModelView } from '../../../../src/runtime/view/task-view.ts';
-import { getJson, getText, messageOf, send } from '../api.ts';
+import { getJson, getText, send } from '../api.ts';
 import { formatBytes, formatCount, formatEpsilon, formatPercent } from '../format.ts';
 import type { LiveTask } from '../live.ts';
+import { Problem, useActs } from '../parts/acts.tsx';
 import { Async, useLoaded } from '../parts/async.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 import { report } from '../report.ts';
@@ -111,28 +110,14 @@ function NextStep() {
 }
 
 function Releases({ path, model }: { path: string; model: ModelView }) {
-  const [turn, setTurn] = useState(0);
-  const [problem, setProblem] = useState('');
+  const { turn, problem, act } = useActs();
   const loaded = useLoaded(() => getJson<readonly Release[]>(`${path}/releases`), [path, turn]);
-  const act = (request: Promise<unknown>): void => {
-    request.then(
-      () => {
-        setProblem('');
-        setTurn(turn + 1);
-      },
-      (error: unknown) => setProblem(messageOf(error)),
-    );
-  };
   return (
     <div class="stack tight">
       <h3>Release</h3>
       <p class="soft">Whoever operates the task proposes these exact bytes; somebody else, an owner, approves them.</p>
       <NextStep />
-      {problem !== '' && (
-        <p class="message bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <Async of={loaded}>
         {(releases) => (
           <>

@@ -1,10 +1,13 @@
 /** Who may do what here: accounts, their roles, and the record of what was decided. */
 
-import { useState } from 'preact/hooks';
+import { Fragment } from 'preact';
 
-import { getJson, messageOf, send } from '../api.ts';
+import { getJson, send } from '../api.ts';
 import { formatTime } from '../format.ts';
+import { type Acts, Problem, useActs } from '../parts/acts.tsx';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Head } from '../parts/head.tsx';
+import { Table } from '../parts/table.tsx';
 import { isAlone, loadSession, permissions, session } from '../session.ts';
 
 interface Person {
@@ -24,134 +27,44 @@ const ROLE_WORDS: Readonly<Record<(typeof ROLES)[number], string>> = {
 };
 
 export function PeoplePage() {
-  const [turn, setTurn] = useState(0);
-  const [problem, setProblem] = useState('');
-  const people = useLoaded(() => getJson<readonly Person[]>('/people'), [turn]);
-  const act = (request: Promise<unknown>): void => {
-    request.then(
-      () => {
-        setProblem('');
-        setTurn(turn + 1);
-      },
-      (error: unknown) => setProblem(messageOf(error)),
-    );
-  };
-  const me = session.value?.mode === 'signed-in' ? session.value.subject : '';
+  const acts = useActs();
+  const people = useLoaded(() => getJson<readonly Person[]>('/people'), [acts.turn]);
+  const mayGrant = permissions().grant;
   return (
     <div class="stack">
-      <div class="head">
-        <div class="what">
-          <h1>People</h1>
-          <p>
+      <Head
+        title="People"
+        about={
+          <>
             Running a task, releasing its model and auditing both are in different hands.
             {isAlone() &&
               ' You are alone here and begin with all three; to release a model, make an account for a second person as owner.'}
-          </p>
-        </div>
-      </div>
-      {problem !== '' && (
-        <p class="message bad" role="alert">
-          {problem}
-        </p>
-      )}
+          </>
+        }
+      />
+      <Problem text={acts.problem} />
       <Async of={people}>
         {(list) => (
           <section class="card" aria-label="Accounts">
-            <div class="scroll" tabIndex={0} role="region" aria-label="Table of accounts">
-              <table>
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>Roles</th>
-                    <th />
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((person) => (
-                    <tr key={person.id}>
-                      <td>
-                        {person.name}
-                        {person.subject === me && <span class="soft"> (you)</span>}
-                        <br />
-                        <span class="soft mono">{person.subject}</span>
-                      </td>
-                      <td>
-                        <div class="pills">
-                          {person.grants.map(({ id, role, scope }) => (
-                            <span key={id} class="pill">
-                              {role}
-                              {scope === 'everything' ? '' : ` of ${scope}`}
-                              {permissions().grant && person.subject !== me && (
-                                <button
-                                  type="button"
-                                  class="quiet"
-                                  aria-label={`Take the role ${role} from ${person.name}`}
-                                  onClick={() => act(send('DELETE', `/grants/${id}`))}
-                                >
-                                  ×
-                                </button>
-                              )}
-                            </span>
-                          ))}
-                          {permissions().grant && person.subject !== me && (
-                            <select
-                              aria-label={`Give ${person.name} a role`}
-                              value=""
-                              onChange={(event) =>
-                                act(
-                                  send('POST', '/grants', {
-                                    subject: person.subject,
-                                    role: event.currentTarget.value,
-                                    scope: 'everything',
-                                  }),
-                                )
-                              }
-                            >
-                              <option value="">give a role …</option>
-                              {ROLES.map((role) => (
-                                <option key={role}>{role}</option>
-                              ))}
-                            </select>
-                          )}
-                        </div>
-                      </td>
-                      <td class="number">
-                        {permissions().grant && person.subject !== me && (
-                          <button
-                            type="button"
-                            class="danger"
-                            onClick={() => act(send('PATCH', `/people/${person.id}`, { disabled: !person.disabled }))}
-                          >
-                            {person.disabled ? 'Let in again' : 'Shut out'}
-                          </button>
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table label="Table of accounts" columns={['Name', 'Roles', '']}>
+              {list.map((person) => (
+                <PersonRow key={person.id} person={person} acts={acts} mayGrant={mayGrant} />
+              ))}
+            </Table>
           </section>
         )}
       </Async>
-      {permissions().grant && (
-        <NewPerson
-          onMade={() => {
-            setTurn(turn + 1);
-            loadSession().catch(() => {});
-          }}
-        />
-      )}
+      {mayGrant && <NewPerson acts={acts} />}
       <section class="card" aria-label="Roles">
         <header>
           <h2>Roles</h2>
         </header>
         <dl class="facts">
           {ROLES.map((role) => (
-            <>
+            <Fragment key={role}>
               <dt>{role}</dt>
               <dd>{ROLE_WORDS[role]}</dd>
-            </>
+            </Fragment>
           ))}
         </dl>
       </section>
@@ -159,28 +72,80 @@ export function PeoplePage() {
   );
 }
 
-function NewPerson({ onMade }: { onMade: () => void }) {
-  const [problem, setProblem] = useState('');
+/** One account, and what may be done about it: nobody changes her own rights. */
+function PersonRow({ person, acts: { act }, mayGrant }: { person: Person; acts: Acts; mayGrant: boolean }) {
+  const { id, name, subject, disabled, grants } = person;
+  const isMe = session.value?.mode === 'signed-in' && subject === session.value.subject;
+  const mayChange = mayGrant && !isMe;
+  return (
+    <tr>
+      <td>
+        {name}
+        {isMe && <span class="soft"> (you)</span>}
+        <br />
+        <span class="soft mono">{subject}</span>
+      </td>
+      <td>
+        <div class="pills">
+          {grants.map(({ id: grant, role, scope }) => (
+            <span key={grant} class="pill">
+              {role}
+              {scope === 'everything' ? '' : ` of ${scope}`}
+              {mayChange && (
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label={`Take the role ${role} from ${name}`}
+                  onClick={() => act(send('DELETE', `/grants/${grant}`))}
+                >
+                  ×
+                </button>
+              )}
+            </span>
+          ))}
+          {mayChange && (
+            <select
+              aria-label={`Give ${name} a role`}
+              value=""
+              onChange={({ currentTarget: { value: role } }) =>
+                act(send('POST', '/grants', { subject, role, scope: 'everything' }))
+              }
+            >
+              <option value="">give a role …</option>
+              {ROLES.map((role) => (
+                <option key={role}>{role}</option>
+              ))}
+            </select>
+          )}
+        </div>
+      </td>
+      <td class="number">
+        {mayChange && (
+          <button
+            type="button"
+            class="danger"
+            onClick={() => act(send('PATCH', `/people/${id}`, { disabled: !disabled }))}
+          >
+            {disabled ? 'Let in again' : 'Shut out'}
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function NewPerson({ acts: { act } }: { acts: Acts }) {
   function make(event: SubmitEvent): void {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
-    send('POST', '/people', Object.fromEntries(new FormData(form))).then(
-      () => {
-        form.reset();
-        setProblem('');
-        onMade();
-      },
-      (error: unknown) => setProblem(messageOf(error)),
-    );
+    act(send('POST', '/people', Object.fromEntries(new FormData(form))), () => {
+      form.reset();
+      loadSession().catch(() => {});
+    });
   }
   return (
     <form class="card stack" onSubmit={make}>
       <h2>New account</h2>
-      {problem !== '' && (
-        <p class="message bad" role="alert">
-          {problem}
-        </p>
-      )}
       <div class="fields">
         <label class="field">
           <span>Name</span>
@@ -223,45 +188,26 @@ export function RecordPage() {
   const lines = useLoaded(() => getJson<readonly Line[]>('/record'), []);
   return (
     <div class="stack">
-      <div class="head">
-        <div class="what">
-          <h1>Record</h1>
-          <p>Who did what, who was refused what; the newest first.</p>
-        </div>
-      </div>
+      <Head title="Record" about="Who did what, who was refused what; the newest first." />
       <Async of={lines}>
         {(list) => (
           <section class="card" aria-label="Record">
-            <div class="scroll" tabIndex={0} role="region" aria-label="Table of the record">
-              <table>
-                <thead>
-                  <tr>
-                    <th>Time</th>
-                    <th>Who</th>
-                    <th>What</th>
-                    <th>On</th>
-                    <th>Outcome</th>
-                    <th>More</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map(({ at, subject, action, resource, outcome, detail }, i) => (
-                    <tr key={i}>
-                      <td>{formatTime(at)}</td>
-                      <td>{subject}</td>
-                      <td>{action}</td>
-                      <td>{resource}</td>
-                      <td>
-                        <span class="pill" data-tone={outcome === 'refused' ? 'bad' : 'plain'}>
-                          {outcome}
-                        </span>
-                      </td>
-                      <td>{detail}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table label="Table of the record" columns={['Time', 'Who', 'What', 'On', 'Outcome', 'More']}>
+              {list.map(({ at, subject, action, resource, outcome, detail }, i) => (
+                <tr key={i}>
+                  <td>{formatTime(at)}</td>
+                  <td>{subject}</td>
+                  <td>{action}</td>
+                  <td>{resource}</td>
+                  <td>
+                    <span class="pill" data-tone={outcome === 'refused' ? 'bad' : 'plain'}>
+                      {outcome}
+                    </span>
+                  </td>
+                  <td>{detail}</td>
+                </tr>
+              ))}
+            </Table>
           </section>
         )}
       </Async>

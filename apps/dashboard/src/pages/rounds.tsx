@@ -5,6 +5,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { AttemptPoint } from '../../../../src/runtime/view/task-view.ts';
 import { formatBytes, formatEpsilon, formatPercent, formatSeconds, plural } from '../format.ts';
 import type { LiveTask } from '../live.ts';
+import { Table } from '../parts/table.tsx';
 import { Timeline } from '../parts/timeline.tsx';
 import { stageWords } from '../words.ts';
 
@@ -50,53 +51,49 @@ export function RoundsTab({ live }: { live: LiveTask }) {
         <LostByStage history={history} />
       </section>
       <section class="card" aria-label="All attempts">
-        <div class="scroll" tabIndex={0} role="region" aria-label="Table of attempts">
-          <table>
-            <thead>
-              <tr>
-                <th>Attempt</th>
-                <th>Round</th>
-                <th>Outcome</th>
-                <th class="number">Contributors</th>
-                <th class="number">Dropouts</th>
-                <th class="number">ε after</th>
-                <th class="number">Accuracy</th>
-                <th class="number">Bytes each</th>
-                <th class="number">Time</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((each) => (
-                <tr key={each.attempt} aria-selected={each.attempt === point.attempt}>
-                  <td>
-                    <button
-                      type="button"
-                      class="quiet"
-                      aria-pressed={each.attempt === point.attempt}
-                      onClick={() => choose(each.attempt)}
-                    >
-                      {each.attempt}
-                    </button>
-                  </td>
-                  <td>{each.round}</td>
-                  <td>
-                    <span class="pill" data-tone={each.outcome === 'committed' ? 'good' : 'bad'}>
-                      {each.outcome}
-                    </span>
-                  </td>
-                  <td class="number">{each.contributors}</td>
-                  <td class="number">{each.dropouts}</td>
-                  <td class="number">{each.epsilon === null ? '–' : formatEpsilon(each.epsilon)}</td>
-                  <td class="number">{formatPercent(each.accuracy ?? null)}</td>
-                  <td class="number">
-                    {each.bytesPerParticipant === undefined ? '–' : formatBytes(each.bytesPerParticipant)}
-                  </td>
-                  <td class="number">{formatSeconds(each.seconds)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Table of attempts"
+          columns={[
+            'Attempt',
+            'Round',
+            'Outcome',
+            '#Contributors',
+            '#Dropouts',
+            '#ε after',
+            '#Accuracy',
+            '#Bytes each',
+            '#Time',
+          ]}
+        >
+          {shown.map((each) => (
+            <tr key={each.attempt} aria-selected={each.attempt === point.attempt}>
+              <td>
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-pressed={each.attempt === point.attempt}
+                  onClick={() => choose(each.attempt)}
+                >
+                  {each.attempt}
+                </button>
+              </td>
+              <td>{each.round}</td>
+              <td>
+                <span class="pill" data-tone={each.outcome === 'committed' ? 'good' : 'bad'}>
+                  {each.outcome}
+                </span>
+              </td>
+              <td class="number">{each.contributors}</td>
+              <td class="number">{each.dropouts}</td>
+              <td class="number">{each.epsilon === null ? '–' : formatEpsilon(each.epsilon)}</td>
+              <td class="number">{formatPercent(each.accuracy ?? null)}</td>
+              <td class="number">
+                {each.bytesPerParticipant === undefined ? '–' : formatBytes(each.bytesPerParticipant)}
+              </td>
+              <td class="number">{formatSeconds(each.seconds)}</td>
+            </tr>
+          ))}
+        </Table>
         {!all && newest.length > FIRST && (
           <p>
             <button type="button" onClick={() => showAll(true)}>

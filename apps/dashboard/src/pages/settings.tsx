@@ -3,9 +3,11 @@
 import { useState } from 'preact/hooks';
 
 import type { ViewFacts } from '../../../../src/runtime/view/task-view.ts';
-import { getJson, messageOf, send } from '../api.ts';
+import { getJson, send } from '../api.ts';
 import { formatTime } from '../format.ts';
+import { Problem, useActs } from '../parts/acts.tsx';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Table } from '../parts/table.tsx';
 import { report } from '../report.ts';
 import { goTo } from '../router.ts';
 import { loadSession, session } from '../session.ts';
@@ -74,19 +76,18 @@ export function SettingsPage() {
 
 function Account() {
   const who = session.value;
-  const [said, setSaid] = useState<{ bad: boolean; text: string } | undefined>(undefined);
+  const { act, problem, turn } = useActs();
+  const leaving = useActs();
   if (who?.mode !== 'signed-in') return null;
   function change(event: SubmitEvent): void {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
-    send('POST', '/password', Object.fromEntries(new FormData(form))).then(
-      () => {
-        form.reset();
-        setSaid({ bad: false, text: 'Changed. All your other sessions were signed out.' });
-      },
-      (error: unknown) => setSaid({ bad: true, text: messageOf(error) }),
-    );
+    act(send('POST', '/password', Object.fromEntries(new FormData(form))), () => form.reset());
   }
+  const signOut = (): void =>
+    leaving.act(send('DELETE', '/session').then(loadSession), () => {
+      goTo();
+    });
   return (
     <section class="card half" aria-label="Account">
       <header>
@@ -103,23 +104,19 @@ function Account() {
             <label class="field">
               <span>New password</span>
               <input name="next" type="password" required minLength={12} autoComplete="new-password" />
+              <small>At least twelve characters.</small>
             </label>
-            {said !== undefined && (
-              <p class={said.bad ? 'message bad' : 'message'} role="status">
-                {said.text}
+            <Problem text={problem} />
+            {problem === '' && turn > 0 && (
+              <p class="message" role="status">
+                Changed. All your other sessions were signed out.
               </p>
             )}
             <button type="submit">Change the password</button>
           </form>
         )}
-        <button
-          type="button"
-          onClick={() =>
-            void send('DELETE', '/session')
-              .then(loadSession)
-              .then(() => goTo())
-          }
-        >
+        <Problem text={leaving.problem} />
+        <button type="button" onClick={signOut}>
           Sign out
         </button>
       </div>
@@ -136,44 +133,38 @@ interface SessionLine {
 }
 
 function Sessions() {
-  const [turn, setTurn] = useState(0);
+  const { turn, problem, act } = useActs();
   const sessions = useLoaded(() => getJson<readonly SessionLine[]>('/sessions'), [turn]);
   return (
     <section class="card half" aria-label="Sessions">
       <header>
         <h2>Where you are signed in</h2>
       </header>
+      <Problem text={problem} />
       <Async of={sessions}>
         {(lines) => (
-          <div class="scroll">
-            <table>
-              <tbody>
-                {lines.map(({ id, createdAt, agent, current }) => (
-                  <tr key={id}>
-                    <td>
-                      {agent}
-                      <br />
-                      <span class="soft">since {formatTime(createdAt)}</span>
-                    </td>
-                    <td class="number">
-                      {current ? (
-                        <span class="pill" data-tone="good">
-                          this one
-                        </span>
-                      ) : (
-                        <button
-                          type="button"
-                          onClick={() => void send('DELETE', `/sessions/${id}`).then(() => setTurn(turn + 1))}
-                        >
-                          Sign out
-                        </button>
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label="Table of sessions" columns={['Browser', '']}>
+            {lines.map(({ id, createdAt, agent, current }) => (
+              <tr key={id}>
+                <td>
+                  {agent}
+                  <br />
+                  <span class="soft">since {formatTime(createdAt)}</span>
+                </td>
+                <td class="number">
+                  {current ? (
+                    <span class="pill" data-tone="good">
+                      this one
+                    </span>
+                  ) : (
+                    <button type="button" onClick={() => act(send('DELETE', `/sessions/${id}`))}>
+                      Sign out
+                    </button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </Async>
     </section>
@@ -190,9 +181,8 @@ interface TokenLine {
 }
 
 function Tokens() {
-  const [turn, setTurn] = useState(0);
+  const { turn, problem, act } = useActs();
   const [text, setText] = useState('');
-  const [problem, setProblem] = useState('');
   const tokens = useLoaded(
     () => getJson<{ tokens: readonly TokenLine[]; actions: readonly string[] }>('/tokens'),
     [turn],
@@ -200,19 +190,13 @@ function Tokens() {
   function issue(event: SubmitEvent): void {
     event.preventDefault();
     const fields = new FormData(event.currentTarget as HTMLFormElement);
-    send<{ text: string }>('POST', '/tokens', {
+    const asked = {
       label: fields.get('label'),
       scope: fields.get('scope'),
       days: Number(fields.get('days')),
       actions: fields.getAll('actions'),
-    }).then(
-      (issued) => {
-        setProblem('');
-        setText(issued.text);
-        setTurn(turn + 1);
-      },
-      (error: unknown) => setProblem(messageOf(error)),
-    );
+    };
+    act(send<{ text: string }>('POST', '/tokens', asked), (issued) => setText(issued.text));
   }
   return (
     <section class="card" aria-label="API tokens">
@@ -225,87 +209,72 @@ function Tokens() {
           Shown once: <code>{text}</code>
         </p>
       )}
-      {problem !== '' && (
-        <p class="message bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <Async of={tokens}>
         {({ tokens: lines, actions }) => (
           <div class="stack">
             {lines.length > 0 && (
-              <div class="scroll" tabIndex={0} role="region" aria-label="Table of tokens">
-                <table>
-                  <thead>
-                    <tr>
-                      <th>Token</th>
-                      <th>May</th>
-                      <th>On</th>
-                      <th>Until</th>
-                      <th />
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {lines.map(({ id, label, actions: may, scope, expiresAt, revoked }) => (
-                      <tr key={id}>
-                        <td>
-                          {label} <span class="mono soft">{id}</span>
-                        </td>
-                        <td>{may.join(', ')}</td>
-                        <td>{scope}</td>
-                        <td>{formatTime(expiresAt)}</td>
-                        <td class="number">
-                          {revoked ? (
-                            <span class="pill">revoked</span>
-                          ) : (
-                            <button
-                              type="button"
-                              onClick={() => void send('DELETE', `/tokens/${id}`).then(() => setTurn(turn + 1))}
-                            >
-                              Revoke
-                            </button>
-                          )}
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table label="Table of tokens" columns={['Token', 'May', 'On', 'Until', '']}>
+                {lines.map(({ id, label, actions: may, scope, expiresAt, revoked }) => (
+                  <tr key={id}>
+                    <td>
+                      {label} <span class="mono soft">{id}</span>
+                    </td>
+                    <td>{may.join(', ')}</td>
+                    <td>{scope}</td>
+                    <td>{formatTime(expiresAt)}</td>
+                    <td class="number">
+                      {revoked ? (
+                        <span class="pill">revoked</span>
+                      ) : (
+                        <button type="button" onClick={() => act(send('DELETE', `/tokens/${id}`))}>
+                          Revoke
+                        </button>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )}
-            <form class="stack" onSubmit={issue}>
-              <div class="fields">
-                <label class="field">
-                  <span>Name</span>
-                  <input name="label" required maxLength={80} placeholder="nightly report" />
-                </label>
-                <label class="field">
-                  <span>Scope</span>
-                  <input name="scope" required defaultValue="everything" />
-                  <small>everything, or task:ID</small>
-                </label>
-                <label class="field">
-                  <span>Days</span>
-                  <input name="days" type="number" required min={1} max={366} defaultValue={30} />
-                </label>
-              </div>
-              <fieldset>
-                <span class="soft">It may</span>
-                <div class="checks">
-                  {actions.map((action) => (
-                    <label key={action}>
-                      <input type="checkbox" name="actions" value={action} defaultChecked={action === 'task.view'} />{' '}
-                      {action}
-                    </label>
-                  ))}
-                </div>
-              </fieldset>
-              <p>
-                <button type="submit">Issue a token</button>
-              </p>
-            </form>
+            <TokenForm actions={actions} onSubmit={issue} />
           </div>
         )}
       </Async>
     </section>
+  );
+}
+
+function TokenForm({ actions, onSubmit }: { actions: readonly string[]; onSubmit: (event: SubmitEvent) => void }) {
+  return (
+    <form class="stack" onSubmit={onSubmit}>
+      <div class="fields">
+        <label class="field">
+          <span>Name</span>
+          <input name="label" required maxLength={80} placeholder="nightly report" />
+        </label>
+        <label class="field">
+          <span>Scope</span>
+          <input name="scope" required defaultValue="everything" />
+          <small>everything, or task:ID</small>
+        </label>
+        <label class="field">
+          <span>Days</span>
+          <input name="days" type="number" required min={1} max={366} defaultValue={30} />
+        </label>
+      </div>
+      <fieldset>
+        <legend class="small">It may</legend>
+        <div class="checks">
+          {actions.map((action) => (
+            <label key={action}>
+              <input type="checkbox" name="actions" value={action} defaultChecked={action === 'task.view'} /> {action}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <p>
+        <button type="submit">Issue a token</button>
+      </p>
+    </form>
   );
 }

@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import type { TaskHead } from '../../../../src/runtime/view/task-view.ts';
-import { messageOf, send } from '../api.ts';
+import { send } from '../api.ts';
 import { formatTime } from '../format.ts';
+import { Problem, useActs } from '../parts/acts.tsx';
 import { Qr } from '../parts/qr.tsx';
 import { permissions } from '../session.ts';
 
@@ -15,21 +16,13 @@ interface Invitation {
 }
 
 export function Steering({ head }: { head: TaskHead }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState('');
+  const { busy, problem, act } = useActs();
   const [invitation, setInvitation] = useState<Invitation | undefined>(undefined);
   const [stopping, setStopping] = useState(false);
   const can = permissions();
   if (!can.steer && !can.invite) return null;
   const path = `/tasks/${encodeURIComponent(head.id)}`;
 
-  const act = (request: Promise<unknown>): void => {
-    setBusy(true);
-    request
-      .then(() => setProblem(''))
-      .catch((error: unknown) => setProblem(messageOf(error)))
-      .finally(() => setBusy(false));
-  };
   const isOpen = head.state === 'running' || head.state === 'paused' || head.state === 'preparing';
   return (
     <div>
@@ -54,17 +47,13 @@ export function Steering({ head }: { head: TaskHead }) {
             type="button"
             class="main"
             disabled={busy}
-            onClick={() => act(send<Invitation>('POST', `${path}/invitations`).then(setInvitation))}
+            onClick={() => act(send<Invitation>('POST', `${path}/invitations`), setInvitation)}
           >
             Invite
           </button>
         )}
       </div>
-      {problem !== '' && (
-        <p class="message bad" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {invitation !== undefined && (
         <Dialog title="An invitation" onClose={() => setInvitation(undefined)}>
           <p class="soft">

@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import type { TaskHead } from '../../../../src/runtime/view/task-view.ts';
 import { formatEpsilon, formatPercent, plural } from '../format.ts';
 import { followTasks, heads } from '../live.ts';
+import { Head } from '../parts/head.tsx';
 import { StatePill } from '../parts/state-pill.tsx';
 import { linkTo } from '../router.ts';
 import { permissions } from '../session.ts';
@@ -15,11 +16,7 @@ export function TasksPage() {
   const tasks = heads.value;
   return (
     <div class="stack">
-      <div class="head">
-        <div class="what">
-          <h1>Tasks</h1>
-          <p>What is trained here, on whose data, and what it has cost in privacy.</p>
-        </div>
+      <Head title="Tasks" about="What is trained here, on whose data, and what it has cost in privacy.">
         {permissions().create && (
           <div class="actions">
             <a class="button main" href={linkTo('new')}>
@@ -27,7 +24,7 @@ export function TasksPage() {
             </a>
           </div>
         )}
-      </div>
+      </Head>
       {tasks === undefined ? (
         <p class="soft">One moment …</p>
       ) : tasks.length === 0 ? (
