@@ -5,7 +5,7 @@
  * @module
  */
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { styleText } from 'node:util';
 
 import { Command } from 'commander';
@@ -115,11 +115,17 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .option('--insecure-simulated-attestation <measurement>', 'simulate an environment with this measurement, 48 bytes')
     .exitOverride()
     .action((options: EvidenceOptions) => makeEvidence(options, io));
+  const code = new Command('code')
+    .description('Compute the digest of code: of this installation, or of an unpacked package.')
+    .argument('[folder]', 'folder of the code: `dist` of a package, `src` of a checkout')
+    .exitOverride()
+    .action((folder: string | undefined) => printCodeDigest(folder, io));
   return new Command('attest')
     .description('Check what runs inside a trusted execution environment.')
     .addCommand(verify)
     .addCommand(roots)
     .addCommand(evidence)
+    .addCommand(code)
     .addCommand(createPublishCommand(io));
 }
 
@@ -324,6 +330,15 @@ function listRoots({ json }: { readonly json?: boolean }, io: AttestIo): void {
   io.print(
     json === true ? JSON.stringify(rows) : rows.map(({ name, sha256 }) => `${name.padEnd(28)} ${sha256}`).join('\n'),
   );
+}
+
+/** The digest that a coordinator binds, so that who has its sources can name it in a policy. */
+async function printCodeDigest(folder: string | undefined, io: AttestIo): Promise<void> {
+  if (folder !== undefined && !(existsSync(folder) && statSync(folder).isDirectory())) {
+    throw new UsageError(`${folder} is not a folder`);
+  }
+  const { computeCodeDigest } = await import('../runtime/coordinator/index.ts');
+  io.print(toHex(folder === undefined ? computeCodeDigest() : computeCodeDigest(folder)));
 }
 
 interface EvidenceOptions {

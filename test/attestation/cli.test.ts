@@ -1,5 +1,5 @@
 /** The command `sotto attest`. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createAttestCommand } from '../../src/cli/attest.ts';
+import { toHex } from '../../src/foundations/crypto/index.ts';
+import { computeCodeDigest } from '../../src/runtime/coordinator/index.ts';
 import { computeReportData, encodeEvidence } from '../../src/trust/attestation/index.ts';
 import { samplesPresent, skipNote } from './samples.ts';
 
@@ -285,6 +287,22 @@ describe('sotto attest', () => {
       await expect(run('evidence', ...binding, '--out', out, '--with', file('kit.yaml', kit))).rejects.toThrow(usage);
     }
     await expect(run('verify', file('report', new Uint8Array(1184)))).rejects.toThrow('--endorsement');
+  });
+
+  it('computes the digest of code as a coordinator does: of its files by name and content', async () => {
+    const code = join(folder, 'code');
+    mkdirSync(join(code, 'inner'), { recursive: true });
+    writeFileSync(join(code, 'a.js'), 'a');
+    writeFileSync(join(code, 'inner', 'b.js'), 'b');
+    const digestOf = async (...words: readonly string[]) => (await run('code', ...words)).text;
+    const first = await digestOf(code);
+    expect(first).toBe(toHex(computeCodeDigest(code)));
+    writeFileSync(join(code, 'a.test.ts'), 'a test is no code that runs');
+    expect(await digestOf(code)).toBe(first);
+    writeFileSync(join(code, 'inner', 'b.js'), 'c');
+    expect(await digestOf(code)).not.toBe(first);
+    expect(await digestOf()).toBe(toHex(computeCodeDigest()));
+    await expect(run('code', join(folder, 'absent'))).rejects.toThrow(usage);
   });
 
   it('lists the pinned roots', async () => {

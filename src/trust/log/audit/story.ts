@@ -52,6 +52,7 @@ export function auditStory(
   let model: string | undefined;
   let checkpointDigest: string | null = null;
   let rounds = 0;
+  let simulated = false;
   /** Steps of one party that were charged, and that ran. */
   const steps = { charged: 0, ran: 0 };
   const broken = (index: number, why: string): void =>
@@ -190,9 +191,15 @@ export function auditStory(
         if (leaf.modelDigest !== model) chain(index, 'the released model is not the one the last round left');
         release = leaf;
         break;
+      case 'attestation':
+        simulated ||= leaf.simulated;
+        break;
       default:
         break;
     }
+  }
+  if (simulated) {
+    findings.notes.push('SIMULATED ATTESTATION was shown to participants: it protects nothing, and proves nothing here');
   }
   if (opened.size - closed.size < unlogged.commits) {
     findings.add('verify/model-chain-broken', file, 'a run was taken up with a model that no round left');
