@@ -5,35 +5,39 @@
  * @module
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Command } from 'commander';
 
 import { createSigningKey, utf8 } from '../foundations/crypto/index.ts';
-import { loadOrCreateKey, writeFileAtomic } from '../runtime/storage/index.ts';
-import { createFileTileStore } from '../runtime/storage/tiles/index.ts';
+import { loadOrCreateKey, openRunFolder, writeFileAtomic } from '../runtime/storage/index.ts';
+import { createFileTileStore, parseKeyText } from '../runtime/storage/tiles/index.ts';
 import {
   assertConsistent,
+  collectCosignatures,
   cosignNote,
   createLogReader,
   createNoteVerifier,
   decodeLeaf,
   formatLogProof,
+  formatNote,
+  formatSignature,
   formatVerifierKey,
   LogError,
-  type NoteVerifier,
   openCheckpoint,
+  openLog,
   parseLogProof,
   parseNote,
   parseReceipt,
-  parseVerifierKey,
   RUN_FILES,
   type SignedCheckpoint,
   verifyLogProof,
   verifyReceipt,
 } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { vaultOfRun } from './key-store-options.ts';
+import { readVerifierKey, witnessesOf } from './witness-options.ts';
 
 interface LogOptions {
   readonly key: readonly string[];
@@ -42,6 +46,8 @@ interface LogOptions {
   readonly witness?: string;
   readonly witnessKey?: string;
   readonly witnessState?: string;
+  readonly ask: readonly string[];
+  readonly keyStore?: string;
   readonly json?: boolean;
 }
 
@@ -61,6 +67,13 @@ export function createLogCommand(): Command {
     .option('--witness <name>', 'cosign the checkpoint as this witness, if it continues what the witness saw before')
     .option('--witness-key <file>', 'private key of the witness; made when it is missing')
     .option('--witness-state <file>', 'the last checkpoint that the witness signed')
+    .option(
+      '--ask <url,key>',
+      'ask a witness over HTTP (c2sp.org/tlog-witness) to cosign the checkpoint; KEY as NAME+ID+KEY or a file; repeatable',
+      (value: string, before: readonly string[]) => [...before, value],
+      [] as readonly string[],
+    )
+    .option('--key-store <folder>', 'for --ask on a sealed run folder: its key store')
     .option('--json', 'leaves as JSON lines; verdicts as { ok, problems }')
     .action((run: string | undefined, options: LogOptions) => log(run, options));
 }
@@ -75,8 +88,12 @@ async function log(run: string | undefined, options: LogOptions): Promise<void> 
   const store = createFileTileStore(join(run, RUN_FILES.log));
   const note = await store.read('checkpoint');
   if (note === undefined) throw new UsageError(`${run} has no checkpoint of its log`);
-  const own = options.key.length === 0 ? [readKey(join(run, RUN_FILES.key))] : options.key.map(readKey);
+  const own = options.key.length === 0 ? [readVerifierKey(join(run, RUN_FILES.key))] : options.key.map(readVerifierKey);
   const checkpoint = openCheckpoint(note, { verifiers: own });
+  if (options.ask.length > 0) {
+    await askWitnesses(run, options);
+    return;
+  }
   const reader = createLogReader(store, checkpoint.size);
   if (options.witness !== undefined) {
     await witness(run, checkpoint, options);
@@ -106,15 +123,11 @@ async function log(run: string | undefined, options: LogOptions): Promise<void> 
   }
 }
 
-function readKey(text: string): NoteVerifier {
-  return parseVerifierKey((existsSync(text) ? readFileSync(text, 'utf8') : text).trim());
-}
-
 /** Checks a proof or a receipt. */
 function check(path: string, options: LogOptions): void {
   if (!existsSync(path)) throw new UsageError(`${path} does not exist`);
   if (options.key.length === 0) throw new UsageError('say which log you know: --key NAME+ID+KEY, or a file with it');
-  const verifiers = options.key.map(readKey);
+  const verifiers = options.key.map(readVerifierKey);
   const text = readFileSync(path, 'utf8');
   let said: string;
   try {
@@ -143,6 +156,39 @@ function check(path: string, options: LogOptions): void {
   );
 }
 
+/** Asks witnesses for their signatures and puts them below the checkpoint. Exit code 1 when one of them gave none. */
+async function askWitnesses(run: string, options: LogOptions): Promise<void> {
+  const witnesses = witnessesOf(options.ask);
+  const vault = await vaultOfRun(run, options.keyStore);
+  const folder = openRunFolder(run, { vault });
+  try {
+    const name = RUN_FILES.privateKey;
+    const seed = folder.has(name) ? parseKeyText(new TextDecoder().decode(folder.read(name))) : undefined;
+    if (seed === undefined) throw new UsageError(`only the holder of the log asks witnesses: ${name} is not there`);
+    const log = await openLog({
+      store: createFileTileStore(folder.file('log')),
+      origin: readVerifierKey(join(run, RUN_FILES.key)).name,
+      key: createSigningKey(seed),
+      partials: 'latest',
+    });
+    const { signed, failed } = await collectCosignatures(log, witnesses);
+    const problems = failed.map(({ name: file, error }) => ({ code: error.code, file, detail: error.message }));
+    const lines = [
+      `cosigned ${log.size()} leaves: ${signed.join(', ') || 'by nobody'}`,
+      ...problems.map(({ code, detail }) => `  ✗ ${detail} (${code})`),
+    ];
+    process.stdout.write(
+      options.json === true
+        ? `${JSON.stringify({ ok: problems.length === 0, signed, problems })}\n`
+        : `${lines.join('\n')}\n`,
+    );
+    if (problems.length > 0) process.exitCode = 1;
+  } finally {
+    folder.close();
+    vault?.close();
+  }
+}
+
 /** Cosigns a checkpoint that continues what the witness saw, and remembers it before the signature leaves. */
 async function witness(run: string, checkpoint: SignedCheckpoint, options: LogOptions): Promise<void> {
   const { witness: name = '', witnessKey, witnessState } = options;
@@ -152,7 +198,7 @@ async function witness(run: string, checkpoint: SignedCheckpoint, options: LogOp
   const key = createSigningKey(loadOrCreateKey(witnessKey));
   const store = createFileTileStore(join(run, RUN_FILES.log));
   if (existsSync(witnessState)) {
-    const seen = openCheckpoint(readFileSync(witnessState, 'utf8'), { verifiers: options.key.map(readKey) });
+    const seen = openCheckpoint(readFileSync(witnessState, 'utf8'), { verifiers: options.key.map(readVerifierKey) });
     const proof =
       seen.size <= checkpoint.size ? await createLogReader(store, checkpoint.size).consistencyProof(seen.size) : [];
     assertConsistent(seen, checkpoint, proof);
@@ -160,7 +206,8 @@ async function witness(run: string, checkpoint: SignedCheckpoint, options: LogOp
   writeFileAtomic(witnessState, checkpoint.note);
   const { text } = parseNote(checkpoint.note);
   const line = cosignNote(text, { name, key, time: Math.floor(Date.now() / 1000) });
-  writeFileSync(join(run, 'log', 'checkpoint'), `${checkpoint.note}${line}`);
+  const kept = parseNote(checkpoint.note).signatures.filter((each) => each.name !== name);
+  writeFileAtomic(join(run, 'log', 'checkpoint'), `${formatNote(text, kept.map(formatSignature))}${line}`);
   process.stdout.write(
     `cosigned ${checkpoint.size} leaves; verify with --key ${formatVerifierKey(createNoteVerifier('cosignature', name, key.publicKey))}\n`,
   );

@@ -35,10 +35,13 @@ import { UsageError } from './exit-codes.ts';
 import { vaultOfFolder } from './key-store-options.ts';
 import { preloadPages } from './pages.ts';
 import { version } from './version.ts';
+import { witnessesOf } from './witness-options.ts';
 
 interface ServeCommandOptions {
   readonly keyStore?: string;
   readonly logKey?: string;
+  readonly witness: readonly string[];
+  readonly fourEyes?: boolean;
   readonly alertWebhook: readonly string[];
   readonly alertMail: readonly string[];
   readonly folder: string;
@@ -103,6 +106,13 @@ export function createServeCommand(): Command {
     .option('--invitations <count>', 'invitations to print for the task', '0')
     .option('--key-store <folder>', 'seal ledgers and objects under a key of this key store')
     .option('--log-key <file>', 'private key of the tasks’ logs, made when it is missing (default: in the folder)')
+    .option(
+      '--witness <url,key>',
+      'have a witness cosign the logs (c2sp.org/tlog-witness); KEY as NAME+ID+KEY or a file; repeatable',
+      collect,
+      [],
+    )
+    .option('--four-eyes', 'a release takes two who approve it, neither of them who proposed it')
     .option('--alert-webhook <url>', 'send alerts there, signed with SOTTO_WEBHOOK_SECRET; repeatable', collect, [])
     .option('--alert-mail <address>', 'send alerts there by the server in SOTTO_SMTP_URL; repeatable', collect, [])
     .option('--json', 'print addresses and invitations as one line of JSON')
@@ -163,6 +173,8 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
         ? log.info({ ...fields, attestation: 'SIMULATED' }, `[SIMULATED] ${message}`)
         : log.info(fields, message),
     alerts: { sinks: alertSinks(options) },
+    witnesses: witnessesOf(options.witness),
+    fourEyes: options.fourEyes === true,
     ...(vault === undefined ? {} : { vault }),
     ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),
     ...(options.page === false ? {} : { pages: pagesOf(options) }),

@@ -29,8 +29,9 @@ export const PASSWORD = 'four random words here';
 export async function startPeopleService({
   oidc,
   withOwner = true,
-}: { oidc?: OidcOptions; withOwner?: boolean } = {}): Promise<PeopleService> {
-  const test = await startService();
+  ...options
+}: { oidc?: OidcOptions; withOwner?: boolean } & Parameters<typeof startService>[0] = {}): Promise<PeopleService> {
+  const test = await startService(options);
   const none = (): Promise<PageFiles> => Promise.resolve(new Map());
   const mounted = mountPages(test.service, {
     dashboard: none,

@@ -94,7 +94,10 @@ export async function startService({
   database?: OpenDatabase;
   objects?: ObjectStore;
   app?: AppOptions;
-} & Pick<ServiceOptions, 'onWrite' | 'attestation' | 'node' | 'logSeed'> = {}): Promise<TestService> {
+} & Pick<
+  ServiceOptions,
+  'onWrite' | 'attestation' | 'node' | 'logSeed' | 'vault' | 'fourEyes' | 'alerts' | 'witnesses'
+> = {}): Promise<TestService> {
   const opened = database ?? (await openDatabase({ kind: 'memory' }));
   const reports: ServiceReport[] = [];
   const service = await createService({

@@ -38,6 +38,8 @@ const PLAIN_DETAIL: ReadonlySet<string> = new Set([
   'resume',
   'stop',
   'erase',
+  'reject',
+  'sign-in-refused',
 ]);
 
 const FOLDER = `${INSTALLATION_LOG}/log/`;

@@ -15,10 +15,16 @@ import {
 } from '../../trust/access/index.ts';
 import { createAccessTables, type Database } from '../storage/database/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
-import { type InstallationLog, openInstallationLog, readInstallationLog } from './installation-log.ts';
+import {
+  INSTALLATION_LOG,
+  type InstallationLog,
+  openInstallationLog,
+  readInstallationLog,
+} from './installation-log.ts';
 import { OPERATOR, OPERATOR_RIGHTS } from './operator-rights.ts';
 import type { Registry } from './registry.ts';
 import type { ServedLog } from './served-log.ts';
+import type { Witnessing } from './witnessing.ts';
 
 /** Access control and its record. */
 export interface RecordKeeping {
@@ -47,6 +53,7 @@ export function createRecordKeeping({
   logs,
   fourEyes,
   now = () => Date.now(),
+  witnessing,
   onFailure,
 }: {
   readonly db: Database;
@@ -57,6 +64,7 @@ export function createRecordKeeping({
   readonly logs: () => ReadonlyMap<string, ServedLog>;
   readonly fourEyes: boolean;
   readonly now?: (() => number) | undefined;
+  readonly witnessing?: Witnessing | undefined;
   readonly onFailure: (error: unknown) => void;
 }): RecordKeeping {
   let installation: InstallationLog | undefined;
@@ -70,7 +78,13 @@ export function createRecordKeeping({
     // A model goes by the name of its task; what is about the installation is about every task.
     const about = kind === 'task' || kind === 'model' ? [all.get(id)] : [...all.values()];
     for (const log of about) await log?.access(record);
-    if (!record.allowed || !record.action.endsWith('.view')) await installation?.catchUp();
+    if (!record.allowed || !record.action.endsWith('.view')) await catchUp();
+  }
+
+  async function catchUp(): Promise<void> {
+    if (installation === undefined) return;
+    await installation.catchUp();
+    witnessing?.ask(INSTALLATION_LOG, installation.writer);
   }
 
   const access = createAccessControl({
@@ -98,13 +112,13 @@ export function createRecordKeeping({
         .values({ at: new Date(now()), actor, action, subject, detail })
         .execute();
       await logs().get(subject)?.administrative(actor, action, detail);
-      await installation?.catchUp();
+      await catchUp();
     },
     logFile: async (path) => (seed === undefined ? undefined : readInstallationLog(path, { objects, seed })),
     async open() {
       if (seed === undefined) return;
       installation = await openInstallationLog({ db, objects, seed, clock: () => new Date(now()) });
-      await installation.catchUp();
+      await catchUp();
     },
     drop() {
       installation = undefined;

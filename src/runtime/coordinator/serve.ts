@@ -32,7 +32,7 @@ import { createService, type Service, type ServiceOptions } from './service.ts';
 /** Where and how to serve. */
 export interface ServeOptions extends Pick<
   ServiceOptions,
-  'factsOf' | 'log' | 'onReport' | 'onWrite' | 'alerts' | 'vault'
+  'factsOf' | 'log' | 'onReport' | 'onWrite' | 'alerts' | 'vault' | 'witnesses' | 'fourEyes'
 > {
   /** Holds database, objects and operator token. */
   readonly folder: string;

@@ -19,6 +19,7 @@ import {
 } from '../storage/tiles/index.ts';
 import { describeTask, type ModelState, type RunPlan } from '../training/index.ts';
 import type { AttemptRecord } from './journal.ts';
+import type { Witnessing } from './witnessing.ts';
 
 /** The log of a served task. */
 export interface ServedLog {
@@ -32,7 +33,8 @@ export interface ServedLog {
     model: ModelState;
     checkpoint: Uint8Array | null;
   }): Promise<void>;
-  openRound(record: AttemptRecord, model: ModelState): Promise<void>;
+  /** @param memberships - of the member that has the most, where they are counted. */
+  openRound(record: AttemptRecord, model: ModelState, memberships?: number): Promise<void>;
   /** Records a task's end with the digest of its model file. */
   release(model: ModelState, file: Uint8Array): Promise<void>;
   /** Records what somebody with rights did; the actor by commitment. */
@@ -52,13 +54,16 @@ export async function openServedLog({
   objects,
   taskId,
   seed,
+  witnessing,
 }: {
   readonly objects: ObjectStore;
   readonly taskId: string;
   readonly seed: Uint8Array;
+  /** Whose signatures are asked for when a round has ended. */
+  readonly witnessing?: Witnessing | undefined;
 }): Promise<ServedLog> {
   const store = createObjectTileStore(objects, `tasks/${taskId}/log/`);
-  const log = await openTaskLog({
+  const opened = await openTaskLog({
     store,
     task: taskId,
     seed,
@@ -66,6 +71,13 @@ export async function openServedLog({
     clock: () => new Date(),
     partials: 'all',
   });
+  const log: TaskLog = {
+    ...opened,
+    async flush() {
+      await opened.flush();
+      witnessing?.ask(taskId, opened.writer);
+    },
+  };
   return {
     log,
     async start({ run, definition, terms, inputShape, model, checkpoint }) {
@@ -78,7 +90,14 @@ export async function openServedLog({
       }
       await log.flush();
     },
-    openRound: ({ attempt, round, cohort }, { parameters }) => log.openRound({ attempt, round, cohort, parameters }),
+    openRound: ({ attempt, round, cohort }, { parameters }, memberships) =>
+      log.openRound({
+        attempt,
+        round,
+        cohort,
+        parameters,
+        ...(memberships === undefined ? {} : { memberships }),
+      }),
     async release(model, file) {
       if (log.has('release')) return;
       log.record({

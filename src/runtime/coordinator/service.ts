@@ -17,6 +17,7 @@ import type { TaskTracker } from '../view/index.ts';
 import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
 import { createServedAssistants, type ServedAssistants } from './assistants.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
+import type { WitnessClient } from '../../trust/log/index.ts';
 import type { Alert } from '../../trust/monitoring/index.ts';
 import { createSealedLedgerStore, type Vault } from '../storage/index.ts';
 import { INSTALLATION_LOG } from './installation-log.ts';
@@ -30,6 +31,7 @@ import type { ServiceReport, TaskService } from './served-task.ts';
 import { createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
+import { createWitnessing } from './witnessing.ts';
 
 /** Public facts of a task's data that a coordinator without data must be told, and its test data if it has any. */
 export interface TaskFacts {
@@ -106,6 +108,8 @@ export interface ServiceOptions {
   readonly alerts?: AlertOptions;
   /** Seals the tasks’ ledgers and what the database holds of messages; the objects are sealed by their store. */
   readonly vault?: Vault;
+  /** Whose signatures are asked for below the checkpoints of the logs. */
+  readonly witnesses?: readonly WitnessClient[];
   /** A release takes two who approve it. */
   readonly fourEyes?: boolean;
   /** Milliseconds since the epoch, for access and its record. */
@@ -141,12 +145,15 @@ export async function createService({
   node: nodeOptions,
   alerts,
   vault,
+  witnesses = [],
   fourEyes = false,
   now,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
   const running = new Map<string, RunningTask>();
+  const witnessing = createWitnessing(witnesses, log);
   const record = createRecordKeeping({
+    witnessing,
     db,
     objects,
     registry,
@@ -199,7 +206,8 @@ export async function createService({
     const facts = await factsOf(task);
     const run = planRun(task, facts);
     const { privacy } = task;
-    const served = logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed });
+    const served =
+      logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed, witnessing });
     const records = ledgerOf(row.id);
     const ledger =
       privacy.trust === 'off' || run.plan.budget === undefined
@@ -417,6 +425,7 @@ export async function createService({
       await node?.stop();
       await Promise.all([...running.values()].map(({ service }) => service.close()));
       await record.close();
+      await witnessing.settle();
       await node?.release();
     },
   };
@@ -432,6 +441,9 @@ function slugOf(name: string): string {
 }
 
 function settingsOf(task: TaskFile): { startThreshold: number; roundWindowMs: number; presenceMs: number } {
-  const { startThreshold = task.participants, roundWindowMs, presenceMs } = task.service;
+  const { buffered, cohortSize } = task.training;
+  // Several cohorts share the participants: each waits for its own alone.
+  const whole = buffered === undefined ? task.participants : (cohortSize ?? task.participants);
+  const { startThreshold = whole, roundWindowMs, presenceMs } = task.service;
   return { startThreshold, roundWindowMs, presenceMs };
 }

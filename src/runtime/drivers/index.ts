@@ -39,3 +39,4 @@ export { startPaillierWorkers } from './paillier-workers.ts';
 export { TlsError, type TlsErrorCode } from './tls/errors.ts';
 export { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from './tls/pinned-fetch.ts';
 export { createSelfSignedCertificate, fingerprintOfPem, type TlsIdentity } from './tls/self-signed.ts';
+export { createHttpWitness, type HttpWitnessOptions } from './witness/http-witness.ts';

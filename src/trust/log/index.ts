@@ -36,6 +36,7 @@ export {
   cosignNote,
   createNoteVerifier,
   formatNote,
+  formatSignature,
   formatVerifierKey,
   type Note,
   type NoteKeyKind,

@@ -23,6 +23,8 @@ export interface Account {
 export interface Accounts {
   list(): Promise<readonly Account[]>;
   get(id: string): Promise<Account | undefined>;
+  /** The subject of the local account of a name, where there is one. */
+  subjectOf(name: string): Promise<string | undefined>;
   /** @throws {@link PeopleError} `people/name-taken`, `people/weak-password`. */
   create(name: string, password: string): Promise<Account>;
   /** Finds or makes the account that a provider vouches for. */
@@ -110,6 +112,7 @@ export function createAccounts({ db, now }: { db: Database; now: () => number })
   return {
     list: () => db.selectFrom('accounts').select(columns).orderBy('created_at').execute(),
     get: (id) => db.selectFrom('accounts').select(columns).where('id', '=', id).executeTakeFirst(),
+    subjectOf: async (name) => (await bySubject(subjectOf(name)))?.subject,
     async create(name, password) {
       if (!NAME.test(name)) {
         throw new PeopleError('people/unknown', 'a name has 1 to 64 letters, digits or . _ @ + - and no spaces');

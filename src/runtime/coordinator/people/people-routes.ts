@@ -25,6 +25,7 @@ import { CoordinatorError } from '../errors.ts';
 import { PeopleError } from './errors.ts';
 import { type Gate, INSTALLATION, isSecure } from './gate.ts';
 import type { Oidc, OidcFlight } from './oidc.ts';
+import { createRefusalRecord } from './refusal-record.ts';
 import type { Sessions } from './sessions.ts';
 
 /** What the routes work with. */
@@ -97,6 +98,7 @@ export function createPeopleRoutes({
     const asking = await gate.who(context);
     return asking !== undefined && gate.allowed(asking.principal, { action, resource: INSTALLATION });
   };
+  const refusals = createRefusalRecord({ audit, now });
   const inForce = ({ expiresAt, revokedAt }: Grant): boolean =>
     revokedAt === null && (expiresAt === null || expiresAt.getTime() > now());
 
@@ -150,7 +152,12 @@ export function createPeopleRoutes({
   routes.post('/session', async (context) => {
     gate.assertOwnPage(context);
     const { name, password } = credentials.parse(await context.req.json());
-    await begin(context, await accounts.verify(name, password));
+    try {
+      await begin(context, await accounts.verify(name, password));
+    } catch (error) {
+      await refusals.record(error, await accounts.subjectOf(name));
+      throw error;
+    }
     return context.body(null, 204);
   });
   routes.delete('/session', async (context) => {
@@ -188,7 +195,7 @@ export function createPeopleRoutes({
       const vouched = await oidc.finish({ code, state }, begun, callbackOf(context));
       await begin(context, await accounts.vouchedFor(vouched.subject, vouched.name), vouched.groups);
     } catch (error) {
-      await audit('unknown', 'sign-in-refused', 'oidc', error instanceof Error ? error.message : String(error));
+      await refusals.record(error, undefined);
       return context.redirect('/#/sign-in-failed');
     }
     return context.redirect('/');
@@ -279,10 +286,11 @@ export function createPeopleRoutes({
   });
   routes.patch('/people/:id', async (context) => {
     const { disabled } = z.strictObject({ disabled: z.boolean() }).parse(await context.req.json());
-    const account = await accounts.get(context.req.param('id'));
-    if (account === undefined) throw new PeopleError('people/unknown', 'there is no such account');
-    const what = `${disabled ? 'shut out' : 'let in'} ${account.subject}`;
+    const id = context.req.param('id');
+    const account = await accounts.get(id);
+    const what = `${disabled ? 'shut out' : 'let in'} ${account?.subject ?? id.slice(0, 80)}`;
     const { principal } = await gate.act(context, { action: 'access.grant', resource: INSTALLATION }, what);
+    if (account === undefined) throw new PeopleError('people/unknown', 'there is no such account');
     if (account.subject === principal.subject) {
       throw new PeopleError('people/not-offered', 'nobody shuts herself out: ask another owner');
     }

@@ -304,6 +304,9 @@ describe('people at a coordinator', () => {
       'local:ossip disable-account done',
       'local:vera task.stop refused',
       'local:vera sign-in done',
+      'local:guessed sign-in-refused done',
+      'unknown sign-in-refused done',
+      'local:oskar task.view allowed',
     ]) {
       expect([line, said.has(line)]).toEqual([line, true]);
     }
