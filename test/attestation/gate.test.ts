@@ -9,123 +9,30 @@ import { createSeededRng } from '../../src/foundations/random/index.ts';
 import {
   answerChallenge,
   type AttestationAnswer,
-  computeTranscriptDigest,
-  createAttestationGate,
   createSealingKey,
   createSimulatedTee,
-  describeRecord,
   dssePreAuthentication,
-  encodeEvidence,
   type EvidenceSource,
-  exportRecord,
-  extendTranscript,
-  type GateOptions,
-  guardTransport,
-  parseAttestationPolicy,
   REFERENCE_PAYLOAD_TYPE,
-  type SealingKey,
   type SignedReferences,
   signReferenceValues,
-  type SimulatedClaims,
   vendorRoots,
-  viewRecord,
 } from '../../src/trust/attestation/index.ts';
 import { createMemoryTileStore, formatVerifierKey, logReferences, openLog } from '../../src/trust/log/index.ts';
 import { NOW } from './generate/authority.ts';
 import { createNitroWorld } from './generate/nitro.ts';
-import { createSnpWorld, MEASUREMENT } from './generate/snp.ts';
+import { createSnpWorld } from './generate/snp.ts';
 import { revoke } from './generate/authority.ts';
-
-const measurement = toHex(MEASUREMENT);
-const taskPolicyDigest = new Uint8Array(32).fill(0x10);
-const codeDigest = new Uint8Array(32).fill(0x20);
-const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
-const simulatedPolicy = {
-  tees: ['simulated'],
-  measurements: [{ measurement }],
-  codeDigests: [toHex(codeDigest)],
-  recheckSeconds: 600,
-};
-
-/** A wire that counts. */
-function createWire() {
-  const sent: Uint8Array[] = [];
-  return {
-    sent,
-    bytes: () => sent.reduce((sum, { length }) => sum + length, 0),
-    send: (data: Uint8Array) => void sent.push(data),
-  };
-}
-
-interface Coordinator {
-  readonly key: SealingKey;
-  answer(nonce: Uint8Array, at: Date, changes?: Partial<AttestationAnswer>): Promise<AttestationAnswer>;
-}
-
-async function createCoordinator(
-  claims: Partial<SimulatedClaims> = {},
-  options: {
-    taskPolicyDigest?: Uint8Array;
-    codeDigest?: Uint8Array;
-    references?: readonly SignedReferences[];
-    rootSeed?: Uint8Array;
-  } = {},
-): Promise<Coordinator> {
-  const key = await createSealingKey(createSeededRng('coordinator'));
-  const { rootSeed, ...rest } = options;
-  const tee = createSimulatedTee(
-    { measurement, ...claims },
-    { seed: new Uint8Array(32).fill(1), ...(rootSeed ? { rootSeed } : {}) },
-  );
-  return {
-    key,
-    async answer(nonce, at, changes = {}) {
-      const source: EvidenceSource = async ({ reportData }) => ({
-        kind: 'simulated',
-        evidence: tee.attest({ reportData, at }),
-      });
-      return {
-        ...(await answerChallenge(nonce, { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest, ...rest })),
-        ...changes,
-      };
-    },
-  };
-}
-
-function createParticipant(changes: Partial<GateOptions> = {}, policy: object = {}) {
-  const clock = { now: NOW };
-  const insecureSimulated = changes.insecureSimulated ?? true;
-  const gate = createAttestationGate(
-    {
-      policy: parseAttestationPolicy({ ...simulatedPolicy, ...policy }, { insecureSimulated }),
-      coordinator: 'coordinator.example',
-      task: 'digits',
-      taskPolicyDigest,
-      trust: { roots: vendorRoots() },
-      ...changes,
-      insecureSimulated,
-    },
-    createSeededRng('participant'),
-  );
-  const wire = createWire();
-  const transport = guardTransport(wire, gate, () => clock.now);
-  /** The whole join: challenge, check, advertise keys, upload. */
-  async function join(coordinator: Coordinator, answerChanges: Partial<AttestationAnswer> = {}, wait = 1) {
-    const nonce = gate.challenge(clock.now);
-    const answer = await coordinator.answer(nonce, later((clock.now.getTime() - NOW.getTime()) / 1000), answerChanges);
-    clock.now = new Date(clock.now.getTime() + wait * 1000);
-    const record = await gate.check(answer, clock.now);
-    try {
-      transport.send(new Uint8Array(64));
-      await transport.sendContribution(new Uint8Array(1000), { taskId: 'digits', round: 1, participant: 'p' });
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'attestation/gate-closed' });
-    }
-    return { record, answer };
-  }
-  return { gate, wire, transport, clock, join };
-}
-const codesOf = (record: { refusals: readonly { code: string }[] }) => record.refusals.map(({ code }) => code);
+import {
+  type Coordinator,
+  codeDigest,
+  codesOf,
+  createCoordinator,
+  createParticipant,
+  later,
+  measurement,
+  taskPolicyDigest,
+} from './participants.ts';
 
 describe('a participant that requires attestation', () => {
   it('joins a coordinator with good evidence, and seals to the key that it saw', async () => {
@@ -454,93 +361,5 @@ describe('with hardware evidence', () => {
     expect(await attempt({})).toEqual([]);
     expect(await attempt({ nonce: new Uint8Array(32) })).toEqual(['attestation/nonce-mismatch']);
     expect(await attempt({ publicKey: new Uint8Array(32) })).toEqual(['attestation/binding-mismatch']);
-  });
-});
-
-describe('the transcript', () => {
-  it('carries the digest of the evidence, and changes with every part', async () => {
-    const { gate, join, clock } = createParticipant();
-    const { answer } = await join(await createCoordinator());
-    const entry = gate.transcript(clock.now);
-    expect(entry.digest).toEqual(computeTranscriptDigest(entry));
-    const { evidenceDigest } = entry;
-    const { createHash } = await import('node:crypto');
-    expect(toHex(evidenceDigest)).toBe(createHash('sha256').update(answer.evidence).digest('hex'));
-    const digests = new Set([toHex(entry.digest)]);
-    for (const part of ['evidenceDigest', 'taskPolicyDigest', 'codeDigest', 'publicKey'] as const) {
-      digests.add(toHex(computeTranscriptDigest({ ...entry, [part]: new Uint8Array(32).fill(0x77) })));
-    }
-    expect(digests.size).toBe(5);
-    const first = extendTranscript(new Uint8Array(32), {
-      round: 1,
-      configDigest: new Uint8Array(32),
-      attestation: entry,
-    });
-    const second = extendTranscript(first, { round: 2, configDigest: new Uint8Array(32), attestation: entry });
-    expect(toHex(first)).not.toBe(toHex(second));
-    clock.now = later(10_000);
-    expect(() => gate.transcript(clock.now)).toThrow('too old');
-  });
-});
-
-describe('the record', () => {
-  it('says what was checked, when, against which root, and survives as JSON', async () => {
-    const world = await createSnpWorld();
-    const key = await createSealingKey(createSeededRng('c'));
-    const { gate } = createParticipant(
-      { insecureSimulated: false, trust: { roots: { ...vendorRoots(), ...world.roots } } },
-      { tees: ['sev-snp'], requireRevocationCheck: false },
-    );
-    const source: EvidenceSource = async ({ reportData }) => ({
-      kind: 'sev-snp',
-      report: await world.attest({ reportData }),
-      ...world.collateral,
-    });
-    const record = await gate.check(
-      await answerChallenge(gate.challenge(NOW), { source, publicKey: key.publicKey, taskPolicyDigest, codeDigest }),
-      NOW,
-    );
-    const text = describeRecord(record);
-    expect(text).toContain('The coordinator coordinator.example was checked');
-    expect(text).toContain(NOW.toISOString());
-    expect(text).toContain(`ARK-Milan (SHA-256 ${world.roots.amd[0]?.sha256 ?? ''})`);
-    expect(text).toContain('✓ report is signed by the endorsement key');
-    expect(text).toContain(measurement);
-    expect(text).not.toContain('SIMULATED');
-    expect(JSON.parse(exportRecord(record))).toEqual(record);
-    expect(viewRecord(record).banner).toBeUndefined();
-  });
-
-  it('of simulated evidence says so in every line, and shows no green mark', async () => {
-    const { join } = createParticipant();
-    const { record } = await join(await createCoordinator());
-    expect(record.insecureSimulated).toBe(true);
-    const lines = describeRecord(record).trimEnd().split('\n');
-    expect(lines.every((line) => line.includes('SIMULATED'))).toBe(true);
-    const view = viewRecord(record);
-    expect(view.banner).toContain('SIMULATED');
-    expect(view.rows.some(({ tone }) => tone === 'good')).toBe(false);
-  });
-
-  it('of a refusal names the reasons and that nothing was sent', async () => {
-    const { join } = createParticipant();
-    const { record } = await join(await createCoordinator({ debug: true }));
-    expect(describeRecord(record)).toContain('was refused; nothing was sent');
-    expect(
-      viewRecord(record)
-        .rows.filter(({ tone }) => tone === 'bad')
-        .map(({ label }) => label),
-    ).toContain('Refused: attestation/debug-forbidden');
-  });
-});
-
-describe('the envelope of evidence', () => {
-  it('is canonical: the same evidence has the same bytes', async () => {
-    const world = await createSnpWorld();
-    const report = await world.attest();
-    const one = encodeEvidence({ kind: 'sev-snp', report, ...world.collateral });
-    const { chain, endorsement } = world.collateral;
-    const other = encodeEvidence({ ...(chain ? { chain } : {}), endorsement, report, kind: 'sev-snp' });
-    expect(one).toEqual(other);
   });
 });

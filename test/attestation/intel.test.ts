@@ -65,6 +65,9 @@ describe('TDX evidence', () => {
     expect(await none({ qeSigner: '55'.repeat(32) })).toBe('attestation/qe-identity-mismatch');
     const debug = Uint8Array.of(0x17, 0, 0, 0, 0, 0, 0, 0, 0xe7, 0, 0, 0, 0, 0, 0, 0);
     expect(await none({ qeAttributes: debug })).toBe('attestation/qe-identity-mismatch');
+    // A module of another signer is rated by collateral alone; without any it is none that is known.
+    expect(await none({ mrSignerSeam: new Uint8Array(48).fill(1) })).toBe('attestation/collateral-mismatch');
+    expect(await none({})).toBeUndefined();
   });
 
   it('carries debug in the first byte of its attributes', async () => {

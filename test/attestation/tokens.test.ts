@@ -156,7 +156,7 @@ describe('Confidential Space tokens', () => {
   });
 
   it('are not rated outside of TDX, and unknown ratings stay unknown', async () => {
-    expect((await gcp({ tdx: undefined })).result?.tcbStatus).toBe('NotRated');
+    expect((await gcp({ tdx: undefined, hwmodel: 'GCP_AMD_SEV' })).result?.tcbStatus).toBe('NotRated');
     expect((await gcp({ tdx: { gcp_attester_tcb_status: 'OUT_OF_DATE' } })).result?.tcbStatus).toBe('OutOfDate');
     expect((await gcp({ tdx: { gcp_attester_tcb_status: 'Splendid' } })).result?.tcbStatus).toBe('Unknown');
   });
@@ -251,6 +251,12 @@ describe('Azure Attestation tokens', () => {
       tcbStatus: 'Unknown',
       measurements: { isvProdId: '0007' },
     });
+  });
+
+  it('of TDX machines that leave the rating out are not rated, which is not the same as needing none', async () => {
+    expect((await azure({ ...AZURE_TDX, attester_tcb_status: undefined })).result?.tcbStatus).toBe('Unknown');
+    expect((await gcp({ tdx: undefined })).result?.tcbStatus).toBe('Unknown');
+    expect((await gcp({ tdx: undefined, hwmodel: 'GCP_AMD_SEV' })).result?.tcbStatus).toBe('NotRated');
   });
 
   it('say debug where the claims do', async () => {

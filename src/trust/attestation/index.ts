@@ -114,5 +114,6 @@ export { oidOf, readDer, sequenceOf } from './x509/der.ts';
 export { readKeyKind, verifyX509Signature } from './x509/signature.ts';
 export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';
 export { verifyAzureToken } from './tokens/azure.ts';
-export { type TokenOptions, verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
+export type { TokenOptions } from './tokens/claims.ts';
+export { verifyConfidentialSpaceToken } from './tokens/confidential-space.ts';
 export { type KeySet, parseKeySet } from './tokens/key-set.ts';

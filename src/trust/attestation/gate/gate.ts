@@ -93,6 +93,8 @@ export interface AttestationGate {
   readonly records: readonly AttestationRecord[];
 }
 
+const MAX_KEPT_BYTES = 64;
+
 /** Creates a gate, closed. @throws {AttestationError} `attestation/policy-invalid`. */
 export function createAttestationGate(options: GateOptions, rng: Rng): AttestationGate {
   const { policy, insecureSimulated = false } = options;
@@ -226,8 +228,9 @@ export function createAttestationGate(options: GateOptions, rng: Rng): Attestati
         task: options.task,
         evidenceDigest: digest,
         taskPolicyDigest: policyBefore,
-        codeDigest,
-        publicKey,
+        // An answer that was refused may have parts of any length; the record keeps no more of them than names them.
+        codeDigest: codeDigest.subarray(0, MAX_KEPT_BYTES),
+        publicKey: publicKey.subarray(0, MAX_KEPT_BYTES),
       });
       records.push(record);
       if (stands) {

@@ -124,6 +124,13 @@ function assertKnownQuotingEnclave(quote: IntelQuote): void {
   }
 }
 
+/** Without collateral the TDX module must be one that Intel signs for production: no other signer, no attributes. */
+function assertProductionModule({ body }: IntelQuote): void {
+  if (body.kind === 'tdx' && (/[^0]/.test(body.mrSignerSeam) || !isZero(body.seamAttributes))) {
+    throw new AttestationError('attestation/collateral-mismatch', 'the TDX module has another signer, or attributes');
+  }
+}
+
 /** A JSON text signed by Intel's TCB signing key. */
 async function assertSignedByIntel(
   what: string,
@@ -257,6 +264,7 @@ export async function verifyIntelQuote(
     }
     if (collateral === undefined) {
       await check("quoting enclave has Intel's signer", () => assertKnownQuotingEnclave(quote));
+      await check('TDX module, if there is one, is a production module', () => assertProductionModule(quote));
       result.warnings = ['no collateral: neither revocation nor the TCB was checked'];
       return;
     }

@@ -7,7 +7,7 @@
 
 import { AttestationError, malformed } from '../errors.ts';
 import { type AttestationResult, examine, startResult, type TeeKind, type Verdict } from '../result.ts';
-import { member, plainFacts, tcbStatusOf, type TokenOptions, tokenTimes } from './confidential-space.ts';
+import { member, plainFacts, tcbStatusOf, type TokenOptions, tokenTimes } from './claims.ts';
 import { assertToken, type DecodedToken, decodeToken } from './jwt.ts';
 
 /** Attestation providers are host names under one domain per region. */
@@ -77,7 +77,7 @@ function tdxClaims(tee: unknown): Claims {
     debug: booleanField(tee, 'tdx_td_attributes_debug'),
     measurements,
     reportData: hexField(tee, 'tdx_report_data'),
-    tcbStatus: tcbStatusOf(member(tee, 'attester_tcb_status')),
+    tcbStatus: tcbStatusOf(member(tee, 'attester_tcb_status') ?? 'Unknown'),
     facts: plainFacts(tee, { teeTcbSvn: ['tdx_tee_tcb_svn'], tdAttributes: ['tdx_td_attributes'], xfam: ['tdx_xfam'] }),
   };
 }

@@ -6,37 +6,14 @@
  */
 
 import { malformed } from '../errors.ts';
-import { type AttestationResult, examine, startResult, TCB_STATUSES, type TcbStatus, type Verdict } from '../result.ts';
+import { type AttestationResult, examine, startResult, type Verdict } from '../result.ts';
+import { member, plainFacts, tcbStatusOf, type TokenOptions, tokenTimes } from './claims.ts';
 import { assertToken, type DecodedToken, decodeToken } from './jwt.ts';
-import type { KeySet } from './key-set.ts';
 
 /** The issuer of all Confidential Space tokens. */
 export const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com';
 /** States of the debugger that mean: none, since boot. */
 const DEBUG_OFF = 'disabled-since-boot';
-
-type Facts = Record<string, string | number | boolean | null>;
-
-/** Reads a nested member as a plain value. */
-export function member(source: unknown, ...path: readonly string[]): unknown {
-  let value = source;
-  for (const name of path) {
-    if (value === null || typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, name))
-      return undefined;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
-}
-
-/** Copies those of the members that are plain values. */
-export function plainFacts(source: unknown, names: Readonly<Record<string, readonly string[]>>): Facts {
-  const facts: Facts = {};
-  for (const [name, path] of Object.entries(names)) {
-    const value = member(source, ...path);
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') facts[name] = value;
-  }
-  return facts;
-}
 
 function nonceText(value: unknown): string {
   const nonces = typeof value === 'string' ? [value] : value;
@@ -45,13 +22,6 @@ function nonceText(value: unknown): string {
     malformed('token: broken eat_nonce');
   }
   return nonces.join(' ');
-}
-
-/** Reads a TCB status in whatever case the token writes it. */
-export function tcbStatusOf(value: unknown): TcbStatus {
-  if (typeof value !== 'string') return 'NotRated';
-  const plain = value.replaceAll(/[_\s-]/g, '').toLowerCase();
-  return TCB_STATUSES.find((status) => status.toLowerCase() === plain) ?? 'Unknown';
 }
 
 function claimsOf({
@@ -77,7 +47,11 @@ function claimsOf({
     debug: claims['dbgstat'] !== DEBUG_OFF,
     measurements,
     reportData: nonceText(claims['eat_nonce']),
-    tcbStatus: tcbStatusOf(member(claims, 'tdx', 'gcp_attester_tcb_status')),
+    // Intel rates its platforms: a token of one that leaves the rating out says that nothing is known of it.
+    tcbStatus: tcbStatusOf(
+      member(claims, 'tdx', 'gcp_attester_tcb_status') ??
+        (measurements['hwModel'].includes('TDX') ? 'Unknown' : undefined),
+    ),
     tcb: svn,
     facts: {
       ...plainFacts(claims, {
@@ -97,23 +71,6 @@ function claimsOf({
       }),
       supportAttributes: Array.isArray(support) ? support.filter((item) => typeof item === 'string').join(' ') : null,
     },
-  };
-}
-
-/** What tokens of either kind need beside themselves. */
-export interface TokenOptions {
-  /** The issuer's public keys, given by the caller. */
-  readonly keys: KeySet;
-  /** The `aud` that the token must name. */
-  readonly audience?: string;
-  readonly at: Date;
-}
-
-/** Notes the times and the signer, which tokens share. */
-export function tokenTimes({ claims }: DecodedToken): Pick<AttestationResult, 'issuedAt' | 'validUntil'> {
-  return {
-    issuedAt: new Date((claims.iat as number) * 1000).toISOString(),
-    validUntil: new Date((claims.exp as number) * 1000).toISOString(),
   };
 }
 
