@@ -32,19 +32,21 @@ export function smallTask({
   threshold = 3,
   stageTimeoutMs = 400,
   name = 'points',
+  features = 6,
 }: {
   rounds?: number;
   participants?: number;
   threshold?: number;
   stageTimeoutMs?: number;
   name?: string;
+  features?: number;
 } = {}): string {
   return `
 task: ${name}
 participants: ${participants}
 data: { kind: idx, folder: none, test: public }
 partition: { kind: iid }
-model: { input: [6], layers: [{ kind: dense, out: 2 }], loss: softmaxCrossEntropy }
+model: { input: [${features}], layers: [{ kind: dense, out: 2 }], loss: softmaxCrossEntropy }
 training:
   rounds: ${rounds}
   spareRounds: 6
@@ -63,15 +65,15 @@ service: { startThreshold: ${participants}, roundWindowMs: 0 }
 }
 
 /** Points of two classes. */
-export function smallDataset(seed: string, size = 40): Dataset {
+export function smallDataset(seed: string, size = 40, features = 6): Dataset {
   const rng = createSeededRng(seed);
-  const inputs = new Float32Array(size * 6);
+  const inputs = new Float32Array(size * features);
   const labels = new Uint8Array(size);
   for (let i = 0; i < size; i += 1) {
     labels[i] = i % 2;
-    for (let j = 0; j < 6; j += 1) inputs[i * 6 + j] = rng.uint32() / 2 ** 32 + (j < 3 ? i % 2 : 0);
+    for (let j = 0; j < features; j += 1) inputs[i * features + j] = rng.uint32() / 2 ** 32 + (j < 3 ? i % 2 : 0);
   }
-  return createDataset({ inputs, inputShape: [6], labels, classes: 2 });
+  return createDataset({ inputs, inputShape: [features], labels, classes: 2 });
 }
 
 /** A service under test. */
