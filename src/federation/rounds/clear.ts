@@ -39,17 +39,29 @@ function decodeClear(bytes: Uint8Array, { update, bitWidth, entries }: TaskPlan)
   return values;
 }
 
-/** Adds a sum of gradients as it came, without a copy of it. */
-function addClearInto(sum: Float64Array, bytes: Uint8Array): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + view.getInt32(i * 4, true);
+/**
+ * Adds sums of gradients as they came. A message begins where its frame lets it: its bytes are moved to where words begin,
+ * since reading words from anywhere takes four times as long.
+ */
+function createClearAdder(entries: number): (sum: Float64Array, bytes: Uint8Array) => void {
+  const words = new Int32Array(entries);
+  const place = new Uint8Array(words.buffer);
+  return (sum, bytes) => {
+    place.set(bytes);
+    for (let i = 0; i < entries; i += 1) sum[i] = (sum[i] as number) + (words[i] as number);
+  };
 }
+
+/** Words are little-endian on the wire; where they are not in memory, they are read one by one. */
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Creates the aggregator. */
 export function createClearAggregator({ plan, cohort }: { plan: TaskPlan; cohort: readonly string[] }): Aggregator {
   const { entries, aggregation, quantizationScale, update } = plan;
   const rule = aggregation.kind === 'clear' && aggregation.combine.kind !== 'sum' ? aggregation.combine : undefined;
   const sum = new Float64Array(entries);
+  const isPlain = IS_LITTLE_ENDIAN && rule === undefined && update === undefined;
+  let addClearInto: ReturnType<typeof createClearAdder> | undefined;
   const held: Int32Array[] = [];
   const contributors: string[] = [];
   const missing = new Set(cohort);
@@ -60,8 +72,10 @@ export function createClearAggregator({ plan, cohort }: { plan: TaskPlan; cohort
     },
     receive(from, payload) {
       if (!missing.has(from)) throw refused(from, 'a contribution is not awaited');
-      if (rule === undefined && update === undefined && payload.length === entries * 4) addClearInto(sum, payload);
-      else {
+      if (isPlain && payload.length === entries * 4) {
+        addClearInto ??= createClearAdder(entries);
+        addClearInto(sum, payload);
+      } else {
         let contribution: Int32Array;
         try {
           contribution = decodeClear(payload, plan);

@@ -37,9 +37,14 @@ export async function readBody(context: Context): Promise<Uint8Array> {
       if (filled + chunk.length > announced) refuse();
       else filled += chunk.copy(body, filled);
     });
-    incoming.once('end', () => (filled === announced ? resolve() : refuse()));
     incoming.once('error', refuse);
-    incoming.once('close', () => refuse());
+    const hangUp = (): void => refuse();
+    incoming.once('close', hangUp);
+    incoming.once('end', () => {
+      incoming.off('close', hangUp);
+      if (filled === announced) resolve();
+      else refuse();
+    });
   });
   return new Uint8Array(body.buffer, 0, announced);
 }
