@@ -3,7 +3,7 @@
  * desktop; a folder of texts, on a light phone; and evidence that is asked for and is not what it must be. Is skipped,
  * and says so, where there is no browser.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -134,11 +134,33 @@ describe.skipIf(!hasChromium)(`data on the participant page${hasChromium ? '' : 
     writeFileSync(policy, POLICY);
     await page.locator('input[accept]').setInputFiles(policy);
     await page.locator('#step-4 ~ p button').click();
-    await page
-      .getByText(/simulated/i)
-      .first()
-      .waitFor();
+    await page.getByText('SIMULATED ATTESTATION: what this coordinator shows').waitFor();
+    // What was checked and refused is on the page, and can be saved.
+    const record = page.getByRole('region', { name: 'Proof of the coordinator’s hardware' });
+    await record.getByText(/was refused; nothing was sent/).waitFor();
+    await record.getByText('Refused: attestation/untrusted-root').waitFor();
+    const saving = page.waitForEvent('download');
+    await record.getByRole('button', { name: 'Save the records of what was checked' }).click();
+    const saved = await saving;
+    expect(saved.suggestedFilename()).toMatch(/\.attestation\.jsonl$/);
+    const [kept] = readFileSync(await saved.path(), 'utf8')
+      .trim()
+      .split('\n');
+    expect(JSON.parse(kept ?? '')).toMatchObject({
+      sotto: 'attestation-record/1',
+      outcome: 'refused',
+      tee: 'simulated',
+    });
     expect(opened.requests.filter((url) => url.endsWith('/messages'))).toEqual([]);
+    await assertSound(opened);
+    await page.context().close();
+  });
+
+  it('is collected by a coordinator whose dashboard says on every page that its evidence is simulated', async () => {
+    const opened = await openPage(browser, DESK);
+    const { page } = opened;
+    await page.goto(`${served.url}/`);
+    await page.getByText('SIMULATED ATTESTATION: the evidence that this coordinator shows').waitFor();
     await assertSound(opened);
     await page.context().close();
   });

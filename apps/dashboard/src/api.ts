@@ -1,5 +1,10 @@
 /** Requests to whoever served this page. */
 
+import { signal } from '@preact/signals';
+
+/** Whether the server says that its evidence of a trusted execution environment is simulated. */
+export const simulatedAttestation = signal(false);
+
 /** A refusal, in the server's words. */
 export class Refusal extends Error {
   readonly code: string;
@@ -21,6 +26,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   } catch {
     throw new Refusal('page/unreachable', 0, 'The server does not answer: see whether it still runs, then try again.');
   }
+  if (response.headers.get('sotto-attestation') === 'SIMULATED') simulatedAttestation.value = true;
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as { type?: string; detail?: string };
   throw new Refusal(

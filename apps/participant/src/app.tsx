@@ -5,7 +5,7 @@ import { Running } from './parts/running.tsx';
 import { ThemeSwitch } from './parts/theme-switch.tsx';
 import { WayIn } from './parts/way-in.tsx';
 import { See } from './see/see.tsx';
-import { online, takingPart, view, type View } from './state.ts';
+import { online, simulated, takingPart, view, type View } from './state.ts';
 
 const LINKS: readonly { readonly to: View; readonly text: string }[] = [
   { to: 'take-part', text: 'Take part' },
@@ -46,6 +46,11 @@ export function App() {
       {online.value ? null : (
         <p class="offline" role="status">
           You are offline. Nothing is lost: this page goes on when the connection is back.
+        </p>
+      )}
+      {simulated.value && (
+        <p class="offline" role="status">
+          SIMULATED ATTESTATION: what this coordinator shows of its hardware protects nothing.
         </p>
       )}
       <main id="main" tabIndex={-1}>

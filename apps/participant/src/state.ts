@@ -59,6 +59,8 @@ export const progress = signal<TaskProgress | null>(null);
 export const budget = signal<BudgetView | null>(null);
 export const receipts = signal<ReceiptsView>({ receipts: [], intact: true });
 export const attestation = signal<AttestationView | null>(null);
+/** The coordinator says that its evidence is simulated. */
+export const simulated = signal(false);
 /** The text of a policy file, in place of the form. */
 export const policyFile = signal<{ name: string; text: string } | null>(null);
 export const enrolments = signal<readonly Enrolment[]>([]);
@@ -106,6 +108,9 @@ function hear(event: HostEvent): void {
       break;
     case 'attested':
       void refresh();
+      break;
+    case 'simulated':
+      simulated.value = true;
       break;
   }
 }
@@ -292,8 +297,8 @@ export async function forget(): Promise<void> {
   forgotten.value = true;
 }
 
-/** Saves the ledger or the receipts as the file every other participant writes. */
-export async function save(list: 'ledger' | 'receipts'): Promise<void> {
+/** Saves the ledger, the receipts or the records of evidence as the file every other participant writes. */
+export async function save(list: 'ledger' | 'receipts' | 'attestation'): Promise<void> {
   if (place.value === null) return;
   const file = await participant.call('export', { ...place.value, list });
   const anchor = document.createElement('a');

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 
+import { simulatedAttestation } from '../api.ts';
 import { connection } from '../live.ts';
 import { report } from '../report.ts';
 import { linkTo, route } from '../router.ts';
@@ -76,6 +77,11 @@ export function Layout({ children }: { children: ComponentChildren }) {
           {who?.mode === 'signed-in' && <span title={who.roles.join(', ')}>{who.name}</span>}
         </div>
       </header>
+      {simulatedAttestation.value && (
+        <p class="message bad" role="status">
+          SIMULATED ATTESTATION: the evidence that this coordinator shows to participants protects nothing.
+        </p>
+      )}
       <main id="main" tabIndex={-1}>
         {children}
       </main>

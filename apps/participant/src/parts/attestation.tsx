@@ -1,4 +1,5 @@
 import type { AttestationView } from '../../../../src/runtime/client/browser/index.ts';
+import { save } from '../state.ts';
 
 /** What was checked of the machine the coordinator runs on. */
 export function Attestation({ view }: { view: AttestationView }) {
@@ -15,6 +16,11 @@ export function Attestation({ view }: { view: AttestationView }) {
           </div>
         ))}
       </dl>
+      <p class="actions">
+        <button type="button" class="button quiet" onClick={() => void save('attestation')}>
+          Save the records of what was checked
+        </button>
+      </p>
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import { plural } from '../format.ts';
 import {
+  attestation,
   choose,
   enrolment,
   enrolments,
@@ -15,6 +16,7 @@ import {
   task,
   view,
 } from '../state.ts';
+import { Attestation } from './attestation.tsx';
 import { ConditionsForm } from './conditions.tsx';
 import { DataDrop } from './data-drop.tsx';
 import { Explained } from './explained.tsx';
@@ -81,6 +83,7 @@ export function WayIn() {
             {joinError.value}
           </p>
         )}
+        {joinError.value !== null && attestation.value !== null && <Attestation view={attestation.value} />}
         <p class="actions">
           <button type="button" class="button big" disabled={!ready} onClick={() => void join()}>
             {phase.value === 'joining' ? 'Joining…' : again ? 'Go on' : 'Take part'}

@@ -177,6 +177,8 @@ export type HostEvent =
   | { readonly kind: 'reading'; readonly done: number; readonly total: number }
   | { readonly kind: 'progress'; readonly progress: TaskProgress }
   | { readonly kind: 'attested'; readonly outcome: string }
+  /** The coordinator says that its evidence is simulated: it protects nothing. */
+  | { readonly kind: 'simulated' }
   | { readonly kind: 'round'; readonly round: number; readonly outcome: string; readonly epsilon: number | null };
 
 /** From page to worker. */

@@ -66,6 +66,12 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     return opened;
   };
   const phase = (name: Phase, note: string | null = null): void => onEvent({ kind: 'phase', phase: name, note });
+  /** Hears in every answer whether the coordinator's evidence is simulated, which the page then says. */
+  const heedful: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (response.headers.get('sotto-attestation') === 'SIMULATED') onEvent({ kind: 'simulated' });
+    return response;
+  };
   const listOf = async (kind: 'ledger' | 'receipts' | 'attestation', place: string): Promise<RecordList> =>
     createRecordList((await open()).database, `${kind} ${place}`);
 
@@ -84,7 +90,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     const place = placeOf({ url, taskId });
     const found = known.get(place);
     if (found !== undefined) return found;
-    const invited = (await enrolmentOf(place))?.invited ?? (await fetchInvited({ url, taskId, token }));
+    const invited = (await enrolmentOf(place))?.invited ?? (await fetchInvited({ url, taskId, token, fetch: heedful }));
     const learned = learn(taskId, invited);
     known.set(place, learned);
     return learned;
@@ -102,7 +108,14 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     const dataset = createDataset(examples);
     await stopTaking();
     const stop = new AbortController();
-    const transport = createTransport({ url, taskId, key, rng: createSystemRng(), now: () => Date.now() });
+    const transport = createTransport({
+      url,
+      taskId,
+      key,
+      rng: createSystemRng(),
+      now: () => Date.now(),
+      fetch: heedful,
+    });
     const receipts = await listOf('receipts', place);
     const attestations = await listOf('attestation', place);
     const newest = (await readReceipts(receipts)).at(-1);
@@ -159,6 +172,7 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       label,
       dataset,
       policy,
+      fetch: heedful,
       ledgerStore: await listOf('ledger', place),
       previousReceipt: newest === undefined ? FIRST_RECEIPT : digestReceipt(newest),
       signal: stop.signal,
