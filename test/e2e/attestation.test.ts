@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { toHex } from '../../src/foundations/crypto/index.ts';
+import { createSigningKey, toHex, utf8 } from '../../src/foundations/crypto/index.ts';
 import { createSystemRng } from '../../src/foundations/random/index.ts';
 import {
   decodeAttestationFrame,
@@ -26,7 +26,10 @@ import {
   type EvidenceSource,
   exportRecord,
   parseAttestationPolicy,
+  type SignedReferences,
+  signReferenceValues,
 } from '../../src/trust/attestation/index.ts';
+import { createMemoryTileStore, formatVerifierKey, logReferences, openLog } from '../../src/trust/log/index.ts';
 import {
   smallTask,
   startParticipant,
@@ -193,6 +196,59 @@ describe('a coordinator with good evidence', () => {
     const outcomes = participant.events.flatMap((event) => (event.kind === 'attested' ? [event.record.outcome] : []));
     expect(outcomes).toEqual(['accepted', 'accepted', 'refused']);
     expect(meter.messages()).toBe(0);
+  });
+});
+
+describe('a coordinator with signed reference values', () => {
+  it('is joined when they stand in the log that the policy pins, and refused without the receipt of that log', async () => {
+    const publisher = createSigningKey(new Uint8Array(32).fill(5));
+    const values = {
+      sotto: 'reference-values/1',
+      id: 'aggregator 1.4.0',
+      values: [{ tee: 'simulated', measurements: { measurement }, codeDigest: toHex(codeDigest) }],
+    };
+    const bytes = signReferenceValues(utf8(JSON.stringify(values)), publisher);
+    const log = await openLog({
+      store: createMemoryTileStore(),
+      origin: 'log.example',
+      key: createSigningKey(new Uint8Array(32).fill(6)),
+    });
+    const receipt = await logReferences(bytes, { log, time: new Date() });
+    const demand = parseAttestationPolicy(
+      {
+        tees: ['simulated'],
+        references: {
+          signers: [{ kind: 'ed25519', name: 'releases', publicKey: toHex(publisher.publicKey) }],
+          log: { keys: [formatVerifierKey(log.verifier)] },
+        },
+      },
+      { insecureSimulated: true },
+    );
+    const referring = { ...policy, requireAttestation: demand };
+    const serviceWith = async (references: readonly SignedReferences[]) =>
+      startService({
+        attestation: await createCoordinatorAttestation(
+          { source: simulated(), codeDigest, simulated: true, references },
+          createSystemRng(),
+        ),
+      });
+    const logged = await serviceWith([{ kind: 'dsse', bytes, receipt }]);
+    const bare = await serviceWith([{ kind: 'dsse', bytes }]);
+    try {
+      const task = await logged.service.createTask(smallTask({ rounds: 1 }));
+      const { id } = task.status();
+      const participants = await Promise.all(
+        [1, 2, 3, 4].map(() => start(logged, id, { policy: referring, fetch: logged.fetch })),
+      );
+      await Promise.all(participants.map(({ finished }) => finished));
+      expect(task.status()).toMatchObject({ state: 'finished', round: 1 });
+      const [record] = participants[0]?.events.flatMap((e) => (e.kind === 'attested' ? [e.record] : [])) ?? [];
+      expect(record).toMatchObject({ outcome: 'accepted', matched: 'releases: aggregator 1.4.0' });
+      await assertRefused(bare, 'attestation/reference-not-logged', { policy: referring });
+    } finally {
+      await logged.close();
+      await bare.close();
+    }
   });
 });
 
