@@ -71,6 +71,7 @@ const GROUPS: readonly { readonly heading: string; readonly entries: readonly En
       { names: ['lineage'], load: async () => [(await import('./lineage.ts')).createLineageCommand()] },
       { names: ['package'], load: async () => [(await import('./package.ts')).createPackageCommand()] },
       { names: ['open'], load: async () => [(await import('./open.ts')).createOpenCommand()] },
+      { names: ['channel'], load: async () => [(await import('./channel.ts')).createChannelCommand()] },
       { names: ['keystore'], load: async () => [(await import('./keystore.ts')).createKeystoreCommand()] },
       { names: ['attest'], load: async () => [(await import('./attest.ts')).createAttestCommand()] },
     ],

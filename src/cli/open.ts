@@ -4,29 +4,27 @@
  * @module
  */
 
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { Command } from 'commander';
 
-import { createSigstoreAnchor } from '../runtime/drivers/index.ts';
 import { readFileOf, writeFileAtomic } from '../runtime/storage/index.ts';
 import {
-  type ChannelState,
-  decodePem,
+  followChannel,
   isSealed,
-  openChannel,
   openSeal,
   PackageError,
   type PackageFiles,
   type PackageVerdict,
+  parseChannelState,
   releaseOf,
-  type SignatureTrust,
   verifyPackage,
   verifySignedFiles,
 } from '../trust/package/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { checkStory, type StoryProblem } from './package-story.ts';
+import { identitiesOf, readPackage, trustOf } from './package-trust.ts';
 import { folderFiles } from './run-files.ts';
 
 interface Options {
@@ -37,7 +35,8 @@ interface Options {
   readonly issuer?: string;
   readonly sigstoreRoot?: string;
   readonly ignore: readonly string[];
-  readonly channel?: string;
+  readonly channel: readonly string[];
+  readonly release?: string;
   readonly channelState?: string;
   readonly to?: string;
   readonly json?: boolean;
@@ -57,66 +56,51 @@ export function createOpenCommand(): Command {
     .option('--issuer <url>', 'who vouches for that identity at sign-in')
     .option('--sigstore-root <file>', 'trusted_root.json of Sigstore')
     .option('--ignore <path>', 'path that is not signed, for formats that do not record it; repeatable', collect, [])
-    .option('--channel <file>', 'update channel: the package must be one of its releases')
-    .option('--channel-state <file>', 'what is known of the channel; brought up to date when the package holds')
+    .option(
+      '--channel <file>',
+      'update channel: the package must be its newest release; repeatable, oldest first, for versions that were missed',
+      collect,
+      [],
+    )
+    .option('--channel-state <file>', 'what is known of the channel; brought up to date as soon as the channel holds')
+    .option('--release <version>', 'an older release of the channel, by its version')
     .option('--to <folder>', 'folder to make with the files')
     .option('--json', 'print { ok, epsilon, delta, problems, … } as JSON')
     .action((target: string, options: Options) => open(target, options));
 }
 
-function keylessOf({ keyless, issuer, sigstoreRoot }: Options): readonly SignatureTrust[] {
-  if (keyless === undefined) return [];
-  if (issuer === undefined || sigstoreRoot === undefined) {
-    throw new UsageError('--keyless needs --issuer and --sigstore-root');
-  }
-  const root = new TextDecoder().decode(readFileOf(sigstoreRoot, 'trusted root'));
-  return [{ kind: 'keyless', identity: keyless, issuer, anchor: createSigstoreAnchor(root) }];
-}
-
-function trustOf(options: Options): readonly SignatureTrust[] {
-  const { publicKey, root } = options;
-  const read = (path: string, label: string): readonly Uint8Array[] =>
-    decodePem(new TextDecoder().decode(readFileOf(path, 'trusted key')), label, path);
-  const keys = publicKey.flatMap((path) => read(path, 'PUBLIC KEY').map((spki) => ({ kind: 'key', spki }) as const));
-  const roots = root.flatMap((path) => read(path, 'CERTIFICATE'));
-  const keyless = keylessOf(options);
-  if (keys.length + roots.length + keyless.length === 0) {
-    throw new UsageError('say whose signature counts: --public-key, --root or --keyless');
-  }
-  return [...keys, ...keyless, ...(roots.length === 0 ? [] : [{ kind: 'x509', roots } as const])];
-}
-
-function identitiesOf(paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) =>
-    new TextDecoder()
-      .decode(readFileOf(path, 'identity'))
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '' && !line.startsWith('#')),
-  );
-}
-
 async function filesOfFolder(folder: string): Promise<PackageFiles> {
   const files = folderFiles(folder);
-  const read = async (name: string) => [name, (await files.read(name)) as Uint8Array] as const;
+  const read = async (name: string) => {
+    const bytes = await files.read(name);
+    if (bytes !== undefined) return [name, bytes] as const;
+    throw new PackageError('package/not-a-file', `${name}: a link or a device; only plain files are read`, {
+      details: { file: name },
+    });
+  };
   return new Map(await Promise.all(((await files.list()) ?? []).map(read)));
 }
 
-/** Checks the channel, and returns what is to be remembered of it. */
-function checkChannel(bytes: Uint8Array, { channel, channelState }: Options): ChannelState | undefined {
-  if (channel === undefined) return undefined;
+/** Checks the channel and that the package is its newest release. What was seen is remembered before anything else is. */
+function checkChannel(bytes: Uint8Array, { channel, channelState, release }: Options): void {
+  if (channel.length === 0) return;
   if (channelState === undefined)
     throw new UsageError('--channel needs --channel-state: whose keys count, and what was seen');
-  const state = JSON.parse(new TextDecoder().decode(readFileOf(channelState, 'channel state'))) as ChannelState;
-  const opened = openChannel(readFileOf(channel, 'channel'), { state, at: new Date() });
-  releaseOf(opened.body, bytes);
-  return opened.state;
+  let known: unknown;
+  try {
+    known = JSON.parse(new TextDecoder().decode(readFileOf(channelState, 'channel state')));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  const files = channel.map((file) => readFileOf(file, 'channel'));
+  const { body, state } = followChannel(files, { state: parseChannelState(known), at: new Date() });
+  writeFileAtomic(channelState, `${JSON.stringify(state, undefined, 2)}\n`);
+  releaseOf(body, bytes, { version: release });
 }
 
 /** A verdict on the signature, and on the log inside. */
 interface Verdict extends Omit<PackageVerdict, 'problems'> {
   readonly problems: readonly StoryProblem[];
-  readonly state?: ChannelState | undefined;
   /** Recomputed from the log; absent where there was none to look at. */
   readonly epsilon?: number | null;
   readonly delta?: number | null;
@@ -125,21 +109,21 @@ interface Verdict extends Omit<PackageVerdict, 'problems'> {
 async function judge(target: string, options: Options): Promise<Verdict> {
   const trust = trustOf(options);
   const at = new Date();
-  if (statSync(target).isDirectory()) {
-    return verifySignedFiles(await filesOfFolder(target), { trust, at, ignoredPaths: options.ignore });
-  }
   try {
-    const bytes = readFileOf(target, 'package');
-    const state = checkChannel(bytes, options);
+    if (statSync(target).isDirectory()) {
+      return await verifySignedFiles(await filesOfFolder(target), { trust, at, ignoredPaths: options.ignore });
+    }
+    const bytes = readPackage(target);
+    checkChannel(bytes, options);
     const archive =
       isSealed(bytes) && options.identity.length > 0
         ? await openSeal(bytes, { identities: identitiesOf(options.identity) })
         : bytes;
     const verdict = await verifyPackage(archive, { trust, at });
-    if (!verdict.ok) return { ...verdict, state };
+    if (!verdict.ok) return verdict;
     const { problems, epsilon, delta } = await checkStory(verdict.files, verdict);
-    if (problems.length > 0) return { ...verdict, ok: false, problems, files: new Map(), state };
-    return { ...verdict, state, epsilon, delta };
+    if (problems.length > 0) return { ...verdict, ok: false, problems, files: new Map() };
+    return { ...verdict, epsilon, delta };
   } catch (error) {
     if (!(error instanceof PackageError)) throw error;
     const { file = target } = error.details;
@@ -149,21 +133,25 @@ async function judge(target: string, options: Options): Promise<Verdict> {
   }
 }
 
+/** Writes the files beside where they go, and puts them there all at once. */
+function unpack(files: PackageFiles, to: string): void {
+  const unfinished = `${to}.part`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true });
+  for (const [name, bytes] of files) {
+    const path = join(unfinished, ...name.split('/'));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes, { flag: 'wx' });
+  }
+  renameSync(unfinished, to);
+}
+
 async function open(target: string, options: Options): Promise<void> {
   if (!existsSync(target)) throw new UsageError(`${target} does not exist: name a package`);
   const { to } = options;
   if (to !== undefined && existsSync(to)) throw new UsageError(`${to} exists: nothing was overwritten`);
-  const { ok, problems, signer, manifest, files, state, epsilon = null, delta = null } = await judge(target, options);
-  if (ok && to !== undefined) {
-    for (const [name, bytes] of files) {
-      const path = join(to, ...name.split('/'));
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, bytes);
-    }
-  }
-  if (ok && state !== undefined && options.channelState !== undefined) {
-    writeFileAtomic(options.channelState, `${JSON.stringify(state, undefined, 2)}\n`);
-  }
+  const { ok, problems, signer, manifest, files, epsilon = null, delta = null } = await judge(target, options);
+  if (ok && to !== undefined) unpack(files, to);
   if (options.json === true) {
     const report = { ok, epsilon, delta, problems, signer, manifest, files: [...files.keys()] };
     process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createVaultReader, isSealedFile, StorageError, type Vault } from '../runtime/storage/index.ts';
@@ -36,20 +36,39 @@ export function folderFiles(folder: string, vault?: Vault): RunFiles {
     async list() {
       return readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .map((path) => path.replaceAll('\\', '/'))
-        .filter((path) => statSync(join(folder, path)).isFile())
+        .filter((path) => isShown(join(folder, path)))
         .toSorted();
     },
     async read(name) {
       const path = join(folder, ...name.split('/'));
-      if (!existsSync(path) || !statSync(path).isFile()) return undefined;
+      // A link is no file of the folder, wherever it leads: it is listed, and there is nothing in it to verify.
+      if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
       const bytes = new Uint8Array(readFileSync(path));
       return open?.(name, bytes) ?? bytes;
     },
   };
 }
 
+/** Files, and links, which must not hide what they stand for. */
+function isShown(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isDirectory();
+}
+
 const MAX_RESPONSE_BYTES = 256 * 2 ** 20;
 const TIMEOUT_MS = 30_000;
+
+/** Reads an answer, and no more of it than a file of a run has, whatever length it announces. */
+async function readAll(response: Response, path: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    sizeBytes += part.length;
+    if (sizeBytes > MAX_RESPONSE_BYTES) throw new UsageError(`${path} is larger than ${MAX_RESPONSE_BYTES} bytes`);
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
 
 /**
  * Reads a run, or a log alone, from a web server. What the server does not have is not there; whether it should be is the
@@ -76,10 +95,7 @@ export async function urlFiles(
       throw new UsageError(`${base} wants a token: --token, or SOTTO_TOKEN`);
     }
     if (!response.ok) return undefined;
-    if (Number(response.headers.get('content-length') ?? 0) > MAX_RESPONSE_BYTES) {
-      throw new UsageError(`${path} is larger than ${MAX_RESPONSE_BYTES} bytes`);
-    }
-    return new Uint8Array(await response.arrayBuffer());
+    return readAll(response, path);
   };
   const read = (path: string): Promise<Uint8Array | undefined> => {
     const found = known.get(path) ?? get(path);

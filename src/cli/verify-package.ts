@@ -5,23 +5,13 @@
  * @module
  */
 
-import { readFileOf } from '../runtime/storage/index.ts';
-import {
-  decodePem,
-  isSealed,
-  openSeal,
-  PackageError,
-  type SignatureTrust,
-  verifyPackage,
-} from '../trust/package/index.ts';
+import { isSealed, openSeal, PackageError, problemOf, verifyPackage } from '../trust/package/index.ts';
 import type { NoteVerifier } from '../trust/log/index.ts';
-import { UsageError } from './exit-codes.ts';
 import { checkStory } from './package-story.ts';
+import { identitiesOf, readPackage, trustOf, type TrustOptions } from './package-trust.ts';
 
 /** Whose signature counts, and what opens a sealed package. */
-export interface PackageTrust {
-  readonly publicKey: readonly string[];
-  readonly root: readonly string[];
+export interface PackageTrust extends TrustOptions {
   readonly identity: readonly string[];
   /** Keys of the log that are known. */
   readonly verifiers?: readonly NoteVerifier[];
@@ -39,26 +29,13 @@ export interface PackageReport {
 /** Checks a package. Everything wrong with it is a problem of the report. */
 export async function checkPackage(
   path: string,
-  { publicKey, root, identity, verifiers = [] }: PackageTrust,
+  { verifiers = [], ...options }: PackageTrust,
   at: Date,
 ): Promise<PackageReport> {
-  const read = (file: string, label: string): readonly Uint8Array[] =>
-    decodePem(new TextDecoder().decode(readFileOf(file, 'trusted key')), label, file);
-  const keys = publicKey.flatMap((file) => read(file, 'PUBLIC KEY').map((spki) => ({ kind: 'key', spki }) as const));
-  const roots = root.flatMap((file) => read(file, 'CERTIFICATE'));
-  if (keys.length + roots.length === 0) {
-    throw new UsageError('a package is believed for its signature: say whose counts, with --public-key or --root');
-  }
-  const trust: SignatureTrust[] = roots.length === 0 ? keys : [...keys, { kind: 'x509', roots }];
+  const trust = trustOf(options);
   try {
-    const bytes = readFileOf(path, 'package');
-    const identities = identity.flatMap((file) =>
-      new TextDecoder()
-        .decode(readFileOf(file, 'identity'))
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '' && !line.startsWith('#')),
-    );
+    const bytes = readPackage(path);
+    const identities = identitiesOf(options.identity);
     const archive = isSealed(bytes) && identities.length > 0 ? await openSeal(bytes, { identities }) : bytes;
     const { ok, problems, manifest, files } = await verifyPackage(archive, { trust, at });
     if (!ok) return { ok, epsilon: null, delta: null, seeded: false, problems };
@@ -71,7 +48,7 @@ export async function checkPackage(
       epsilon: null,
       delta: null,
       seeded: false,
-      problems: [{ code: error.code, file: path, detail: error.message }],
+      problems: [problemOf(error, 'archive')],
     };
   }
 }

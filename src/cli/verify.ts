@@ -11,19 +11,13 @@ import { basename } from 'node:path';
 import { Command } from 'commander';
 
 import { StorageError } from '../runtime/storage/index.ts';
-import {
-  type AuditReport,
-  auditRun,
-  type NoteVerifier,
-  parseVerifierKey,
-  RUN_FILES,
-  type RunFiles,
-} from '../trust/log/index.ts';
+import { type AuditReport, auditRun, RUN_FILES, type RunFiles } from '../trust/log/index.ts';
 import { derivePlan } from './derive-plan.ts';
 import { UsageError } from './exit-codes.ts';
 import { vaultOfRun } from './key-store-options.ts';
 import { folderFiles, urlFiles } from './run-files.ts';
 import { checkPackage, type PackageTrust } from './verify-package.ts';
+import { readVerifierKey } from './witness-options.ts';
 
 interface VerifyOptions extends PackageTrust {
   readonly key: readonly string[];
@@ -51,6 +45,9 @@ export function createVerifyCommand(): Command {
     .option('--seen <file>', 'a checkpoint you saw before: the log must continue it; repeatable', collect, [])
     .option('--public-key <file>', 'for a package: key whose signature counts, PEM; repeatable', collect, [])
     .option('--root <file>', 'for a package: root whose certificates’ signatures count, PEM; repeatable', collect, [])
+    .option('--keyless <identity>', 'for a package: identity whose keyless signature counts')
+    .option('--issuer <url>', 'who vouches for that identity at sign-in')
+    .option('--sigstore-root <file>', 'trusted_root.json of Sigstore')
     .option('--identity <file>', 'for a sealed package: age identity that opens it; repeatable', collect, [])
     .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
@@ -70,7 +67,7 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
   const files = isUrl ? await urlFiles(target, { token }) : await filesOfRun(target, options);
   if (files === undefined) return;
   const report = await auditRun(files, {
-    ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readKey) }),
+    ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readVerifierKey) }),
     ...(options.witnesses === undefined ? {} : { witnesses: countOf(options.witnesses) }),
     seen: options.seen.map((path) => readText(path, 'checkpoint')),
     derivePlan,
@@ -98,7 +95,7 @@ async function filesOfRun(run: string, { keyStore, json }: VerifyOptions): Promi
 }
 
 async function verifyPackageFile(path: string, options: VerifyOptions): Promise<void> {
-  const report = await checkPackage(path, { ...options, verifiers: options.key.map(readKey) }, new Date());
+  const report = await checkPackage(path, { ...options, verifiers: options.key.map(readVerifierKey) }, new Date());
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
     const amount = `ε = ${report.epsilon?.toFixed(3)} at δ = ${report.delta}`;
@@ -120,10 +117,6 @@ async function verifyPackageFile(path: string, options: VerifyOptions): Promise<
 function readText(path: string, what: string): string {
   if (!existsSync(path)) throw new UsageError(`the ${what} ${path} does not exist`);
   return readFileSync(path, 'utf8');
-}
-
-function readKey(text: string): NoteVerifier {
-  return parseVerifierKey((existsSync(text) ? readFileSync(text, 'utf8') : text).trim());
 }
 
 function countOf(text: string): number {

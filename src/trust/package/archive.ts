@@ -123,6 +123,8 @@ export function decodeArchive(bytes: Uint8Array, { maxFiles, maxBytes }: Archive
     refuse('package/compressed', 'archive', 'it is compressed; packages are plain ustar archives');
   }
   const files = new Map<string, Uint8Array>();
+  const folded = new Set<string>();
+  let last = '';
   let at = 0;
   let total = 0;
   for (;;) {
@@ -135,7 +137,16 @@ export function decodeArchive(bytes: Uint8Array, { maxFiles, maxBytes }: Archive
       refuse('package/too-large', path, `more than ${maxFiles} files or ${maxBytes} bytes`);
     }
     if (files.has(path)) refuse('package/duplicate', path, 'it occurs twice');
-    if ([...files.keys()].some((known) => known > path)) refuse('package/malformed', path, 'it is out of order');
+    if (folded.has(path.toLowerCase())) {
+      refuse(
+        'package/duplicate',
+        path,
+        'it differs from another path by capitals alone, which some disks do not tell apart',
+      );
+    }
+    folded.add(path.toLowerCase());
+    if (last > path) refuse('package/malformed', path, 'it is out of order');
+    last = path;
     at += BLOCK;
     const end = at + Math.ceil(sizeBytes / BLOCK) * BLOCK;
     if (end > bytes.length)
@@ -146,6 +157,11 @@ export function decodeArchive(bytes: Uint8Array, { maxFiles, maxBytes }: Archive
     files.set(path, bytes.subarray(at, at + sizeBytes));
     at = end;
   }
+  // A path that is a file cannot be a folder too: whichever was written first would be lost.
+  const both = [...folded].find((path) =>
+    path.split('/').some((_, i, parts) => i > 0 && folded.has(parts.slice(0, i).join('/'))),
+  );
+  if (both !== undefined) refuse('package/path', both, 'it lies below another file');
   const tail = bytes.subarray(at);
   if (tail.length < 2 * BLOCK) refuse('package/truncated', 'archive', 'its end is missing');
   if (tail.length > 2 * BLOCK || tail.some((byte) => byte !== 0)) {

@@ -1,7 +1,7 @@
 /**
  * The update channel of a model: a short signed list of its releases with version, expiry and threshold keys, after the
- * rules of TUF's root and timestamp roles [TUF] in one file: never an older one, never an expired one, new keys only by
- * the signatures of the old ones.
+ * rules of TUF's root and timestamp roles [TUF] in one file: never an older one, never an expired one, never two of one
+ * version, new keys only by the signatures of the old ones.
  *
  * @module
  */
@@ -14,8 +14,19 @@ import { dssePreAuthentication } from '../attestation/index.ts';
 import { PackageError, type PackageErrorCode } from './errors.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.sotto.channel+json';
+const MAX_CHANNEL_BYTES = 1 << 20;
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
-const keysSchema = z.strictObject({ threshold: z.int().min(1).max(16), publicKeys: z.array(hex).min(1).max(16) });
+const keysSchema = z
+  .strictObject({ threshold: z.int().min(1).max(16), publicKeys: z.array(hex).min(1).max(16) })
+  .refine(
+    ({ threshold, publicKeys }) => new Set(publicKeys).size === publicKeys.length && threshold <= publicKeys.length,
+  );
+
+/** Whether a path stays below the folder it is relative to, whoever reads it. */
+function staysInside(path: string): boolean {
+  return !/[\\\0:]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
 const bodySchema = z.strictObject({
   channel: z.string().min(1).max(200),
   /** Grows by every change. */
@@ -28,10 +39,12 @@ const bodySchema = z.strictObject({
         version: z.string().min(1).max(80),
         sha256: hex,
         sizeBytes: z.int().min(0),
-        path: z.string().max(400),
+        /** Where it lies, relative to the channel. */
+        path: z.string().max(400).refine(staysInside),
       }),
     )
-    .max(1000),
+    .max(1000)
+    .refine((releases) => new Set(releases.map(({ version }) => version)).size === releases.length),
 });
 const schema = z.strictObject({
   signed: bodySchema,
@@ -41,12 +54,26 @@ const schema = z.strictObject({
 /** What a channel says. */
 export type ChannelBody = z.infer<typeof bodySchema>;
 
-/** What a client remembers of a channel between two looks. The first one is given to it with the program. */
-export interface ChannelState {
-  readonly channel: string;
+const stateSchema = z.strictObject({
+  channel: z.string().min(1).max(200),
   /** The newest version seen; 0 before the first. */
-  readonly version: number;
-  readonly keys: ChannelBody['keys'];
+  version: z.int().min(0),
+  /** SHA-256 of what that version signed; null before the first. */
+  digest: hex.nullable().default(null),
+  keys: keysSchema,
+});
+
+/** What a client remembers of a channel between two looks. The first one is given to it with the program. */
+export type ChannelState = Readonly<z.infer<typeof stateSchema>>;
+
+/**
+ * Reads the state of a channel: what decides whose keys count is never taken on trust.
+ * @throws {PackageError} `package/channel-malformed`.
+ */
+export function parseChannelState(value: unknown): ChannelState {
+  const parsed = stateSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  return refuse('package/channel-malformed', 'this is not the state of a channel: sotto channel init makes one');
 }
 
 const refuse = (code: PackageErrorCode, detail: string): never => {
@@ -84,29 +111,32 @@ function countSigners(
   return valid.size;
 }
 
-/**
- * Reads a channel against what is known of it.
- * @returns its body, and the state to remember.
- * @throws {PackageError} `package/channel-malformed`, `package/wrong-channel`, `package/threshold`, `package/rollback`,
- * `package/frozen`.
- */
-export function openChannel(
-  bytes: Uint8Array,
-  { state, at }: { readonly state: ChannelState; readonly at: Date },
-): { readonly body: ChannelBody; readonly state: ChannelState } {
-  let file: z.infer<typeof schema>;
+/** Takes a channel's file apart; nothing is verified. @throws {PackageError} `package/channel-malformed`. */
+function parseChannel(bytes: Uint8Array): z.infer<typeof schema> {
   try {
-    file = schema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    if (bytes.length > MAX_CHANNEL_BYTES) throw new RangeError('too long');
+    return schema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
   } catch {
     return refuse('package/channel-malformed', 'it is not the file of a channel');
   }
-  const { signed, signatures } = file;
-  if (
-    new Set(signed.keys.publicKeys).size !== signed.keys.publicKeys.length ||
-    signed.keys.threshold > signed.keys.publicKeys.length
-  ) {
-    refuse('package/channel-malformed', 'its threshold cannot be reached by its keys');
-  }
+}
+
+/**
+ * Reads a channel for whoever publishes it: its body, and the keys whose signatures verify. Trusts nobody.
+ * @throws {PackageError} `package/channel-malformed`.
+ */
+export function readChannel(bytes: Uint8Array): { readonly body: ChannelBody; readonly signedBy: readonly string[] } {
+  const { signed, signatures } = parseChannel(bytes);
+  const message = signedBytes(signed);
+  const valid = signatures.filter(({ publicKey, signature }) =>
+    verifySignature(fromHex(publicKey), message, fromHex(signature)),
+  );
+  return { body: signed, signedBy: [...new Set(valid.map(({ publicKey }) => publicKey))] };
+}
+
+/** Checks one version against what is known; whether it has expired is not looked at. */
+function step(bytes: Uint8Array, state: ChannelState): { readonly body: ChannelBody; readonly state: ChannelState } {
+  const { signed, signatures } = parseChannel(bytes);
   const message = signedBytes(signed);
   const byOld = countSigners(state.keys, signatures, message);
   if (byOld < state.keys.threshold) {
@@ -122,15 +152,62 @@ export function openChannel(
   if (signed.version < state.version) {
     refuse('package/rollback', `version ${signed.version} is older than ${state.version}, which was seen before`);
   }
-  if (!(at < new Date(signed.expiresAt))) {
-    refuse('package/frozen', `it expired at ${signed.expiresAt}: newer versions may be held back`);
+  const digest = toHex(sha256(message));
+  if (signed.version === state.version && state.digest !== null && state.digest !== digest) {
+    refuse('package/equivocation', `two versions ${signed.version} are signed: keep both files, they are the evidence`);
   }
-  return { body: signed, state: { channel: state.channel, version: signed.version, keys: signed.keys } };
+  return { body: signed, state: { channel: state.channel, version: signed.version, digest, keys: signed.keys } };
 }
 
-/** Finds the release of a channel that these bytes are. @throws {PackageError} `package/wrong-channel` when none is. */
-export function releaseOf(body: ChannelBody, bytes: Uint8Array): ChannelBody['releases'][number] {
+/**
+ * Reads a channel against what is known of it.
+ * @returns its body, and the state to remember: at once, whatever becomes of the package.
+ * @throws {PackageError} `package/channel-malformed`, `package/wrong-channel`, `package/threshold`, `package/rollback`,
+ * `package/equivocation`, `package/frozen`.
+ */
+export function openChannel(
+  bytes: Uint8Array,
+  options: { readonly state: ChannelState; readonly at: Date },
+): { readonly body: ChannelBody; readonly state: ChannelState } {
+  return followChannel([bytes], options);
+}
+
+/**
+ * Follows a channel over versions that were missed, oldest first: each is signed by the keys of the one before, so that
+ * keys which were exchanged more than once since are found. Only the last one must be in time. [TUF] §5.3
+ * @throws {PackageError} as {@link openChannel}.
+ */
+export function followChannel(
+  files: readonly Uint8Array[],
+  { state, at }: { readonly state: ChannelState; readonly at: Date },
+): { readonly body: ChannelBody; readonly state: ChannelState } {
+  let known = parseChannelState(state);
+  let body: ChannelBody | undefined;
+  for (const file of files) ({ body, state: known } = step(file, known));
+  if (body === undefined) return refuse('package/channel-malformed', 'there is no file of a channel');
+  if (!(at < new Date(body.expiresAt))) {
+    refuse('package/frozen', `it expired at ${body.expiresAt}: newer versions may be held back`);
+  }
+  return { body, state: known };
+}
+
+/**
+ * Finds the release of a channel that these bytes are: the newest one, or the one asked for by its version.
+ * @throws {PackageError} `package/wrong-channel` when it is none; `package/rollback` when it is an older one and was not
+ * asked for.
+ */
+export function releaseOf(
+  body: ChannelBody,
+  bytes: Uint8Array,
+  { version }: { readonly version?: string | undefined } = {},
+): ChannelBody['releases'][number] {
   const digest = toHex(sha256(bytes));
   const found = body.releases.find((release) => release.sha256 === digest && release.sizeBytes === bytes.length);
-  return found ?? refuse('package/wrong-channel', `no release has sha256 ${digest}`);
+  if (found === undefined) return refuse('package/wrong-channel', `no release has sha256 ${digest}`);
+  const newest = body.releases.at(-1) as ChannelBody['releases'][number];
+  if (found.version !== (version ?? newest.version)) {
+    const asked = version === undefined ? `the newest is ${newest.version}` : `asked for was ${version}`;
+    refuse('package/rollback', `this is release ${found.version}, ${asked}: name it to have an older one`);
+  }
+  return found;
 }

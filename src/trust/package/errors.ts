@@ -54,6 +54,8 @@ export type PackageErrorCode =
   | 'package/channel-malformed'
   | 'package/threshold'
   | 'package/rollback'
+  /** Two channels of one version: somebody is shown another one. */
+  | 'package/equivocation'
   /** Nothing newer than a channel that has expired: somebody may be holding newer ones back. */
   | 'package/frozen'
   | 'package/wrong-channel';

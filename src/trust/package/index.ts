@@ -6,8 +6,17 @@
 
 export { type ArchiveLimits, decodeArchive, DEFAULT_LIMITS, encodeArchive, type PackageFiles } from './archive.ts';
 export { parseBundle, type SignatureBundle } from './bundle.ts';
-export { type ChannelBody, type ChannelState, openChannel, releaseOf, signChannel } from './channel.ts';
-export { PackageError, type PackageErrorCode, type PackageProblem } from './errors.ts';
+export {
+  type ChannelBody,
+  type ChannelState,
+  followChannel,
+  openChannel,
+  parseChannelState,
+  readChannel,
+  releaseOf,
+  signChannel,
+} from './channel.ts';
+export { PackageError, type PackageErrorCode, type PackageProblem, problemOf } from './errors.ts';
 export { createModelSigner, decodePem, encodePublicKeyPem, keyHint, type ModelSigner } from './keys.ts';
 export { type KeylessTrust } from './keyless.ts';
 export { createPackage, MANIFEST_FILE, MODEL_FILE, type PackageFacts, type PackageManifest } from './manifest.ts';

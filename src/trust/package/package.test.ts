@@ -12,6 +12,7 @@ import { encodeBase64 } from '../attestation/index.ts';
 import {
   type ChannelBody,
   type ChannelState,
+  followChannel,
   createModelSigner,
   createPackage,
   createSealIdentity,
@@ -26,6 +27,8 @@ import {
   openChannel,
   openSeal,
   type PackageFiles,
+  parseChannelState,
+  readChannel,
   releaseOf,
   sealFor,
   SIGNATURE_FILE,
@@ -243,6 +246,30 @@ describe('packages', () => {
     ]);
   });
 
+  it('have no file that nobody signed, whatever the signer says is not to be looked at', async () => {
+    const unpacked = new Map(decodeArchive(archive));
+    unpacked.delete(SIGNATURE_FILE);
+    const ignoredPaths = [SIGNATURE_FILE, 'cache'];
+    const signature = await signFiles(unpacked, { name: 'digits', signer, ignoredPaths });
+    const withCache = new Map([
+      ...unpacked,
+      [SIGNATURE_FILE, signature] as const,
+      ['cache/run.sh', utf8('rm')] as const,
+    ]);
+    expect((await verifySignedFiles(withCache, { trust: trust(), at })).ok).toBe(true);
+    const verdict = await verifyPackage(encodeArchive(withCache), { trust: trust(), at });
+    expect([verdict.problems.map(({ code, file }) => [code, file]), verdict.files.size]).toEqual([
+      [['package/file-unlisted', 'cache/run.sh']],
+      0,
+    ]);
+    const below = new Map([...decodeArchive(archive), [`${SIGNATURE_FILE}/x`, utf8('')] as const]);
+    expect(codesOf(await verifyPackage(encodeArchive(below), { trust: trust(), at }))).toEqual(['package/path']);
+    const shouting = new Map([...decodeArchive(archive), ['MODEL.safetensors', utf8('')] as const]);
+    expect(codesOf(await verifyPackage(encodeArchive(shouting), { trust: trust(), at }))).toEqual([
+      'package/duplicate',
+    ]);
+  });
+
   it('refuse archives that leave the folder, link, repeat, hide or blow up', async () => {
     const codeOf = (bytes: Uint8Array): unknown => {
       try {
@@ -397,7 +424,7 @@ describe('channels', () => {
     releases: [{ version: '1.0.0', sha256: toHex(sha256(bytes)), sizeBytes: bytes.length, path: 'digits-1.0.0.sotto' }],
     ...more,
   });
-  const first: ChannelState = { channel: 'digits/stable', version: 0, keys: body(1).keys };
+  const first: ChannelState = { channel: 'digits/stable', version: 0, digest: null, keys: body(1).keys };
   const codeOf = (file: Uint8Array, state = first, when = at): unknown => {
     try {
       openChannel(file, { state, at: when });
@@ -432,6 +459,63 @@ describe('channels', () => {
       mutated[i] = (mutated[i] as number) ^ 4;
       expect(codeOf(mutated)).not.toBe('accepted');
     }
+  });
+
+  it('refuse a second file of one version, a version seen with another content, and a state that trusts nobody', () => {
+    const { state } = openChannel(signChannel(body(4), pick(0, 1)), { state: first, at });
+    expect(codeOf(signChannel(body(4), pick(1, 2)), state)).toBe('accepted');
+    const other = body(4, { expiresAt: '2026-03-01T00:00:00Z' });
+    expect(codeOf(signChannel(other, pick(0, 1)), state)).toBe('package/equivocation');
+    for (const keys of [
+      { threshold: 0, publicKeys: publicKeys(0) },
+      { threshold: 1, publicKeys: [] },
+      { threshold: 2, publicKeys: publicKeys(0) },
+      { threshold: 2, publicKeys: publicKeys(0, 0) },
+    ]) {
+      expect(() => parseChannelState({ ...first, keys })).toThrow(/not the state of a channel/);
+      expect(codeOf(signChannel(body(1), pick(0, 1)), { ...first, keys })).toBe('package/channel-malformed');
+    }
+    for (const value of [undefined, null, {}, { ...first, version: -1 }, { ...first, more: 1 }]) {
+      expect(() => parseChannelState(value)).toThrow(/not the state of a channel/);
+    }
+    expect(readChannel(signChannel(body(4), pick(0, 1))).signedBy).toEqual(publicKeys(0, 1));
+  });
+
+  it('name releases that stay inside, each version once, and give out the newest unless another is asked for', () => {
+    const release = body(1).releases[0] as ChannelBody['releases'][number];
+    for (const path of ['../x', '/etc/x', 'a/../b', 'c:\\x', 'https://x/y', '']) {
+      expect(() => signChannel(body(1, { releases: [{ ...release, path }] }), pick(0, 1))).toThrow();
+    }
+    expect(() => signChannel(body(1, { releases: [release, release] }), pick(0, 1))).toThrow();
+    const newer = utf8('newer package');
+    const next = {
+      version: '1.1.0',
+      sha256: toHex(sha256(newer)),
+      sizeBytes: newer.length,
+      path: 'digits-1.1.0.sotto',
+    };
+    const two = body(2, { releases: [release, next] });
+    expect(releaseOf(two, newer).version).toBe('1.1.0');
+    expect(() => releaseOf(two, bytes)).toThrow(expect.objectContaining({ code: 'package/rollback' }) as Error);
+    expect(releaseOf(two, bytes, { version: '1.0.0' }).version).toBe('1.0.0');
+    expect(() => releaseOf(two, newer, { version: '1.0.0' })).toThrow(/asked for was 1\.0\.0/);
+  });
+
+  it('are followed over key changes that were missed, each by the keys before it', () => {
+    const ring = (version: number, ...owners: number[]) =>
+      body(version, { keys: { threshold: 2, publicKeys: publicKeys(...owners) } });
+    const v2 = signChannel({ ...ring(2, 1, 2, 3), expiresAt: '2025-12-01T00:00:00Z' }, pick(1, 2));
+    const v3 = signChannel(ring(3, 2, 3), pick(2, 3));
+    expect(codeOf(signChannel(ring(4, 3, 2), pick(3)))).toBe('package/threshold');
+    // Whoever was away for both changes is given the versions between; only the last one must be in time.
+    const lastAt = at;
+    expect(() => openChannel(v3, { state: first, at: lastAt })).toThrow(/trusted signatures/);
+    expect(followChannel([v2, v3], { state: first, at: lastAt }).state.version).toBe(3);
+    expect(() => followChannel([v3, v2], { state: first, at: lastAt })).toThrow();
+    expect(() => followChannel([v2], { state: first, at: lastAt })).toThrow(
+      expect.objectContaining({ code: 'package/frozen' }) as Error,
+    );
+    expect(() => followChannel([], { state: first, at: lastAt })).toThrow(/no file/);
   });
 
   it('take new keys from the old ones alone', () => {

@@ -13,6 +13,7 @@ import { PackageError, type PackageProblem, problemOf } from './errors.ts';
 import { MANIFEST_FILE, type PackageManifest, parseManifest } from './manifest.ts';
 import { isSealed } from './seal.ts';
 import { SIGNATURE_FILE } from './sign.ts';
+import type { ModelStatement } from './statement.ts';
 import { compareFiles, type SignatureTrust, type Signer, verifySignatureBundle } from './verify-signature.ts';
 
 /** What is known of a package or of signed files. */
@@ -55,7 +56,7 @@ export async function verifySignedFiles(
     signatureFile = SIGNATURE_FILE,
     ignoredPaths = [],
   }: VerifyOptions & { readonly signatureFile?: string; readonly ignoredPaths?: readonly string[] },
-): Promise<PackageVerdict> {
+): Promise<PackageVerdict & { readonly statement?: ModelStatement }> {
   const bytes = files.get(signatureFile);
   if (bytes === undefined) {
     return refused([{ code: 'package/unsigned', file: signatureFile, detail: 'there is no signature' }]);
@@ -64,15 +65,21 @@ export async function verifySignedFiles(
     const { signer, statement } = await verifySignatureBundle(bytes, { trust, at, file: signatureFile });
     const problems = compareFiles(files, statement, { ignoredPaths: [signatureFile, ...ignoredPaths] });
     if (problems.length > 0) return refused(problems, { signer });
-    return { ok: true, problems, signer, manifest: null, files };
+    return { ok: true, problems, signer, manifest: null, files, statement };
   } catch (error) {
     return refused([problemOf(error, signatureFile)]);
   }
 }
 
 /** What is wrong with the files of a package beyond their signature. */
-function checkContent(files: PackageFiles): { problems: readonly PackageProblem[]; manifest: PackageManifest | null } {
-  const problems: PackageProblem[] = [];
+function checkContent(
+  files: PackageFiles,
+  statement: ModelStatement | undefined,
+): { problems: readonly PackageProblem[]; manifest: PackageManifest | null } {
+  // What a signer left out is fine beside a model, where others put it; in a package nothing is there that nobody signed.
+  const problems: PackageProblem[] = [...files.keys()]
+    .filter((path) => path !== SIGNATURE_FILE && statement?.resources.has(path) !== true)
+    .map((file) => ({ code: 'package/file-unlisted', file, detail: 'it is there and not signed' }));
   const bytes = files.get(MANIFEST_FILE);
   if (bytes === undefined) {
     return {
@@ -121,6 +128,6 @@ export async function verifyPackage(
   }
   const verdict = await verifySignedFiles(files, { trust, at });
   if (!verdict.ok) return verdict;
-  const { problems, manifest } = checkContent(files);
+  const { problems, manifest } = checkContent(files, verdict.statement);
   return problems.length > 0 ? refused(problems, { signer: verdict.signer, manifest }) : { ...verdict, manifest };
 }
