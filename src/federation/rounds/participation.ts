@@ -43,6 +43,8 @@ export interface Participations {
   countOf(id: string): number;
   /** Memberships of the most frequent member. */
   readonly most: number;
+  /** How many have as many memberships as anybody may have. */
+  readonly exhausted: number;
 }
 
 /** Creates the count; everybody is taken to have been in all `earlier` charged attempts. */
@@ -66,6 +68,9 @@ export function createParticipations({
     eligible,
     get most() {
       return most;
+    },
+    get exhausted() {
+      return [...counts.values()].filter((count) => count >= maxParticipations).length;
     },
     choose(size, rng, options) {
       const free = eligible(options);

@@ -81,7 +81,7 @@ export interface AppOptions {
 }
 
 const DEFAULT_RATE_LIMIT: RateLimit = { requestsPerSecond: 200, burst: 1000 };
-const DEFAULT_BODY_BYTES = 64 * 2 ** 20;
+const DEFAULT_BODY_BYTES = 32 * 2 ** 20;
 
 /** Address of the peer, where there is a socket. */
 function senderOf(context: Context): string {
@@ -347,7 +347,11 @@ export function createApp(
     let cursor = Number(context.req.header('last-event-id') ?? context.req.query('after') ?? 0);
     return streamSSE(context, async (stream) => {
       while (!stream.aborted && !stream.closed) {
-        const mail = await task.mail(who.id, cursor, { timeoutMs: 15_000, signal: context.req.raw.signal });
+        const mail = await task.mail(who.id, cursor, {
+          timeoutMs: 15_000,
+          signal: context.req.raw.signal,
+          peek: true,
+        });
         if (stream.aborted || task.closed) return;
         const last = mail.at(-1);
         if (last === undefined && ['finished', 'stopped'].includes(task.status().state)) {

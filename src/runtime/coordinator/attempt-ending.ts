@@ -11,13 +11,13 @@ import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import type { AttemptRecord } from './journal.ts';
 import type { AttestedRound, ServiceReport } from './served-task.ts';
-import type { TaskContext } from './task-context.ts';
+import type { OpenAttempt, TaskContext } from './task-context.ts';
 
-/** Ends the attempt that is open. */
+/** Ends attempts that are open. */
 export interface AttemptEnding {
-  commit(result: RoundResult): Promise<void>;
-  /** @param lost - members that stopped answering. */
-  abort(error: SottoError, lost: number): Promise<void>;
+  commit(attempt: OpenAttempt, result: RoundResult): Promise<void>;
+  /** @param why - `lost`: members that stopped answering. */
+  abort(attempt: OpenAttempt, why: { readonly error: SottoError; readonly lost: number }): Promise<void>;
 }
 
 /** Creates what ends attempts; `next` is called when another may open. */
@@ -32,43 +32,49 @@ export function createAttemptEnding({
   const { onWrite, clock } = options;
   const { plan, task } = run;
 
-  async function commit(result: RoundResult): Promise<void> {
-    const { open, model } = memory;
-    if (open === undefined || model === undefined) return;
-    const { record, startMs } = open;
+  async function commit({ record, startMs }: OpenAttempt, result: RoundResult): Promise<void> {
+    const { model } = memory;
+    if (model === undefined) return;
+    const { attempt } = record;
     const { sum, contributors } = result;
+    // An attempt is offered as the round after the model's: what was committed since made it late.
+    const late = record.base === null ? {} : { staleness: model.round + 1 - record.round };
     addCoordinatorNoiseInto(sum, plan, createSystemRng());
-    model.apply(sum, { attempt: record.attempt, contributors });
+    model.apply(sum, { attempt, contributors, ...late });
+    const { round } = model;
     const checkpoint = model.checkpoint();
     const digest = toHex(sha256(checkpoint));
-    const checkpointKey = `tasks/${id}/checkpoints/${record.round}-${record.attempt}`;
+    const checkpointKey = `tasks/${id}/checkpoints/${round}-${attempt}`;
     onWrite('before-checkpoint');
     await objects.put(checkpointKey, checkpoint);
     onWrite('checkpoint-written');
     await closeReservation(record, 'commit');
     onWrite('ledger-committed');
-    const finished = model.round >= plan.rounds;
-    await journal.commit(record.attempt, { round: model.round, checkpointKey, modelDigest: digest, finished });
+    const finished = round >= plan.rounds;
+    await journal.commit(attempt, { round, checkpointKey, modelDigest: digest, finished });
     onWrite('round-committed');
     const { parameters } = model;
     served?.log.log.closeRound({
-      ...closing(record),
+      attempt,
+      round,
+      ...late,
       outcome: 'committed',
       contributors: contributors.length,
       dropouts: result.dropouts.length,
       parameters,
       checkpoint,
     });
-    memory.open = undefined;
+    memory.open.delete(attempt);
     memory.dropouts += result.dropouts.length;
     if (finished) memory.state = 'finished';
-    if (evaluate !== undefined && (finished || model.round % task.training.evaluateEvery === 0 || model.round === 1)) {
+    if (evaluate !== undefined && (finished || round % task.training.evaluateEvery === 0 || round === 1)) {
       ({ accuracy: memory.accuracy, loss: memory.loss } = await evaluate(model.parameters));
     }
     const { accuracy, loss } = memory;
     await report({
-      attempt: record.attempt,
-      round: record.round,
+      attempt,
+      round,
+      ...late,
       outcome: 'committed',
       ...(accuracy === null ? {} : { accuracy }),
       ...(loss === undefined ? {} : { loss }),
@@ -78,25 +84,28 @@ export function createAttemptEnding({
       seconds: (clock() - startMs) / 1000,
       ...attested(record),
     });
-    if (finished) await served?.log.release(model, model.export({ task: task.task, rounds: String(model.round) }));
-    await journal.sweep(record.attempt);
+    if (finished) await served?.log.release(model, model.export({ task: task.task, rounds: String(round) }));
+    await journal.sweep(attempt);
     onWrite('vectors-swept');
     if (finished) mailboxes.wakeAll();
     next();
   }
 
-  async function abort(error: SottoError, lost: number): Promise<void> {
-    const { open, model } = memory;
-    if (open === undefined) return;
-    const { record, startMs } = open;
+  async function abort(
+    { record, startMs }: OpenAttempt,
+    { error, lost }: { readonly error: SottoError; readonly lost: number },
+  ): Promise<void> {
+    const { attempt, round } = record;
+    const { model } = memory;
     await closeReservation(record, 'abort');
     onWrite('ledger-aborted');
-    await journal.abort(record.attempt, error.message);
+    await journal.abort(attempt, error.message);
     onWrite('round-aborted');
     if (model !== undefined) {
       const { parameters } = model;
       served?.log.log.closeRound({
-        ...closing(record),
+        attempt,
+        round,
         outcome: 'aborted',
         contributors: 0,
         dropouts: lost,
@@ -104,11 +113,11 @@ export function createAttemptEnding({
         checkpoint: null,
       });
     }
-    memory.open = undefined;
+    memory.open.delete(attempt);
     memory.dropouts += lost;
     await report({
-      attempt: record.attempt,
-      round: record.round,
+      attempt,
+      round,
       outcome: 'aborted',
       reason: error.message,
       code: error.cause instanceof SottoError ? error.cause.code : error.code,
@@ -118,7 +127,7 @@ export function createAttemptEnding({
       seconds: (clock() - startMs) / 1000,
       ...attested(record),
     });
-    await journal.sweep(record.attempt);
+    await journal.sweep(attempt);
     next();
   }
 
@@ -149,7 +158,7 @@ export function createAttemptEnding({
   }
 
   async function report(plainLine: ServiceReport): Promise<void> {
-    const line: ServiceReport = { ...plainLine, ...watch?.ended(clock()) };
+    const line: ServiceReport = { ...plainLine, ...watch?.ended(plainLine.attempt, clock()) };
     await db
       .insertInto('metrics')
       .values({ task_id: id, attempt: line.attempt, report: JSON.stringify(line) })
@@ -165,5 +174,3 @@ export function createAttemptEnding({
 
   return { commit, abort };
 }
-
-const closing = ({ attempt, round }: AttemptRecord): { attempt: number; round: number } => ({ attempt, round });

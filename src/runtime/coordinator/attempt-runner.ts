@@ -1,11 +1,16 @@
 /**
- * Runs the attempt that is open: makes its machine, carries out what the machine asks for, and brings it back from the
- * journal after a restart.
+ * Runs the attempts that are open: makes their machines, carries out what a machine asks for, and brings all of them back
+ * from the journal after a restart.
  *
  * @module
  */
 
-import { type CoordinatorRound, createCoordinatorRound, type RoundEffect } from '../../federation/rounds/index.ts';
+import {
+  countsMemberships,
+  createCoordinatorRound,
+  createParticipations,
+  type RoundEffect,
+} from '../../federation/rounds/index.ts';
 import { encodeMessage, isSealedMessage } from '../../federation/wire/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { StorageError } from '../storage/index.ts';
@@ -13,17 +18,19 @@ import { createModelState, type ModelState } from '../training/index.ts';
 import type { AttemptEnding } from './attempt-ending.ts';
 import { CoordinatorError } from './errors.ts';
 import type { AttemptRecord } from './journal.ts';
-import type { TaskContext } from './task-context.ts';
+import type { OpenAttempt, TaskContext } from './task-context.ts';
 
 /** Runs attempts. */
 export interface AttemptRunner {
   /** The model as the last committed round left it. */
   loadModel(): Promise<ModelState>;
-  /** Opens an attempt that is in the journal, and tells its cohort. */
+  /** Object key of its checkpoint; null before the first. */
+  currentKey(): Promise<string | null>;
+  /** Opens an attempt that is in the journal, on the current model, and tells its cohort. */
   begin(record: AttemptRecord, model: ModelState): Promise<void>;
-  /** Carries out what a machine asks for. */
-  perform(effects: readonly RoundEffect[]): Promise<void>;
-  /** Rebuilds the open attempt from the journal. */
+  /** Carries out what the machine of an attempt asks for. */
+  perform(attempt: OpenAttempt, effects: readonly RoundEffect[]): Promise<void>;
+  /** Rebuilds memory from the journal: the model, the memberships, the attempts that are open. */
   replay(): Promise<void>;
   /** Opens a sealed message; any other is as it is. @throws {@link CoordinatorError} `coordinator/not-attested`. */
   reveal(participant: string, bytes: Uint8Array): Promise<Uint8Array>;
@@ -42,9 +49,8 @@ export function createAttemptRunner({
     options;
   const { plan, task, layers, personal, taskId } = run;
 
-  async function loadModel(): Promise<ModelState> {
-    const row = await db.selectFrom('tasks').select('checkpoint_key').where('id', '=', id).executeTakeFirst();
-    const key = row?.checkpoint_key ?? initial.checkpointKey;
+  /** @param key - of the checkpoint; null for the initial model. */
+  async function modelAt(key: string | null): Promise<ModelState> {
     return createModelState({
       plan,
       layers,
@@ -54,24 +60,35 @@ export function createAttemptRunner({
     });
   }
 
-  async function machineOf(
-    { attempt, round, cohort }: AttemptRecord,
-    parameters: Float32Array,
-  ): Promise<CoordinatorRound> {
-    const help = await assistants?.helpFor(cohort);
-    return createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters, ...help });
+  async function currentKey(): Promise<string | null> {
+    const row = await db.selectFrom('tasks').select('checkpoint_key').where('id', '=', id).executeTakeFirst();
+    return row?.checkpoint_key ?? initial.checkpointKey;
   }
 
+  /** Makes the machine of an attempt that offers `offered`, and holds it as open. */
+  async function hold(record: AttemptRecord, offered: Float32Array): Promise<OpenAttempt> {
+    const { attempt, round, cohort } = record;
+    const help = await assistants?.helpFor(cohort);
+    const machine = createCoordinatorRound({ plan, taskId, round, attempt, cohort, parameters: offered, ...help });
+    mailboxes.openAttempt(attempt, { open: new Set(memory.open.keys()) });
+    const held = { record, members: new Set(cohort), machine, position: 0, startMs: clock() };
+    memory.open.set(attempt, held);
+    watch?.opened(record, machine.stage, clock());
+    return held;
+  }
+
+  const isOpen = (attempt: OpenAttempt): boolean => memory.open.get(attempt.record.attempt) === attempt;
+
   /** Asks an assistant beside the queue. Its answer is not journalled: after a crash it is asked the very same again. */
-  function ask(assistant: string, request: Uint8Array): void {
-    if (memory.open === undefined || assistants === undefined) return;
-    const { machine, record } = memory.open;
+  function ask(attempt: OpenAttempt, assistant: string, request: Uint8Array): void {
+    if (assistants === undefined) return;
+    const { machine, record } = attempt;
     const take = (told: () => readonly RoundEffect[]): Promise<void> =>
       queue.enqueue(async () => {
-        if (memory.closed || memory.open?.machine !== machine) return;
+        if (memory.closed || !isOpen(attempt)) return;
         const effects = told();
-        watch?.moved(machine.stage, clock());
-        await perform(effects);
+        watch?.moved(record.attempt, machine.stage, clock());
+        await perform(attempt, effects);
       });
     assistants
       .ask(assistant, request, record.cohort)
@@ -84,40 +101,61 @@ export function createAttemptRunner({
 
   async function replay(): Promise<void> {
     memory.stale = true;
-    memory.model = await loadModel();
-    const found = await journal.current();
-    memory.open = undefined;
+    const key = await currentKey();
+    const model = await modelAt(key);
+    const { maxParticipations } = plan;
+    const members = createParticipations({ maxParticipations });
+    const reached = new Map<number, number>();
+    if (countsMemberships(plan)) {
+      for (const { attempt, cohort } of await journal.cohorts()) reached.set(attempt, members.add(cohort));
+    }
+    const records = await journal.opened();
+    Object.assign(memory, { model, members });
+    memory.open.clear();
     memory.stale = false;
-    if (found === undefined) return;
-    const { record, events } = found;
-    const machine = await machineOf(record, memory.model.offered());
-    mailboxes.openAttempt(record.attempt);
-    memory.open = { record, machine, position: events?.length ?? 0, startMs: clock() };
-    watch?.opened(record, machine.stage, clock());
-    await served?.log.openRound(record, memory.model);
+    // All of them are held, and in the log, before the first goes on and may move the model.
+    const held: OpenAttempt[] = [];
+    for (const record of records) {
+      const { base } = record;
+      const offers = base === null || base === (key ?? '') ? model : await modelAt(base === '' ? null : base);
+      held.push(await hold(record, offers.offered()));
+      await served?.log.openRound(record, offers, reached.get(record.attempt));
+    }
+    for (const attempt of held) await replayEvents(attempt);
+  }
+
+  async function replayEvents(attempt: OpenAttempt): Promise<void> {
+    const { machine, record } = attempt;
+    const events = await journal.events(record.attempt);
     if (events === undefined) {
-      await abortUnreadable(new StorageError('storage/unreadable', 'a contribution was lost with the power'));
+      await abortUnreadable(attempt, new StorageError('storage/unreadable', 'a contribution was lost with the power'));
       return;
     }
+    attempt.position = events.length;
     let effects = machine.begin();
-    await perform(effects.filter(({ kind }) => kind !== 'timer' || events.length === 0));
+    await perform(
+      attempt,
+      effects.filter(({ kind }) => kind !== 'timer' || events.length === 0),
+    );
     for (const [i, event] of events.entries()) {
       if (event.kind === 'timeout') effects = machine.timeout(event.stage);
       else {
-        const plain = await reveal(event.participant, event.bytes).catch((error: unknown) => abortUnreadable(error));
+        const plain = await reveal(event.participant, event.bytes).catch((error: unknown) =>
+          abortUnreadable(attempt, error),
+        );
         if (plain === undefined) return;
         effects = machine.receive(event.participant, plain);
-        watch?.answered(event.participant, event.bytes.length);
+        watch?.answered(record.attempt, event.participant, event.bytes.length);
       }
-      watch?.moved(machine.stage, clock());
+      watch?.moved(record.attempt, machine.stage, clock());
       // Only the last stage's timer still means something.
-      await perform(effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1));
+      await perform(
+        attempt,
+        effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1),
+      );
     }
-    // As read after the events: they may have ended the attempt.
-    if (isOpen() && !effects.some(({ kind }) => kind === 'timer')) armTimer(machine.stage);
+    if (isOpen(attempt) && !effects.some(({ kind }) => kind === 'timer')) armTimer(attempt, machine.stage);
   }
-
-  const isOpen = (): boolean => memory.open !== undefined;
 
   async function reveal(participant: string, bytes: Uint8Array): Promise<Uint8Array> {
     if (!isSealedMessage(bytes)) return bytes;
@@ -128,65 +166,62 @@ export function createAttemptRunner({
   }
 
   /** What a former process was sealed to died with it: the attempt ends, its charge stays. */
-  async function abortUnreadable(error: unknown): Promise<undefined> {
-    if (!(error instanceof SottoError) || memory.open === undefined) throw error;
-    const { attempt, round, cohort } = memory.open.record;
+  async function abortUnreadable(open: OpenAttempt, error: unknown): Promise<undefined> {
+    if (!(error instanceof SottoError)) throw error;
+    const { attempt, round, cohort } = open.record;
     const bytes = encodeMessage({ kind: 'round-closed', taskId, round, attempt, outcome: 'aborted' });
-    for (const member of cohort) mailboxes.put(member, bytes);
-    await ending.abort(error, cohort.length);
+    for (const member of cohort) mailboxes.put(member, bytes, attempt);
+    await ending.abort(open, { error, lost: cohort.length });
     return undefined;
   }
 
-  function armTimer(stage: string): void {
-    queue.schedule(plan.aggregation.stageTimeoutMs, () => queue.enqueue(() => timeOut(stage)));
+  function armTimer(attempt: OpenAttempt, stage: string, afterMs: number = plan.aggregation.stageTimeoutMs): void {
+    queue.schedule(afterMs, () => queue.enqueue(() => timeOut(attempt, stage)));
   }
 
-  async function timeOut(stage: string): Promise<void> {
-    const { open } = memory;
-    if (open === undefined || open.machine.done || open.machine.stage !== stage) return;
-    await journal.append(open.record.attempt, open.position, { kind: 'timeout', stage });
+  async function timeOut(open: OpenAttempt, stage: string): Promise<void> {
+    if (!isOpen(open) || open.machine.done || open.machine.stage !== stage) return;
+    const { attempt } = open.record;
+    await journal.append(attempt, open.position, { kind: 'timeout', stage });
     onWrite('timeout-journaled');
     open.position += 1;
     const effects = open.machine.timeout(stage);
-    watch?.moved(open.machine.stage, clock());
-    await perform(effects);
+    watch?.moved(attempt, open.machine.stage, clock());
+    await perform(open, effects);
   }
 
-  async function perform(effects: readonly RoundEffect[]): Promise<void> {
+  async function perform(open: OpenAttempt, effects: readonly RoundEffect[]): Promise<void> {
+    const { attempt } = open.record;
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
-          mailboxes.put(effect.to, effect.bytes);
-          watch?.sent(effect.bytes.length);
+          mailboxes.put(effect.to, effect.bytes, attempt);
+          watch?.sent(attempt, effect.bytes.length);
           break;
-        case 'timer': {
-          const { stage } = effect;
-          queue.schedule(effect.afterMs, () => queue.enqueue(() => timeOut(stage)));
+        case 'timer':
+          armTimer(open, effect.stage, effect.afterMs);
           break;
-        }
         case 'ask':
-          ask(effect.assistant, effect.bytes);
+          ask(open, effect.assistant, effect.bytes);
           break;
         case 'refused':
           break;
         case 'finished':
-          await ending.commit(effect.result);
+          await ending.commit(open, effect.result);
           break;
         case 'aborted':
-          await ending.abort(effect.error, effect.dropouts);
+          await ending.abort(open, { error: effect.error, lost: effect.dropouts });
           break;
       }
     }
   }
 
   return {
-    loadModel,
+    loadModel: async () => modelAt(await currentKey()),
+    currentKey,
     async begin(record, model) {
-      const machine = await machineOf(record, model.offered());
-      mailboxes.openAttempt(record.attempt);
-      memory.open = { record, machine, position: 0, startMs: clock() };
-      watch?.opened(record, machine.stage, clock());
-      await perform(machine.begin());
+      const attempt = await hold(record, model.offered());
+      await perform(attempt, attempt.machine.begin());
     },
     perform,
     replay,

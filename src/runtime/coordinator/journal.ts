@@ -13,10 +13,15 @@ import type { ObjectStore } from '../storage/objects/index.ts';
 
 /** An attempt as it was opened. */
 export interface AttemptRecord {
+  /**
+   * Where several attempts may be open: object key of the checkpoint that this one was offered, empty for the initial
+   * model. Null where the one attempt that is open was offered the current model.
+   */
+  readonly base: string | null;
   readonly attempt: number;
   readonly round: number;
   readonly cohort: readonly string[];
-  /** The ledger's reservation. */
+  /** The ledger's reservation; null when it was not charged. */
   readonly reservation: string | null;
 }
 
@@ -38,10 +43,14 @@ export interface Journal {
     attempt: number,
     progress: { round: number; checkpointKey: string; modelDigest: string; finished: boolean },
   ): Promise<void>;
-  /** Deletes the vectors of an attempt that has ended. */
+  /** Deletes the messages and vectors of an attempt that has ended. */
   sweep(attempt: number): Promise<void>;
-  /** The attempt that is open, with its events; without them when a vector among them did not outlive a power failure. */
-  current(): Promise<{ record: AttemptRecord; events: readonly AttemptEvent[] | undefined } | undefined>;
+  /** The attempts that are open, the oldest first. */
+  opened(): Promise<readonly AttemptRecord[]>;
+  /** The events of an attempt; undefined when a vector among them did not outlive a power failure. */
+  events(attempt: number): Promise<readonly AttemptEvent[] | undefined>;
+  /** The cohorts of all attempts so far, in order. */
+  cohorts(): Promise<readonly Pick<AttemptRecord, 'attempt' | 'cohort'>[]>;
   lastAttempt(): Promise<number>;
 }
 
@@ -53,9 +62,10 @@ const recordOf = (row: {
   round: number;
   cohort: string;
   reservation: string | null;
+  base: string | null;
 }): AttemptRecord => {
-  const { attempt, round, reservation } = row;
-  return { attempt, round, cohort: JSON.parse(row.cohort) as string[], reservation };
+  const { attempt, round, reservation, base } = row;
+  return { attempt, round, cohort: JSON.parse(row.cohort) as string[], reservation, base };
 };
 
 /** An object that is missing or broken will not come back; any other failure may pass. */
@@ -125,7 +135,7 @@ export function createJournal({
   }
 
   return {
-    async open({ attempt, round, cohort, reservation }) {
+    async open({ attempt, round, cohort, reservation, base }) {
       await db
         .insertInto('attempts')
         .values({
@@ -136,6 +146,7 @@ export function createJournal({
           state: 'open',
           reason: null,
           reservation,
+          base,
           opened_at: new Date(),
           closed_at: null,
         })
@@ -178,18 +189,21 @@ export function createJournal({
       });
     },
     async sweep(attempt) {
+      // Nothing of a contribution outlives its round: neither vectors nor the messages that are rows.
+      await db.deleteFrom('attempt_events').where('task_id', '=', taskId).where('attempt', '=', attempt).execute();
       for (const key of await objects.list(folderOf(attempt))) await objects.delete(key);
     },
-    async current() {
-      const row = await db
+    async opened() {
+      const rows = await db
         .selectFrom('attempts')
         .selectAll()
         .where('task_id', '=', taskId)
         .where('state', '=', 'open')
-        .orderBy('attempt', 'desc')
-        .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const { attempt } = row;
+        .orderBy('attempt')
+        .execute();
+      return rows.map(recordOf);
+    },
+    async events(attempt) {
       const rows = await db
         .selectFrom('attempt_events')
         .selectAll()
@@ -204,11 +218,20 @@ export function createJournal({
         else if (participant !== null) {
           const stored = new Uint8Array(payload ?? []);
           const bytes = key === null ? (vault?.open(nameOf(attempt, position), stored) ?? stored) : await read(key);
-          if (bytes === undefined) return { record: recordOf(row), events: undefined };
+          if (bytes === undefined) return undefined;
           events.push({ kind: 'message', stage, participant, bytes });
         }
       }
-      return { record: recordOf(row), events };
+      return events;
+    },
+    async cohorts() {
+      const rows = await db
+        .selectFrom('attempts')
+        .select(['attempt', 'cohort'])
+        .where('task_id', '=', taskId)
+        .orderBy('attempt')
+        .execute();
+      return rows.map(({ attempt, cohort }) => ({ attempt, cohort: JSON.parse(cohort) as string[] }));
     },
     async lastAttempt() {
       const row = await db

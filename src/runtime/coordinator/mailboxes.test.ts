@@ -9,15 +9,15 @@ const texts = (mail: readonly { bytes: Uint8Array }[]): string[] =>
 it('still tells how an attempt ended when the next one has begun, under cursors that do not depend on it', () => {
   const mailboxes = createMailboxes();
   mailboxes.openAttempt(1);
-  mailboxes.put('a', bytes('offer 1'));
+  mailboxes.put('a', bytes('offer 1'), 1);
   const read = mailboxes.after('a', 0).at(-1)?.cursor as number;
-  mailboxes.put('a', bytes('closed 1'));
+  mailboxes.put('a', bytes('closed 1'), 1);
   mailboxes.openAttempt(2);
-  mailboxes.put('a', bytes('offer 2'));
+  mailboxes.put('a', bytes('offer 2'), 2);
   expect(texts(mailboxes.after('a', read))).toEqual(['closed 1', 'offer 2']);
   const restarted = createMailboxes();
   restarted.openAttempt(2);
-  restarted.put('a', bytes('offer 2'));
+  restarted.put('a', bytes('offer 2'), 2);
   expect(restarted.after('a', read).at(-1)?.cursor).toBe(mailboxes.after('a', read).at(-1)?.cursor);
   mailboxes.openAttempt(3);
   expect(texts(mailboxes.after('a', 0))).toEqual(['offer 2']);

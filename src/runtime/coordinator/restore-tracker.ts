@@ -30,6 +30,7 @@ export async function restoreTracker(
     )
     .select(['metrics.report', 'attempts.cohort'])
     .where('metrics.task_id', '=', id)
+    .orderBy('attempts.closed_at')
     .orderBy('metrics.attempt')
     .execute();
   for (const { report, cohort } of reports) {

@@ -12,13 +12,13 @@ import type { RunPlan } from '../training/index.ts';
 import type { StageView } from '../view/index.ts';
 import type { ServedAssistants } from './assistants.ts';
 import type { CoordinatorAttestation } from './attestation.ts';
-import type { Mail } from './mailboxes.ts';
+import type { Mail, MailWait } from './mailboxes.ts';
 import type { ServedLog } from './served-log.ts';
 import type { TaskWatch } from './task-watch.ts';
 
 /** When rounds begin and how long they wait. */
 export interface ServiceSettings {
-  /** Participants that must be there before a round opens. */
+  /** Participants that must be there before a round opens; of a cohort so many, if it has as many, must be free. */
   readonly startThreshold: number;
   /** After `startThreshold` is reached, a round waits this long for others. */
   readonly roundWindowMs: number;
@@ -43,7 +43,10 @@ export interface TaskStatus {
 /** The report of one attempt. */
 export interface ServiceReport {
   readonly attempt: number;
+  /** The round that was committed; of an aborted attempt the round it was for. */
   readonly round: number;
+  /** Where several cohorts are open: rounds that were committed while this attempt was. */
+  readonly staleness?: number;
   readonly outcome: 'committed' | 'aborted';
   readonly reason?: string;
   /** Code of what ended an aborted attempt. */
@@ -87,11 +90,7 @@ export interface TaskService {
    * @throws {@link CoordinatorError} `coordinator/message-refused` when it is not accepted; nothing changed then.
    */
   receive(participant: string, bytes: Uint8Array): Promise<void>;
-  mail(
-    participant: string,
-    cursor: number,
-    options: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<readonly Mail[]>;
+  mail(participant: string, cursor: number, options: MailWait): Promise<readonly Mail[]>;
   /** Answers a participant's challenge with evidence. @throws {@link CoordinatorError} `coordinator/not-attested`. */
   attest(participant: string, nonce: Uint8Array): Promise<Uint8Array>;
   status(): TaskStatus;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CoordinatorRound } from '../../federation/rounds/index.ts';
+import type { CoordinatorRound, Participations } from '../../federation/rounds/index.ts';
 import type { ModelState } from '../training/index.ts';
 import type { AttemptRecord, Journal } from './journal.ts';
 import type { Mailboxes } from './mailboxes.ts';
@@ -15,6 +15,7 @@ import type { TaskQueue } from './task-queue.ts';
 /** An attempt that is under way. */
 export interface OpenAttempt {
   readonly record: AttemptRecord;
+  readonly members: ReadonlySet<string>;
   readonly machine: CoordinatorRound;
   /** Events that the journal has of it. */
   position: number;
@@ -25,7 +26,10 @@ export interface OpenAttempt {
 export interface TaskMemory {
   state: string;
   model: ModelState | undefined;
-  open: OpenAttempt | undefined;
+  /** By attempt, the oldest first; one at the most unless rounds are buffered. Nobody is in two at once. */
+  readonly open: Map<number, OpenAttempt>;
+  /** Memberships of all attempts so far. */
+  members: Participations;
   accuracy: number | null;
   loss: number | undefined;
   dropouts: number;
@@ -36,6 +40,19 @@ export interface TaskMemory {
   readonly present: Map<string, number>;
   /** The newest evidence that each participant asked for, hexadecimal. */
   readonly evidence: Map<string, string>;
+}
+
+/**
+ * Finds the attempt that a participant's message is for. One that is in none may be late for an attempt that has ended:
+ * any open machine refuses it.
+ */
+export function attemptOf({ open }: Pick<TaskMemory, 'open'>, participant: string): OpenAttempt | undefined {
+  let first: OpenAttempt | undefined;
+  for (const attempt of open.values()) {
+    first ??= attempt;
+    if (open.size === 1 || attempt.members.has(participant)) return attempt;
+  }
+  return first;
 }
 
 /** The options with their defaults. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { createParticipations } from '../../federation/rounds/index.ts';
 import { toHex } from '../../foundations/crypto/index.ts';
 import { createAttemptEnding } from './attempt-ending.ts';
 import { createAttemptOpening } from './attempt-opening.ts';
@@ -34,7 +35,8 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
   const memory: TaskMemory = {
     state: initial.state,
     model: undefined,
-    open: undefined,
+    open: new Map(),
+    members: createParticipations({ maxParticipations: plan.maxParticipations }),
     accuracy: null,
     loss: undefined,
     dropouts: 0,
@@ -55,7 +57,7 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
   const opening = createAttemptOpening({ ...context, runner: () => runner });
   const ending = createAttemptEnding({ ...context, next: () => opening.consider() });
   const runner: AttemptRunner = createAttemptRunner({ ...context, ending });
-  const intake = createMessageIntake({ ...context, perform: (effects) => runner.perform(effects) });
+  const intake = createMessageIntake({ ...context, perform: (attempt, effects) => runner.perform(attempt, effects) });
 
   /** Says in the log what this process takes up. */
   async function logStart(): Promise<void> {
@@ -112,10 +114,12 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       return frame;
     },
     async mail(participant, cursor, wait) {
-      this.seen(participant);
       // Nobody waits for a task that has ended.
       const over = memory.state === 'finished' || memory.state === 'stopped';
-      return mailboxes.wait(participant, cursor, over ? { timeoutMs: 0 } : wait);
+      const mail = mailboxes.wait(participant, cursor, over ? { ...wait, timeoutMs: 0 } : wait);
+      // Whoever has read of an end is free for the next cohort.
+      this.seen(participant);
+      return mail;
     },
     status: () => ({
       id,
@@ -127,7 +131,7 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       epsilon: ledger?.spent().epsilon ?? null,
       participants: opening.presentNow().length,
       dropouts: memory.dropouts,
-      stage: memory.open?.machine.stage ?? null,
+      stage: [...memory.open.values()][0]?.machine.stage ?? null,
     }),
     model() {
       const { model } = memory;

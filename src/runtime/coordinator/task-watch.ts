@@ -25,11 +25,11 @@ export interface TaskWatch {
     stage: string,
     nowMs: number,
   ): void;
-  answered(participant: string, sizeBytes: number): void;
-  sent(sizeBytes: number): void;
-  moved(stage: string, nowMs: number): void;
-  /** Ends the log of the attempt that was open. */
-  ended(nowMs: number): WatchedAttempt;
+  answered(attempt: number, participant: string, sizeBytes: number): void;
+  sent(attempt: number, sizeBytes: number): void;
+  moved(attempt: number, stage: string, nowMs: number): void;
+  /** Ends the log of an attempt. */
+  ended(attempt: number, nowMs: number): WatchedAttempt;
   reported(report: Reported): void;
   state(name: string): void;
   present(participants: readonly string[]): void;
@@ -47,35 +47,39 @@ const STATES: Readonly<Record<string, TaskState>> = {
 
 /** Watches a task into a tracker. */
 export function createTaskWatch(tracker: TaskTracker): TaskWatch {
-  let log: StageLog | undefined;
-  let bytes = 0;
+  const open = new Map<number, { readonly log: StageLog; bytes: number }>();
   let known = new Set<string>();
   return {
     tracker,
     opened({ attempt, round, cohort }, stage, nowMs) {
-      log = createStageLog({ attempt, round, cohort, stage, nowMs });
-      bytes = 0;
+      const log = createStageLog({ attempt, round, cohort, stage, nowMs });
+      open.set(attempt, { log, bytes: 0 });
       tracker.open(log);
     },
-    answered(participant, sizeBytes) {
-      bytes += sizeBytes;
-      log?.answer(participant, sizeBytes);
+    answered(attempt, participant, sizeBytes) {
+      const watched = open.get(attempt);
+      if (watched === undefined) return;
+      watched.bytes += sizeBytes;
+      watched.log.answer(participant, sizeBytes);
       tracker.touch();
     },
-    sent(sizeBytes) {
-      bytes += sizeBytes;
+    sent(attempt, sizeBytes) {
+      const watched = open.get(attempt);
+      if (watched !== undefined) watched.bytes += sizeBytes;
     },
-    moved(stage, nowMs) {
-      log?.at(stage, nowMs);
+    moved(attempt, stage, nowMs) {
+      open.get(attempt)?.log.at(stage, nowMs);
       tracker.touch();
     },
-    ended(nowMs) {
-      if (log === undefined) return {};
+    ended(attempt, nowMs) {
+      const watched = open.get(attempt);
+      if (watched === undefined) return {};
+      const { log, bytes } = watched;
       log.end(nowMs);
       const dropped = log.dropped();
       const stages = log.stages();
       const bytesPerParticipant = Math.round(bytes / Math.max(1, log.cohort.length));
-      log = undefined;
+      open.delete(attempt);
       return { stages, bytesPerParticipant, ...(Object.keys(dropped).length === 0 ? {} : { dropped }) };
     },
     reported: (report) => tracker.close(report),

@@ -38,8 +38,10 @@ export interface TaskTracker {
   setState(state: TaskState): void;
   /** Makes a participant known; in a simulation all of them are from the start. */
   participant(id: string, facts?: { label?: string; state?: ParticipantState }): void;
-  /** An attempt opens; its log is read whenever somebody looks. */
+  /** An attempt opens, beside others or alone; its log is read whenever somebody looks. */
   open(log: StageLog): void;
+  /** Something that was noticed beside the attempts: an alert of the coordinator. */
+  alarm(alarm: Alarm): void;
   /** The open attempt's log, or the presence of participants, has changed. */
   touch(): void;
   /** An attempt is over; `cohort` where no log of it was opened here. */
@@ -85,7 +87,8 @@ export function createTaskTracker({
   const alarms: { alarm: Alarm; version: number }[] = [];
   const participants = new Map<string, TrackedParticipant>();
   let models: readonly ModelView[] = [];
-  let log: StageLog | undefined;
+  /** Of the attempts that are open, the oldest first. */
+  const logs = new Map<number, StageLog>();
 
   function changed(part?: keyof typeof versions): void {
     version += 1;
@@ -120,11 +123,12 @@ export function createTaskTracker({
     return fresh;
   }
 
-  /** Reads the open attempt's log into the participants' states. */
+  /** Reads the logs of the open attempts into the participants' states. */
   function refresh(): void {
-    if (log === undefined) return;
     let moved = false;
-    for (const participant of log.cohort) {
+    for (const [log, participant] of [...logs.values()].flatMap((each) =>
+      each.cohort.map((who) => [each, who] as const),
+    )) {
       const found = known(participant);
       const state: ParticipantState = log.isLost(participant)
         ? 'dropped'
@@ -139,16 +143,18 @@ export function createTaskTracker({
       Object.assign(found, { state, stage, version });
     }
   }
-  const current = (): RoundView | null =>
-    log === undefined
-      ? null
-      : {
-          attempt: log.attempt,
-          round: log.round,
-          cohort: log.cohort.length,
-          virtual: log.virtual,
-          stages: log.stages(),
-        };
+  const current = (): RoundView | null => {
+    const [log] = logs.values();
+    if (log === undefined) return null;
+    return {
+      attempt: log.attempt,
+      round: log.round,
+      cohort: log.cohort.length,
+      virtual: log.virtual,
+      stages: log.stages(),
+      ...(logs.size > 1 ? { beside: logs.size - 1 } : {}),
+    };
+  };
   const shown = ({ version: _version, ...participant }: TrackedParticipant): ParticipantView => participant;
 
   return {
@@ -174,7 +180,7 @@ export function createTaskTracker({
       known(participant).version = version;
     },
     open(opened) {
-      log = opened;
+      logs.set(opened.attempt, opened);
       changed('current');
       if (head.state === 'preparing') {
         setHead({ state: 'running', note: null, startedAt: head.startedAt ?? now().toISOString() });
@@ -185,8 +191,9 @@ export function createTaskTracker({
     },
     close(point, cohort) {
       version += 1;
-      const drawn = new Set(log?.attempt === point.attempt ? log.cohort : (cohort ?? participants.keys()));
-      if (log?.attempt === point.attempt) log = undefined;
+      const drawn = new Set(logs.get(point.attempt)?.cohort ?? cohort ?? participants.keys());
+      logs.delete(point.attempt);
+      const busy = new Set([...logs.values()].flatMap((log) => log.cohort));
       history.push({ point, version });
       for (const participant of participants.values()) {
         const lost = point.dropped?.[participant.id];
@@ -201,14 +208,19 @@ export function createTaskTracker({
         if (mark === 'c') participant.contributed += 1;
         if (mark === 'd' || (mark === 'a' && lost !== undefined)) participant.dropped += 1;
         if (mark !== '-') participant.sizeBytes += point.bytesPerParticipant ?? 0;
+        participant.version = version;
+        if (busy.has(participant.id)) continue;
         if (participant.state !== 'away' && participant.state !== 'revoked') participant.state = 'waiting';
         participant.stage = null;
-        participant.version = version;
       }
       raise(alarmsOf(head, point));
       changed('current');
       setHead(headAfter(head, point));
       raise(alarmsOf(head));
+    },
+    alarm(alarm) {
+      changed();
+      raise([alarm]);
     },
     setPresent(count) {
       if (head.present !== count) setHead({ present: count });
@@ -340,7 +352,8 @@ const textOf = (value: unknown): string | null => (typeof value === 'string' ? v
 
 function headAfter(head: TaskHead, point: AttemptPoint): Partial<TaskHead> {
   return {
-    round: point.outcome === 'committed' ? point.round : head.round,
+    // Attempts that were open at once are not always told of in the order in which they ended.
+    round: point.outcome === 'committed' ? Math.max(head.round, point.round) : head.round,
     epsilon: head.privacy.trust === 'off' ? null : (point.epsilon ?? head.epsilon),
     accuracy: point.accuracy ?? head.accuracy,
     loss: point.loss ?? head.loss,

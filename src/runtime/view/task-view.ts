@@ -79,6 +79,8 @@ export interface StageView {
 export interface AttemptPoint {
   readonly attempt: number;
   readonly round: number;
+  /** Where several cohorts are open: rounds that were committed while this attempt was. */
+  readonly staleness?: number;
   readonly outcome: 'committed' | 'aborted';
   readonly reason?: string;
   readonly accuracy?: number;
@@ -94,7 +96,7 @@ export interface AttemptPoint {
   readonly refusals?: Readonly<Record<string, number>>;
 }
 
-/** The attempt that is open. */
+/** The attempt that is open; of several the oldest. */
 export interface RoundView {
   readonly attempt: number;
   readonly round: number;
@@ -102,6 +104,8 @@ export interface RoundView {
   readonly stages: readonly StageView[];
   /** Whether the times are of a virtual network. */
   readonly virtual: boolean;
+  /** Attempts that are open beside it; absent when there are none. */
+  readonly beside?: number;
 }
 
 /** How a participant stands in the round. */

@@ -60,8 +60,10 @@ export interface AttemptsTable {
   /** `open`, `committed` or `aborted`. */
   state: string;
   reason: string | null;
-  /** The ledger's reservation; null without privacy. */
+  /** The ledger's reservation; null without privacy, and where nobody reached more memberships than were charged. */
   reservation: string | null;
+  /** Where several attempts are open: object key of the checkpoint it was offered, empty for the initial model. */
+  base: string | null;
   opened_at: Date;
   closed_at: Date | null;
 }
@@ -229,10 +231,18 @@ const leases: Migration = {
   },
 };
 
+/** Attempts that are offered other models than the current one. */
+const bases: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema.alterTable('attempts').addColumn('base', 'text').execute();
+  },
+};
+
 /** Migrations by name, in order of name; one that has landed is never changed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-coordinator': first,
   '0002-leases': leases,
   '0003-access': accessMigration,
   '0004-people': peopleMigration,
+  '0005-bases': bases,
 };
