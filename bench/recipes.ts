@@ -1,8 +1,8 @@
 /**
  * The recipes of `examples/train`, each run several times with coins of its own: accuracy, ε and time of a whole
  * `sotto train`, start-up, features and evaluations included. `npm run bench:recipes -- --runs 5` writes
- * bench/results/recipes.json; `--recipe NAME` takes one recipe, `--data DIR` other data, `--append` keeps the
- * runs on record.
+ * bench/results/recipes.json; `--recipe NAME` takes one recipe, `--data DIR` other data (recorded with
+ * `--as LABEL`, else only printed), `--append` keeps the runs on record.
  *
  * Private noise comes from the system and never from a seed, so runs differ by their sampling and noise alone; they all
  * start from the same public parameters.
@@ -45,6 +45,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '5' },
     recipe: { type: 'string' },
     data: { type: 'string' },
+    as: { type: 'string' },
     json: { type: 'boolean', default: false },
     append: { type: 'boolean', default: false },
   },
@@ -94,18 +95,19 @@ const path = join(root, 'bench/results/recipes.json');
 const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Result>) : {};
 const results: Record<string, Result> = { ...known };
 for (const name of names) {
-  const runs: Run[] = values.append ? [...(known[name]?.runs ?? [])] : [];
+  const label = values.data === undefined ? name : `${name} on ${values.as ?? values.data}`;
+  const runs: Run[] = values.append ? [...(known[label]?.runs ?? [])] : [];
   for (let i = 0; i < Number(values.runs); i += 1) {
     const run = runOnce(name);
     runs.push(run);
     if (!values.json) {
       console.log(
-        `${name.padEnd(20)} accuracy ${(run.accuracy * 100).toFixed(2)} %  ε ${run.epsilon.toFixed(3)}  ` +
+        `${label.padEnd(20)} accuracy ${(run.accuracy * 100).toFixed(2)} %  ε ${run.epsilon.toFixed(3)}  ` +
           `${run.seconds.toFixed(1)} s  ${run.peakMiB} MiB`,
       );
     }
     const accuracies = runs.map(({ accuracy }) => accuracy);
-    results[name] = {
+    results[label] = {
       machine: describeMachine(),
       meanAccuracy: mean(accuracies),
       spread: spreadOf(accuracies),
@@ -114,8 +116,9 @@ for (const name of names) {
       seconds: Math.max(...runs.map(({ seconds }) => seconds)),
       runs,
     };
-    // Written after every run: a long series that is cut leaves what it has. Other data is not the recipe's result.
-    if (values.data === undefined) writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`);
+    // Written after every run: a long series that is cut leaves what it has. Data without a label is nobody's record.
+    if (values.data === undefined || values.as !== undefined)
+      writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`);
   }
 }
 if (values.json) console.log(JSON.stringify(results, undefined, 2));
