@@ -57,6 +57,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   mpc: 42,
   assistants: 40,
   homomorphic: 43,
+  telemetry: 2,
   client: 20,
   coordinator: 20,
 };

@@ -23,6 +23,7 @@ import {
 import {
   createInsecureSimulatedSource,
   createSelfSignedCertificate,
+  createTelemetry,
   fingerprintOfPem,
 } from '../runtime/drivers/index.ts';
 import { SIMULATED_BANNER } from '../trust/attestation/index.ts';
@@ -140,6 +141,12 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   const vault = await vaultOfFolder(options.folder, options.keyStore);
   const log = pino({ redact: ['token', 'authorization', 'parameters', 'payload'] }, pino.destination(2));
   const text = taskPath === undefined ? undefined : readFileSync(taskPath, 'utf8');
+  // Set or not, it is known before anything is opened.
+  const telemetry = createTelemetry({
+    env: process.env,
+    version,
+    onFailure: (reason) => log.warn({ reason }, 'telemetry'),
+  });
   const databaseUrl = process.env.DATABASE_URL;
   const bucketUrl = process.env.SOTTO_BUCKET_URL;
   const served = await startService({
@@ -157,6 +164,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
           },
         }),
     ...(tls === undefined ? {} : { tls }),
+    ...(telemetry === undefined ? {} : { telemetry }),
     ...(attestation === undefined ? {} : { attestation }),
     ...(options.node === true
       ? {

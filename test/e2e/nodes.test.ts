@@ -12,7 +12,7 @@ import { verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { createApp, createService, type Service, type ServiceReport } from '../../src/runtime/coordinator/index.ts';
 import { createLedgerTable, openDatabase, type OpenDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
-import { createDatabaseLeaseStore, type LeaseStore } from '../../src/runtime/storage/queue/index.ts';
+import { createDatabaseLeaseStore, type LeaseStore } from '../../src/runtime/storage/leases/index.ts';
 import { OPERATOR, smallTask, startParticipant, until } from '../harness/service.ts';
 
 interface Node {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Grant, LeaseStore } from '../storage/queue/index.ts';
+import type { Grant, LeaseStore } from '../storage/leases/index.ts';
 
 /** Who this node is. */
 export interface NodeOptions {

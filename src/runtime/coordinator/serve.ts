@@ -17,10 +17,11 @@ import { getRequestListener } from '@hono/node-server';
 import { toHex } from '../../foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
 import { loadOrCreateKey } from '../storage/index.ts';
+import type { Telemetry } from '../drivers/index.ts';
 import { openDatabase } from '../storage/database/index.ts';
 import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '../storage/objects/index.ts';
 import { createSealedObjectStore } from '../storage/index.ts';
-import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/queue/index.ts';
+import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/leases/index.ts';
 import { createApp } from './app.ts';
 import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
@@ -28,6 +29,7 @@ import { mountPages, type PagesOptions } from './mount-pages.ts';
 import { problemOf } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
+import { spanOfAttempt } from './telemetry.ts';
 
 /** Where and how to serve. */
 export interface ServeOptions extends Pick<
@@ -54,6 +56,8 @@ export interface ServeOptions extends Pick<
   /** Private key of the tasks' transparency logs, made when it is missing; nodes of one service share it. */
   readonly logKeyFile?: string;
   readonly rateLimit?: RateLimit;
+  /** Takes the service's metrics, and a trace of every attempt. It is closed with the service. */
+  readonly telemetry?: Telemetry;
   /** Pages for people. */
   readonly pages?: PagesOptions;
   /** For several nodes on one database: each holds a lease on the tasks it serves. */
@@ -93,6 +97,7 @@ export async function serve({
   attestation,
   rateLimit,
   nodes,
+  telemetry,
   logKeyFile = join(folder, 'private', 'log.key'),
   pages,
   ...options
@@ -138,7 +143,12 @@ export async function serve({
             },
           }),
       ...options,
+      onReport(taskId, report) {
+        telemetry?.trace(spanOfAttempt(taskId, report, Date.now()));
+        options.onReport?.(taskId, report);
+      },
     });
+    telemetry?.observe(() => service.metricFamilies());
     const mounted = pages === undefined ? undefined : mountPages(service, pages);
     const app = createApp(service, {
       ...(mounted === undefined ? {} : { pages: mounted.routes }),
@@ -153,6 +163,7 @@ export async function serve({
       async close() {
         for (const task of service.tasks()) service.tracker(task.status().id).feed.close();
         await service.close();
+        await telemetry?.close();
         await mounted?.close();
         await listening.close();
         await objects.close();

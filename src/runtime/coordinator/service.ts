@@ -11,6 +11,7 @@ import { Counter, Gauge, Registry as Metrics } from 'prom-client';
 import { createLedger, type LedgerStore } from '../../privacy/accounting/index.ts';
 import { createLedgerTable, type Database } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
+import type { MetricFamily } from '../drivers/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import { planRun, type RunPlan } from '../training/index.ts';
 import type { TaskTracker } from '../view/index.ts';
@@ -28,6 +29,7 @@ import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
 import { createRecordKeeping, type RecordKeeping } from './record-keeping.ts';
 import type { ServiceReport, TaskService } from './served-task.ts';
+import { readMetrics } from './telemetry.ts';
 import { createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
@@ -75,6 +77,8 @@ export interface Service {
   receipt(taskId: string, participant: string): Promise<Uint8Array | undefined>;
   metricLines(taskId: string): Promise<string>;
   prometheus(): Promise<string>;
+  /** The same metrics as data. */
+  metricFamilies(): Promise<readonly MetricFamily[]>;
   logFailure(error: unknown): void;
   /** Counts a refused request by its code. */
   refused(code: string): void;
@@ -326,6 +330,15 @@ export async function createService({
     await record.open();
   } else await node.start();
 
+  function refreshGauges(): void {
+    for (const { service } of running.values()) {
+      const { id, round, epsilon, participants } = service.status();
+      gauges.round.set({ task: id }, round);
+      gauges.epsilon.set({ task: id }, epsilon ?? 0);
+      gauges.participants.set({ task: id }, participants);
+    }
+  }
+
   return {
     registry,
     maxMessageBytes: MAX_MESSAGE_BYTES,
@@ -408,13 +421,12 @@ export async function createService({
       return rows.map(({ report }) => `${report}\n`).join('');
     },
     prometheus() {
-      for (const { service } of running.values()) {
-        const { id, round, epsilon, participants } = service.status();
-        gauges.round.set({ task: id }, round);
-        gauges.epsilon.set({ task: id }, epsilon ?? 0);
-        gauges.participants.set({ task: id }, participants);
-      }
+      refreshGauges();
       return metrics.metrics();
+    },
+    metricFamilies() {
+      refreshGauges();
+      return readMetrics(metrics);
     },
     logFailure: (error) =>
       log({ level: 'error', error: error instanceof Error ? error.message : String(error) }, 'a request failed'),

@@ -36,6 +36,15 @@ export {
 } from './keys/keepers.ts';
 export { createSigstoreAnchor } from './sigstore.ts';
 export { startPaillierWorkers } from './paillier-workers.ts';
+export {
+  type Attributes,
+  createTelemetry,
+  type MetricFamily,
+  type Telemetry,
+  type TelemetryOptions,
+  type TelemetrySpan,
+} from './telemetry/otlp.ts';
+export { TelemetryError } from './telemetry/settings.ts';
 export { TlsError, type TlsErrorCode } from './tls/errors.ts';
 export { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from './tls/pinned-fetch.ts';
 export { createSelfSignedCertificate, fingerprintOfPem, type TlsIdentity } from './tls/self-signed.ts';

@@ -1,12 +1,12 @@
 import { afterAll, describe, it } from 'vitest';
 
-import { describeLeases, describeQueue } from '../../../../test/conformance/queue.ts';
+import { describeLeases } from '../../../../test/conformance/leases.ts';
 import { connectNats, type Nats } from './index.ts';
 
 const clock = (): number => performance.now();
 const natsUrl = process.env.SOTTO_TEST_NATS;
 if (natsUrl === undefined) {
-  describe('queue: NATS', () => {
+  describe('leases: NATS', () => {
     it.skip('skipped: SOTTO_TEST_NATS is not set', () => {});
   });
 } else {
@@ -19,7 +19,6 @@ if (natsUrl === undefined) {
   afterAll(async () => {
     for (const nats of connections) await nats.close();
   });
-  describeQueue('NATS', async (options) => (await connect()).queue(`q-${crypto.randomUUID()}`, options));
   const bucket = `leases-${crypto.randomUUID()}`;
   describeLeases('NATS', async () => (await connect()).leases(bucket));
 }

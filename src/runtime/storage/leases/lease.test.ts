@@ -1,12 +1,11 @@
 import { afterAll } from 'vitest';
 
-import { describeLeases, describeQueue } from '../../../../test/conformance/queue.ts';
+import { describeLeases } from '../../../../test/conformance/leases.ts';
 import { openDatabase } from '../database/index.ts';
-import { createDatabaseLeaseStore, createMemoryLeaseStore, createMemoryQueue } from './index.ts';
+import { createDatabaseLeaseStore, createMemoryLeaseStore } from './index.ts';
 
 const clock = (): number => performance.now();
 
-describeQueue('in process', (options) => Promise.resolve(createMemoryQueue(options, clock)));
 const shared = createMemoryLeaseStore(clock);
 describeLeases('in process', () => Promise.resolve(shared));
 

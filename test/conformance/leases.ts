@@ -1,63 +1,17 @@
 /**
- * What every queue and every lease store must do, whatever is behind them.
+ * What every lease store must do, whatever is behind them.
  *
  * @module
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Grant, LeaseStore, Queue, QueueOptions } from '../../src/runtime/storage/queue/index.ts';
+import type { Grant, LeaseStore } from '../../src/runtime/storage/leases/index.ts';
 
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const wait = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-
-/** Describes a queue; `open` gives an empty one. */
-export function describeQueue(name: string, open: (options: QueueOptions) => Promise<Queue>): void {
-  describe(`queue: ${name}`, () => {
-    it('gives each message to one worker, in order, and keeps what is done from coming again', async () => {
-      const queue = await open({ ackWaitMs: 1500, maxDeliveries: 5 });
-      for (const id of ['a', 'b', 'c']) await queue.publish(id, bytes(id.toUpperCase()));
-      const first = await queue.pull({ max: 2, waitMs: 1000 });
-      const second = await queue.pull({ max: 5, waitMs: 1000 });
-      expect([...first, ...second].map(({ id }) => id)).toEqual(['a', 'b', 'c']);
-      expect([...first, ...second].map(({ payload }) => new TextDecoder().decode(payload))).toEqual(['A', 'B', 'C']);
-      for (const delivery of [...first, ...second]) await delivery.done();
-      await wait(1700);
-      expect(await queue.pull({ max: 5, waitMs: 100 })).toEqual([]);
-      await queue.close();
-    });
-
-    it('publishes once what is published twice under one id, even after it is done', async () => {
-      const queue = await open({ ackWaitMs: 2000, maxDeliveries: 5 });
-      await queue.publish('same', bytes('1'));
-      await queue.publish('same', bytes('2'));
-      const [only, ...none] = await queue.pull({ max: 5, waitMs: 1000 });
-      expect(none).toEqual([]);
-      await only?.done();
-      await queue.publish('same', bytes('3'));
-      expect(await queue.pull({ max: 5, waitMs: 100 })).toEqual([]);
-      await queue.close();
-    });
-
-    it('delivers again what a worker gave back or never answered, and gives up at last', async () => {
-      const queue = await open({ ackWaitMs: 1000, maxDeliveries: 3 });
-      await queue.publish('x', bytes('x'));
-      const [given] = await queue.pull({ max: 1, waitMs: 1000 });
-      expect(given?.delivery).toBe(1);
-      await given?.again();
-      const [silent] = await queue.pull({ max: 1, waitMs: 1000 });
-      expect(silent?.delivery).toBe(2);
-      const [last] = await queue.pull({ max: 1, waitMs: 4000 });
-      expect([last?.id, last?.delivery]).toEqual(['x', 3]);
-      await wait(1200);
-      expect(await queue.pull({ max: 1, waitMs: 100 })).toEqual([]);
-      await queue.close();
-    });
-  });
-}
 
 /** Describes a lease store; `open` gives one on the same leases every time. */
 export function describeLeases(name: string, open: () => Promise<LeaseStore>): void {

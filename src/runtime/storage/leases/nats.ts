@@ -1,28 +1,20 @@
 /**
- * Queue and leases on NATS JetStream, for coordinators of more than one node. The client packages are loaded when they are
- * needed; messages stay below NATS's limit of a megabyte, so that vectors travel as object keys.
+ * Leases on NATS JetStream, for coordinators of more than one node. The client packages are loaded when they are needed.
  *
  * @module
  */
 
-import type { JetStreamClient } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 
 import { StorageError } from '../errors.ts';
 import type { Grant, Holding, LeaseStore } from './lease.ts';
-import type { Delivery, Queue, QueueOptions } from './queue.ts';
 
-/** A connection that queues and leases share. */
+/** A connection. */
 export interface Nats {
-  queue(name: string, options: QueueOptions): Promise<Queue>;
   leases(bucket: string): Promise<LeaseStore>;
   close(): Promise<void>;
 }
-
-/** Largest payload of a message: below the server's limit. */
-const MAX_PAYLOAD_BYTES = 512 * 1024;
-const DUPLICATE_WINDOW_MS = 24 * 3600 * 1000;
 
 async function load<T>(name: string, loader: () => Promise<T>): Promise<T> {
   try {
@@ -47,97 +39,13 @@ export async function connectNats(url: string, clock: () => number): Promise<Nat
   } catch (cause) {
     throw new StorageError('storage/unreadable', 'the NATS server cannot be reached', { cause, retryable: true });
   }
-  const manager = await jetstreams.jetstreamManager(connection);
   const client = jetstreams.jetstream(connection);
   return {
-    async queue(name, options) {
-      await manager.streams.add({
-        name,
-        subjects: [`${name}.*`],
-        retention: jetstreams.RetentionPolicy.Workqueue,
-        duplicate_window: transport.nanos(DUPLICATE_WINDOW_MS),
-      });
-      await manager.consumers.add(name, {
-        durable_name: 'workers',
-        ack_policy: jetstreams.AckPolicy.Explicit,
-        ack_wait: transport.nanos(options.ackWaitMs),
-        max_deliver: options.maxDeliveries,
-      });
-      return createNatsQueue({ client, name });
-    },
     async leases(bucket) {
       return createNatsLeaseStore(await new stores.Kvm(client).create(bucket, { history: 1 }), clock);
     },
     close: () => connection.drain(),
   };
-}
-
-function createNatsQueue({ client, name }: { client: JetStreamClient; name: string }): Queue {
-  return {
-    async publish(id, payload) {
-      if (payload.length > MAX_PAYLOAD_BYTES) {
-        throw new StorageError(
-          'storage/unreadable',
-          `a message may have ${MAX_PAYLOAD_BYTES} bytes, got ${payload.length}: put it into the object store and send its key`,
-        );
-      }
-      await client.publish(`${name}.work`, encodeItem(id, payload), { msgID: id });
-    },
-    async pull({ max, waitMs }) {
-      const consumer = await client.consumers.get(name, 'workers');
-      const found: Delivery[] = [];
-      // The server waits at least a second for a batch; one message at a time answers as soon as it is there.
-      const first = await consumer.next({ expires: Math.max(1000, waitMs) });
-      if (first === null) return [];
-      found.push(lend(first));
-      // As many more as lie there now: asking for more would wait for them.
-      const more = Math.min(max - 1, (await consumer.info()).num_pending);
-      if (more > 0) {
-        for await (const message of await consumer.fetch({ max_messages: more, expires: 1000 }))
-          found.push(lend(message));
-      }
-      return found;
-    },
-    close: () => Promise.resolve(),
-  };
-}
-
-interface Lent {
-  readonly data: Uint8Array;
-  readonly info: { readonly deliveryCount: number };
-  ackAck(): Promise<boolean>;
-  nak(): void;
-}
-
-function lend(message: Lent): Delivery {
-  const { id, payload } = decodeItem(message.data);
-  return {
-    id,
-    payload,
-    delivery: message.info.deliveryCount,
-    async done() {
-      await message.ackAck();
-    },
-    again() {
-      message.nak();
-      return Promise.resolve();
-    },
-  };
-}
-
-/** Length of the id as 16-bit little-endian, the id, the payload. */
-function encodeItem(id: string, payload: Uint8Array): Uint8Array {
-  const name = new TextEncoder().encode(id);
-  const bytes = new Uint8Array(2 + name.length + payload.length);
-  new DataView(bytes.buffer).setUint16(0, name.length, true);
-  bytes.set(name, 2);
-  bytes.set(payload, 2 + name.length);
-  return bytes;
-}
-
-function decodeItem(bytes: Uint8Array): { id: string; payload: Uint8Array } {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(0, true);
-  return { id: new TextDecoder().decode(bytes.subarray(2, 2 + length)), payload: bytes.slice(2 + length) };
 }
 
 interface LeaseValue {
