@@ -23,7 +23,10 @@ function compile(base64: string): WebAssembly.Module {
 export interface KernelInstance<Exports> {
   readonly exports: Exports;
   readonly memory: WebAssembly.Memory;
-  /** Reserves `sizeBytes` bytes aligned to 16 and returns their address; grows the memory when needed. */
+  /**
+   * Reserves `sizeBytes` bytes aligned to 16 and returns their address; grows the memory when needed.
+   * @throws {RangeError} when there is no such memory.
+   */
   alloc(sizeBytes: number): number;
   /** Forgets every allocation made after `mark` (an address returned by {@link KernelInstance.mark}). */
   release(mark: number): void;
@@ -32,8 +35,15 @@ export interface KernelInstance<Exports> {
 }
 
 const PAGE = 65_536;
+/** What 32-bit addresses reach, but for a page, so that no address of an end is 0 again. */
+const MAX_BYTES = 2 ** 32 - PAGE;
 /** Addresses below this are left to the static data of the module. */
 const HEAP_BASE = 1 << 16;
+
+function tooLarge(sizeBytes: number, cause?: unknown): RangeError {
+  const text = `a kernel would need ${Math.ceil(sizeBytes / 2 ** 20)} MiB, more than the machine or 32-bit addresses allow`;
+  return new RangeError(text, { cause });
+}
 
 /**
  * Creates an instance of a kernel.
@@ -56,9 +66,16 @@ export function instantiateKernel<Exports>(base64: string): KernelInstance<Expor
     memory,
     alloc(sizeBytes) {
       const address = top;
-      top = (top + sizeBytes + 15) & ~15;
-      const missing = top - memory.buffer.byteLength;
-      if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+      // No bitwise arithmetic: beyond 2 GiB it would wrap around, onto what is in use.
+      const end = Math.ceil((top + sizeBytes) / 16) * 16;
+      if (!(sizeBytes >= 0 && end <= MAX_BYTES)) throw tooLarge(end);
+      const missing = end - memory.buffer.byteLength;
+      try {
+        if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+      } catch (cause) {
+        throw tooLarge(end, cause);
+      }
+      top = end;
       return address;
     },
     release(mark) {

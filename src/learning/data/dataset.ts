@@ -78,10 +78,13 @@ export function createDataset({
   for (const [i, extent] of inputShape.entries()) assertInteger(extent, `inputShape[${i}]`, { min: 1 });
   assertInteger(labelWidth, 'labelWidth', { min: 1 });
   assertInteger(classes, 'classes');
-  if (!Number.isFinite(inputScale) || inputScale === 0) {
-    throw new RangeError(`"inputScale" must be a finite number other than 0, got ${inputScale}`);
+  // They are used as 32-bit floats.
+  if (!Number.isFinite(Math.fround(inputScale)) || Math.fround(inputScale) === 0) {
+    throw new RangeError(`"inputScale" must be a finite 32-bit float other than 0, got ${inputScale}`);
   }
-  if (!Number.isFinite(inputOffset)) throw new RangeError(`"inputOffset" must be a finite number, got ${inputOffset}`);
+  if (!Number.isFinite(Math.fround(inputOffset))) {
+    throw new RangeError(`"inputOffset" must be a finite 32-bit float, got ${inputOffset}`);
+  }
   const inputWidth = inputShape.reduce((product, extent) => product * extent, 1);
   const size = labels.length / labelWidth;
   if (!Number.isInteger(size)) {

@@ -23,7 +23,8 @@ const MIN_CLIP = 2 ** -40;
 const MAX_CLIP = 2 ** 60;
 /**
  * Squared norm of an example's activations above which its gradient counts as not finite (the kernel `norms.ts` holds the
- * same number): keeps the underflow of float32 products far below the error that is charged.
+ * same number). A gradient times its factor may underflow by 2^-150, which an activation of at most 2^40 makes 2^-110: over
+ * 64 examples and 2^30 parameters less than 2^-89, far below 2^-40 of the smallest clip norm, which is charged.
  */
 export const ACTIVATION_LIMIT = 2 ** 80;
 /** More examples in one sum than this, and the grid sums might not be exact. */
@@ -55,8 +56,9 @@ export function assertClipping(clipping: Clipping): void {
       throw new RangeError(`"clipNorm" must be a number in [2^-40, 2^60], or Infinity for no clipping, got ${norm}`);
     }
   }
-  if (clipping.kind === 'automatic' && !(clipping.stability > 0 && clipping.stability <= MAX_CLIP)) {
-    throw new RangeError(`"stability" must be a number in (0, 2^60], got ${clipping.stability}`);
+  // A smaller one would make the factor of a gradient of zero infinite, and their product no number.
+  if (clipping.kind === 'automatic' && !(clipping.stability >= MIN_CLIP && clipping.stability <= MAX_CLIP)) {
+    throw new RangeError(`"stability" must be a number in [2^-40, 2^60], got ${clipping.stability}`);
   }
 }
 
@@ -75,8 +77,9 @@ export function gridMagic(clipping: Clipping): number {
 }
 
 /**
- * Covers the error of squared norms: products and sums of four in float32 (γ_3), sums of up to 2^26 of those in float64.
- * Products that underflow leave out less than 2^26 · 2^-149, far below the square of the smallest clip norm.
+ * Covers the error of squared norms: products and sums of four in float32 (γ_3, twice where the norms of δ and of the
+ * activations are multiplied), sums of up to 2^26 of those in float64. Sums so small that underflow would show in them are
+ * taken again in float64 (the kernel `norms.ts`), for δ of underflowed squares may stand beside activations up to 2^40.
  */
 const NORM_SLACK = 1 + 2 ** -21;
 /** Covers the rounding of the factor to float32 and of a float32 vector times the factor. */

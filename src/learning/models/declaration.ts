@@ -55,7 +55,10 @@ export interface EmbeddingBagDeclaration extends Named {
   readonly vocabulary: number;
   readonly dimension: number;
   readonly mode: 'sum' | 'mean';
-  /** The number that stands for no token, so that bags of any size fit in one row; `vocabulary` by default. */
+  /**
+   * The number that stands for no token, so that bags of any size fit in one row; `vocabulary` by default. One inside the
+   * vocabulary takes its row of the table out of use.
+   */
   readonly padding?: number;
 }
 

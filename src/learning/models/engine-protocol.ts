@@ -7,18 +7,20 @@
 
 import type { DatasetFields } from '../data/index.ts';
 import type { Augmentation } from './augmentation.ts';
-import type { Block } from './blocks.ts';
 import type { Clipping } from './clipping.ts';
 import type { Model } from './declaration.ts';
 import type { FeaturesConfig } from './scattering.ts';
 
-/** Rows for a worker. */
+/** Rows of a data set: themselves, or their numbers in one of the data sets that the workers have in shared memory. */
+export type PickedRows = DatasetFields | { readonly place: number; readonly rows: Uint32Array };
+
+/** Blocks of a sample for a worker. */
 export interface Shard {
-  /** The rows themselves, or, of the shared data set, their numbers. */
-  readonly rows: DatasetFields | Uint32Array;
+  readonly picked: PickedRows;
   /** The number of each row in the participant's data set. */
   readonly identities: Uint32Array;
-  readonly blocks: readonly Block[];
+  /** Rows of each block, one block after the other. */
+  readonly counts: Uint32Array;
 }
 
 /** A question to a worker. */
@@ -32,8 +34,9 @@ export type EngineRequest =
       readonly shared: { readonly parameters: SharedArrayBuffer; readonly sum: SharedArrayBuffer } | undefined;
     }
   | {
-      /** A data set in shared memory, for shards that give row numbers. It replaces the one before. */
+      /** A data set in shared memory, for rows that come as numbers. It replaces the one that had its place. */
       readonly kind: 'share';
+      readonly place: number;
       readonly fields: DatasetFields;
     }
   | {
@@ -55,7 +58,7 @@ export type EngineRequest =
   | {
       readonly kind: 'evaluate' | 'predict';
       readonly parameters: Float32Array | undefined;
-      readonly fields: DatasetFields;
+      readonly picked: PickedRows;
     };
 
 /** A worker's answer. */

@@ -6,8 +6,9 @@
 
 import { serveRequests, type Served } from '../../foundations/kernels/index.ts';
 import { createDataset, type Dataset } from '../data/index.ts';
+import type { Block } from './blocks.ts';
 import { createEngine, type Engine, type GradientSession } from './engine.ts';
-import type { EngineAnswer, EngineRequest, Shard } from './engine-protocol.ts';
+import type { EngineAnswer, EngineRequest, PickedRows } from './engine-protocol.ts';
 import { compilePlan } from './plan.ts';
 import { createFeatureExtractor, type FeatureExtractor } from './scattering.ts';
 
@@ -19,16 +20,26 @@ interface State {
 }
 
 let state: State | undefined;
-/** The data set in shared memory. */
-let common: Dataset | undefined;
+/** The data sets in shared memory, by their places. */
+const common: Dataset[] = [];
 
-/** The rows of a shard and the data set they are rows of. */
-function rowsOf({ rows, identities }: Shard): { dataset: Dataset; rows: Uint32Array } {
-  if (!(rows instanceof Uint32Array)) {
-    return { dataset: createDataset(rows), rows: Uint32Array.from(identities, (_, i) => i) };
+/** The data set that rows are of, and their numbers in it. */
+function rowsOf(picked: PickedRows): { dataset: Dataset; rows: Uint32Array } {
+  if (!('place' in picked)) {
+    const dataset = createDataset(picked);
+    return { dataset, rows: Uint32Array.from({ length: dataset.size }, (_, i) => i) };
   }
-  if (common === undefined) throw new TypeError('the worker has no shared data set');
-  return { dataset: common, rows };
+  const dataset = common[picked.place];
+  if (dataset === undefined) throw new TypeError('the worker has no such data set');
+  return { dataset, rows: picked.rows };
+}
+
+function blocksOf(counts: Uint32Array): Block[] {
+  let end = 0;
+  return Array.from(counts, (count) => {
+    end += count;
+    return { from: end - count, count };
+  });
 }
 
 let extractor: { readonly key: string; readonly made: FeatureExtractor } | undefined;
@@ -57,7 +68,7 @@ function answer(request: EngineRequest): Served<EngineAnswer> {
     return { answer: { kind: 'ready' } };
   }
   if (request.kind === 'share') {
-    common = createDataset(request.fields);
+    common[request.place] = createDataset(request.fields);
     return { answer: { kind: 'ready' } };
   }
   if (request.kind === 'features') {
@@ -73,19 +84,19 @@ function answer(request: EngineRequest): Served<EngineAnswer> {
   if (request.kind === 'sum') {
     const { begin, shard, end } = request;
     if (begin !== undefined) session.begin({ parameters, ...begin });
-    session.add({ ...rowsOf(shard), identities: shard.identities, blocks: shard.blocks });
+    session.add({ ...rowsOf(shard.picked), identities: shard.identities, blocks: blocksOf(shard.counts) });
     if (!end) return { answer: { kind: 'sum', nonFinite: 0, finite: true, sum: undefined } };
     const { sum, nonFinite, finite } = session.end(state.sum);
     const after = (): void => session.clear();
     if (state.sum !== undefined) return { answer: { kind: 'sum', nonFinite, finite, sum: undefined }, after };
     return { answer: { kind: 'sum', nonFinite, finite, sum }, transfer: [sum.buffer as ArrayBuffer], after };
   }
-  const dataset = createDataset(request.fields);
+  const { dataset, rows: indices } = rowsOf(request.picked);
   if (request.kind === 'evaluate') {
-    const [score = { loss: 0, correct: 0 }] = engine.scores({ parameters, dataset });
+    const [score = { loss: 0, correct: 0 }] = engine.scores({ parameters, dataset, indices });
     return { answer: { kind: 'score', ...score } };
   }
-  const outputs = engine.predict({ parameters, dataset });
+  const outputs = engine.predict({ parameters, dataset, indices });
   return { answer: { kind: 'outputs', outputs }, transfer: [outputs.buffer as ArrayBuffer] };
 }
 

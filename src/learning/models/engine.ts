@@ -256,7 +256,8 @@ interface Part {
   readonly count: number;
 }
 
-function rowAt({ size }: Dataset, indices: ArrayLike<number> | undefined, i: number): number {
+/** A row to be looked at. @throws {RangeError} when the data set has no such row. */
+export function rowAt({ size }: Dataset, indices: ArrayLike<number> | undefined, i: number): number {
   const row = indices === undefined ? i : (indices[i] as number);
   if (!Number.isInteger(row) || row < 0 || row >= size) {
     throw new RangeError(`"indices[${i}]" must be an integer in [0, ${size - 1}], got ${row}`);

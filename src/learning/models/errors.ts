@@ -21,6 +21,7 @@ export type ModelErrorCode =
   | 'models/label-out-of-range'
   | 'models/token-out-of-range'
   | 'models/not-finite'
+  | 'models/too-large'
   | 'models/worker-failed';
 
 /** A model that does not fit together, or a model file that is not read. Thrown before anything is computed. */

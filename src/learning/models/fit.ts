@@ -5,7 +5,9 @@
  */
 
 import type { Dataset } from '../data/index.ts';
+import type { EmbeddingBagDeclaration } from './declaration.ts';
 import { ModelError } from './errors.ts';
+import { paddingOf } from './layers/embedding.ts';
 import type { Plan } from './plan.ts';
 
 /** Data sets that were found to fit, by what was checked: labels and tokens are read once. */
@@ -23,8 +25,9 @@ export function assertFits(plan: Plan, dataset: Dataset, { labels = true }: { la
       { details: { model: plan.input, dataset: dataset.inputShape } },
     );
   }
-  const first = plan.steps[0]?.declaration;
-  const tokens = first?.kind === 'embeddingBag' ? first : undefined;
+  const tokens = plan.steps.map(({ declaration }) => declaration).find(({ kind }) => kind === 'embeddingBag') as
+    | EmbeddingBagDeclaration
+    | undefined;
   const key = `${labels ? JSON.stringify(plan.loss) : ''}/${plan.outputWidth}/${tokens?.vocabulary}/${tokens?.padding}`;
   const seen = known.get(dataset) ?? new Set();
   if (seen.has(key)) return;
@@ -59,8 +62,10 @@ export function assertLabelsFit({ loss, outputWidth }: Plan, { labels, labelWidt
 
 function assertTokens(
   { inputs, inputWidth, inputScale, inputOffset }: Dataset,
-  { vocabulary, padding = vocabulary }: { vocabulary: number; padding?: number },
+  declaration: EmbeddingBagDeclaration,
 ): void {
+  const { vocabulary } = declaration;
+  const padding = paddingOf(declaration);
   if (inputScale !== 1 || inputOffset !== 0) {
     throw new ModelError('models/dataset-mismatch', 'tokens must have inputScale 1 and inputOffset 0');
   }

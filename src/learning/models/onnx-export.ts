@@ -6,6 +6,7 @@
  * @module
  */
 
+import { paddingOf } from './layers/embedding.ts';
 import type { StepDeclaration } from './layers/index.ts';
 import type { Shape } from './layers/layer.ts';
 import { encodeOnnx, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './onnx-format.ts';
@@ -156,11 +157,16 @@ const emitters: Emitters = {
   embeddingBag: {
     layout: 'last',
     // Numbers outside of the vocabulary are no tokens: they read an extra row of zeros, and do not count in a mean.
-    emit({ graph, step, declaration: { vocabulary, mode }, x, tensor }) {
+    emit({ graph, step, declaration, x, tensor }) {
+      const { vocabulary, mode } = declaration;
+      const padding = paddingOf(declaration);
       const named = (role: string): string => `${step.name}.${role}`;
       const zero = graph.floats(named('zero'), [], [0]);
       const end = graph.floats(named('end'), [], [vocabulary]);
-      const valid = graph.add('And', [graph.add('GreaterOrEqual', [x, zero]), graph.add('Less', [x, end])]);
+      const inside = graph.add('And', [graph.add('GreaterOrEqual', [x, zero]), graph.add('Less', [x, end])]);
+      const isWord = (): string =>
+        graph.add('Not', [graph.add('Equal', [x, graph.floats(named('padding'), [], [padding])])]);
+      const valid = padding < 0 || padding >= vocabulary ? inside : graph.add('And', [inside, isWord()]);
       const tokens = graph.add('Cast', [graph.add('Where', [valid, x, end])], { to: 7n });
       const table = tensor('weight', (data, [rows, columns]) => {
         const longer = new Float32Array(data.length + (columns as number));

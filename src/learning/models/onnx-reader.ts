@@ -278,12 +278,15 @@ const readers: Readonly<Record<string, Reader>> = {
     if (numberOf(node, 'alpha', 1) !== 1 || numberOf(node, 'beta', 1) !== 1) refuse(node, 'scales its terms');
     if (numberOf(node, 'transA', 0) !== 0) refuse(node, 'transposes its input');
     const { shape, data } = floatsOf(context, 1);
+    if (shape.length !== 2) refuse(node, 'must multiply by a matrix');
     const [rows, columns] = shape as [number, number];
     const turned = numberOf(node, 'transB', 0) !== 0;
     const out = turned ? rows : columns;
-    const bias = (node.inputs[2] ?? '') === '' ? undefined : floatsOf(context, 2).data;
-    if (bias !== undefined && bias.length !== out) refuse(node, `has a bias of ${bias.length} for ${out} outputs`);
-    putDense(context, turned ? transpose(data, rows, columns) : data, out, bias);
+    const bias = (node.inputs[2] ?? '') === '' ? undefined : floatsOf(context, 2);
+    if (bias !== undefined && (bias.data.length !== out || bias.shape.at(-1) !== out)) {
+      refuse(node, `has a bias of [${bias.shape.join(', ')}] for ${out} outputs`);
+    }
+    putDense(context, turned ? transpose(data, rows, columns) : data, out, bias?.data);
   },
   MatMul(context) {
     const { shape, data } = floatsOf(context, 1);
@@ -309,7 +312,11 @@ const readers: Readonly<Record<string, Reader>> = {
     const [a, b] = [valueOf(context, 0), valueOf(context, 1)];
     const [near, far] = a.layers.length < b.layers.length ? [a, b] : [b, a];
     const around = near.layers.every((layer, i) => layer === far.layers[i]);
-    const alike = near.shape.join() === far.shape.join() && near.channelsFirst === far.channelsFirst;
+    // A flattened image is in the graph's order until a dense layer has turned it: the two would not add up.
+    const alike =
+      near.shape.join() === far.shape.join() &&
+      near.channelsFirst === far.channelsFirst &&
+      near.flattened === far.flattened;
     const inner = far.layers.slice(near.layers.length);
     if (!around || !alike || inner.length === 0) refuse(node, 'adds two values that are no residual connection');
     put(context, near, {}, { kind: 'residual', layers: inner });

@@ -14,6 +14,7 @@ import {
   blockSample,
   clippingOf,
   evaluationOf,
+  rowAt,
   seedOf,
   type BlockedSample,
   type ClippedSum,
@@ -24,7 +25,7 @@ import {
 } from './engine.ts';
 import { assertAugmentation } from './augmentation.ts';
 import { EVALUATION_ROWS } from './scoring.ts';
-import type { EngineAnswer, EngineRequest, Shard } from './engine-protocol.ts';
+import type { EngineAnswer, EngineRequest, PickedRows, Shard } from './engine-protocol.ts';
 import { assertFits } from './fit.ts';
 import type { Plan } from './plan.ts';
 
@@ -48,8 +49,10 @@ export interface ParallelEngine {
   close(): Promise<void>;
 }
 
-/** Rows that are on their way to one worker at a time. */
+/** Rows that are copied to one worker at a time. */
 const SHARD_ROWS = 4096;
+/** Data sets in shared memory that workers keep at hand: one to train on, one to test on. */
+const PLACES = 2;
 
 /**
  * Starts workers for a plan.
@@ -78,13 +81,14 @@ export async function createParallelEngine(
       }
     : undefined;
   const sums = shared?.sums.map((buffer) => new Float64Array(buffer));
-  /** The data set the workers have in shared memory. */
-  let common: Dataset | undefined;
+  /** The data sets the workers have in shared memory, and which place is given away next. */
+  const placed: Dataset[] = [];
+  let nextPlace = 0;
   /** One step at a time: the workers' memory belongs to it. */
   let last: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<void> {
-    await Promise.all(
+    await settleAll(
       pool.threads.map((thread, i) =>
         thread.ask({
           kind: 'open',
@@ -107,6 +111,25 @@ export async function createParallelEngine(
     return undefined;
   }
 
+  /** Makes sure that workers have a data set, if it is in shared memory. */
+  async function place(dataset: Dataset): Promise<void> {
+    if (!isShared(dataset) || placed.includes(dataset)) return;
+    const at = nextPlace;
+    nextPlace = (nextPlace + 1) % PLACES;
+    delete placed[at];
+    const fields = fieldsOf(dataset);
+    await settleAll(pool.threads.map((thread) => thread.ask({ kind: 'share', place: at, fields })));
+    placed[at] = dataset;
+  }
+
+  /** Rows as a message to a worker has them, and the buffers that go along with it. */
+  function pick(dataset: Dataset, rows: Uint32Array): { picked: PickedRows; transfer: Transferable[] } {
+    const at = placed.indexOf(dataset);
+    if (at >= 0) return { picked: { place: at, rows }, transfer: [] };
+    const picked = fieldsOf(dataset.subset(rows));
+    return { picked, transfer: [picked.inputs.buffer as ArrayBuffer] };
+  }
+
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const turn = last.then(work, work);
     last = turn.catch(() => undefined);
@@ -119,42 +142,52 @@ export async function createParallelEngine(
     first: { parameters: Float32Array | undefined; begin: Begin },
   ): Promise<Extract<EngineAnswer, { kind: 'sum' }>> {
     const thread = pool.threads[worker] as (typeof pool.threads)[number];
-    const parts = splitByRows(blocks, SHARD_ROWS);
+    // What is in shared memory need not be copied, and goes at once.
+    const parts = placed.includes(sample.dataset) ? [blocks] : splitByRows(blocks, SHARD_ROWS);
     let answer: EngineAnswer = { kind: 'ready' };
     for (const [i, part] of parts.entries()) {
-      const shard = cutShard(sample, part);
+      const { rows, identities, counts } = cutShard(sample, part);
+      const { picked, transfer } = pick(sample.dataset, rows);
       answer = await thread.ask(
         {
           kind: 'sum',
           parameters: i === 0 ? first.parameters : undefined,
           begin: i === 0 ? first.begin : undefined,
-          shard,
+          shard: { picked, identities, counts },
           end: i === parts.length - 1,
         },
-        shard.rows instanceof Uint32Array ? [] : [shard.rows.inputs.buffer as ArrayBuffer],
+        transfer,
       );
     }
     return answer as Extract<EngineAnswer, { kind: 'sum' }>;
   }
 
-  /** Asks for rows in pieces, whoever is free first; answers in the order of the rows. */
+  /** Asks for rows in pieces, one at a time of each worker; answers in the order of the rows. */
   function look<Kind extends 'score' | 'outputs'>(
     request: ForwardRequest,
     kind: 'evaluate' | 'predict',
   ): Promise<Extract<EngineAnswer, { kind: Kind }>[]> {
     const { dataset, indices } = request;
     assertFits(plan, dataset, { labels: kind === 'evaluate' });
-    return inTurn(() => {
+    return inTurn(async () => {
       const parameters = publish(request.parameters);
+      await place(dataset);
       const total = indices?.length ?? dataset.size;
-      const pieces: Promise<EngineAnswer>[] = [];
-      for (let from = 0; from < total; from += EVALUATION_ROWS) {
-        const rows = Uint32Array.from({ length: Math.min(EVALUATION_ROWS, total - from) }, (_, i) =>
-          indices === undefined ? from + i : (indices[from + i] as number),
-        );
-        pieces.push(pool.run({ kind, parameters, fields: fieldsOf(dataset.subset(rows)) }));
-      }
-      return Promise.all(pieces) as Promise<Extract<EngineAnswer, { kind: Kind }>[]>;
+      const answers: EngineAnswer[] = [];
+      let next = 0;
+      const work = async (thread: (typeof pool.threads)[number]): Promise<void> => {
+        while (next < total) {
+          const from = next;
+          next += EVALUATION_ROWS;
+          const rows = Uint32Array.from({ length: Math.min(EVALUATION_ROWS, total - from) }, (_, i) =>
+            rowAt(dataset, indices, from + i),
+          );
+          const { picked, transfer } = pick(dataset, rows);
+          answers[from / EVALUATION_ROWS] = await thread.ask({ kind, parameters, picked }, transfer);
+        }
+      };
+      await settleAll(pool.threads.map(work));
+      return answers as Extract<EngineAnswer, { kind: Kind }>[];
     });
   }
 
@@ -166,13 +199,9 @@ export async function createParallelEngine(
       const begin = { clipping: clippingOf(request), stepSeed: seedOf(plan, augmentation, request.stepSeed) };
       return inTurn(async () => {
         const parameters = publish(request.parameters);
-        if (isShared(sample.dataset) && common !== sample.dataset) {
-          common = sample.dataset;
-          const fields = fieldsOf(common);
-          await Promise.all(pool.threads.map((thread) => thread.ask({ kind: 'share', fields })));
-        }
+        await place(sample.dataset);
         const shares = dealBlocks(sample.blocks, workers);
-        const answers = await Promise.all(
+        const answers = await settleAll(
           shares.map((blocks, i) => sumShare(i, { sample, blocks }, { parameters, begin })),
         );
         const into = request.into ?? new Float64Array(plan.parameterCount);
@@ -236,25 +265,37 @@ function splitByRows(blocks: readonly Block[], limit: number): Block[][] {
   return parts;
 }
 
-/** Copies the rows of some blocks out of a sample. */
-function cutShard({ dataset, rows, identities }: BlockedSample, blocks: readonly Block[]): Shard {
-  const count = countOf(blocks);
-  const picked = new Uint32Array(count);
-  const names = new Uint32Array(count);
-  const moved: Block[] = [];
-  let at = 0;
-  for (const { from, count: length } of blocks) {
-    picked.set(rows.subarray(from, from + length), at);
-    names.set(identities.subarray(from, from + length), at);
-    moved.push({ from: at, count: length });
-    at += length;
-  }
-  const cut = isShared(dataset) ? picked : fieldsOf(dataset.subset(picked));
-  return { rows: cut, identities: names, blocks: moved };
+/** Picks the rows of some blocks out of a sample. */
+function cutShard(
+  { rows, identities }: BlockedSample,
+  blocks: readonly Block[],
+): Pick<Shard, 'identities' | 'counts'> & { readonly rows: Uint32Array } {
+  const counts = Uint32Array.from(blocks, ({ count }) => count);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const cut = (from: Uint32Array): Uint32Array => {
+    const out = new Uint32Array(total);
+    let at = 0;
+    for (const block of blocks) {
+      out.set(from.subarray(block.from, block.from + block.count), at);
+      at += block.count;
+    }
+    return out;
+  };
+  const picked = cut(rows);
+  // Most samples go by their row numbers: the same array twice is sent once.
+  return { rows: picked, identities: identities === rows ? picked : cut(identities), counts };
 }
 
-function countOf(blocks: readonly Block[]): number {
-  return blocks.reduce((total, block) => total + block.count, 0);
+/**
+ * Waits until everything is over, and only then passes on what failed: no worker is still at what was given up when the
+ * next step begins.
+ */
+async function settleAll<Result>(work: readonly Promise<Result>[]): Promise<Result[]> {
+  const outcomes = await Promise.allSettled(work);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
 }
 
 const isShared = ({ inputs }: Dataset): boolean =>

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { assertInteger } from '../../foundations/numerics/index.ts';
 import { BATCH_NORM_REASON, type LayerDeclaration, type LossDeclaration, type Model } from './declaration.ts';
 import { ModelError } from './errors.ts';
 import { layerOf, type StepDeclaration } from './layers/index.ts';
 import { widthOf, type Shape, type TensorDeclaration } from './layers/layer.ts';
+import { modelSchema } from './schema.ts';
 
 /** A tensor of parameters and its place in the flat vector. */
 export interface PlanTensor {
@@ -61,26 +61,33 @@ export interface Plan {
 
 const STEMS: Readonly<Record<string, string>> = { conv2d: 'conv', embeddingBag: 'embedding', lora: 'dense' };
 
+/** Bytes of an engine's memory for a trained number (float32, and float64 for its sum) and for a frozen one. */
+const TRAINED_BYTES = 12;
+const FROZEN_BYTES = 4;
+/** What 32-bit addresses reach. */
+const MAX_BYTES = 2 ** 32;
+
 /**
  * Compiles a model.
- * @throws {ModelError} when shapes do not fit, a name is used twice, nothing is trained, or a layer mixes examples.
+ * @throws {ModelError} when a setting is out of range, shapes do not fit, a name is used twice, nothing is trained, the
+ * parameters do not fit an engine's memory, or a layer mixes examples.
  */
 export function compilePlan(model: Model): Plan {
   if (model.input.length === 0) throw shapeError('input', 'needs at least one extent', model.input);
-  for (const [i, extent] of model.input.entries()) assertInteger(extent, `input[${i}]`, { min: 1 });
+  assertDeclared(model);
   const compiler = createCompiler(model.input);
   compiler.addAll(model.layers);
   const { steps, trained, frozen } = compiler;
   const last = steps.at(-1);
   if (last === undefined) throw shapeError('layers', 'needs at least one layer', model.input);
   if (trained.tensors.length === 0) throw shapeError('layers', 'holds no parameter to train', model.input);
-  const loss = model.loss;
-  if (typeof loss === 'object' && !(loss.threshold > 0 && Number.isFinite(loss.threshold))) {
+  if (TRAINED_BYTES * trained.count + FROZEN_BYTES * frozen.count > MAX_BYTES) {
     throw new ModelError(
-      'models/shape-mismatch',
-      `"loss.threshold" must be a finite number > 0, got ${loss.threshold}`,
+      'models/too-large',
+      `the model has ${trained.count} trained and ${frozen.count} frozen parameters: more than the 4 GiB of an engine hold`,
     );
   }
+  const { loss } = model;
   return {
     model,
     steps,
@@ -96,6 +103,16 @@ export function compilePlan(model: Model): Plan {
     exampleSteps: steps.findLastIndex(({ declaration }) => layerOf(declaration.kind)?.order === 'example') + 1,
     trainedLayers: [...new Set(steps.filter(({ tensors }) => tensors.some((t) => !t.frozen)).map(({ name }) => name))],
   };
+}
+
+/** Whatever made the declaration, a program or a file of another tool, its numbers are those a task file may have. */
+function assertDeclared(model: Model): void {
+  if (model.layers.length === 0) return;
+  const [issue] = modelSchema.safeParse(model).error?.issues ?? [];
+  if (issue === undefined) return;
+  throw issue.message === BATCH_NORM_REASON
+    ? new ModelError('models/mixes-examples', BATCH_NORM_REASON)
+    : new ModelError('models/shape-mismatch', `"${issue.path.join('.')}" of the model is refused: ${issue.message}`);
 }
 
 function shapeError(where: string, rule: string, shape: Shape): ModelError {
@@ -155,8 +172,13 @@ function createCompiler(input: Shape) {
     if (output.some((extent) => !Number.isSafeInteger(extent) || extent < 1)) {
       throw shapeError(name, `would have the output ${output.join(' × ')}`, shape);
     }
-    if (declaration.kind === 'embeddingBag' && trained.count > 0) {
-      throw shapeError(name, 'must come before every trained layer: tokens have no gradient', shape);
+    if (declaration.kind === 'embeddingBag') {
+      if (trained.count > 0) {
+        throw shapeError(name, 'must come before every trained layer: tokens have no gradient', shape);
+      }
+      if (steps.some((step) => step.declaration.kind !== 'flatten')) {
+        throw shapeError(name, 'must come first: what another layer makes are no tokens', shape);
+      }
     }
     const isFrozen = 'frozen' in declaration && declaration.frozen === true;
     const tensors = layer.tensors?.(declaration, shape) ?? [];

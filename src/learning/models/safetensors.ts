@@ -128,7 +128,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   const data = bytes.subarray(start);
   const metadata = new Map<string, string>();
   const tensors = new Map<string, Required<SafetensorsTensor>>();
-  const ranges: { name: string; from: number; to: number }[] = [];
+  const ranges: Range[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === METADATA_KEY) {
       for (const [key, note] of Object.entries(asObject(value, METADATA_KEY))) {
@@ -144,12 +144,24 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
         `the file is truncated: tensor "${name}" ends at byte ${to} of the data, which has ${data.length}`,
       );
     }
-    ranges.push({ name, from, to });
+    ranges.push({ name, type, shape, from, to });
+  }
+  // Before anything is copied: tensors over one another could make a small file a large memory.
+  checkRanges(ranges, data.length);
+  for (const { name, type, shape, from, to } of ranges) {
     // A copy of its own: `slice` of Node's Buffer is none.
     tensors.set(name, { type, shape, data: new ARRAYS[type](new Uint8Array(data.subarray(from, to)).buffer) });
   }
-  checkRanges(ranges, data.length);
   return { tensors, metadata: Object.fromEntries(metadata) };
+}
+
+/** A tensor of the header. */
+interface Range {
+  readonly name: string;
+  readonly type: SafetensorsType;
+  readonly shape: readonly number[];
+  readonly from: number;
+  readonly to: number;
 }
 
 function parseHeader(bytes: Uint8Array): Readonly<Record<string, unknown>> {
@@ -167,10 +179,7 @@ function parseHeader(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   return asObject(value, 'the header');
 }
 
-function parseTensor(
-  name: string,
-  value: unknown,
-): { type: SafetensorsType; shape: number[]; from: number; to: number } {
+function parseTensor(name: string, value: unknown): Omit<Range, 'name'> {
   const { dtype, shape, data_offsets: offsets, ...rest } = asObject(value, `tensor "${name}"`);
   const [extra] = Object.keys(rest);
   if (extra !== undefined) throw headerError(`tensor "${name}" has the unknown key "${extra}"`);
@@ -194,7 +203,7 @@ function parseTensor(
 }
 
 /** The ranges must tile the data: no byte twice, no byte unused. */
-function checkRanges(ranges: { name: string; from: number; to: number }[], dataBytes: number): void {
+function checkRanges(ranges: readonly Range[], dataBytes: number): void {
   let end = 0;
   for (const { name, from, to } of ranges.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
     if (from < end) {

@@ -8,6 +8,7 @@
 import { createLinearKernels, type KernelInstance, type LinearKernels } from '../../foundations/kernels/index.ts';
 import { movesViews, type Augmentation } from './augmentation.ts';
 import { BLOCK_EXAMPLES } from './blocks.ts';
+import { ModelError } from './errors.ts';
 import { layerOf, type StepDeclaration } from './layers/index.ts';
 import { widthOf, type EngineMemory, type Layer, type Site } from './layers/layer.ts';
 import type { Plan, PlanStep, PlanTensor } from './plan.ts';
@@ -86,11 +87,20 @@ export function tossesCoins({ steps }: Pick<Plan, 'steps'>, augmentation: Augmen
 /**
  * Lays out a plan.
  * @param augmentation - with more than one view of an example, every step is walked example by example.
+ * @throws {ModelError} `models/too-large` when there is not the memory.
  */
 export function createWorkshop(plan: Plan, augmentation: Augmentation): Workshop {
   const { views } = augmentation;
   const kernel = createLinearKernels();
-  const alloc = (sizeBytes: number): number => kernel.alloc(sizeBytes);
+  const alloc = (sizeBytes: number): number => {
+    try {
+      return kernel.alloc(sizeBytes);
+    } catch (cause) {
+      throw new ModelError('models/too-large', `the model does not fit one engine: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
   const exampleSteps = views > 1 ? plan.steps.length : plan.exampleSteps;
   const firstTrained = plan.steps.findIndex(({ tensors }) => tensors.some(({ frozen }) => !frozen));
   const layers = plan.steps.map(({ declaration }) => layerOf(declaration.kind) as Layer<StepDeclaration>);

@@ -13,7 +13,8 @@ import type { FreeLayer, Site } from './layer.ts';
 function drop(site: Site<DropoutDeclaration>, { at, row }: { at: number; row: number }): void {
   const { rate } = site.declaration;
   const [k0, k1] = site.coins(row);
-  site.kernels.dropInPlace(at, site.outputWidth, Math.round(rate * 2 ** 32), 1 / (1 - rate), k0, k1, site.ordinal);
+  const threshold = Math.min(2 ** 32 - 1, Math.round(rate * 2 ** 32));
+  site.kernels.dropInPlace(at, site.outputWidth, threshold, 1 / (1 - rate), k0, k1, site.ordinal);
 }
 
 export const dropoutLayer: FreeLayer<DropoutDeclaration> = {
