@@ -81,6 +81,12 @@ const GROUPS: readonly { readonly heading: string; readonly entries: readonly En
 /** Every command's file and the heading of the help that it stands below. */
 export const COMMANDS = GROUPS.flatMap(({ heading, entries }) => entries.map((entry) => ({ heading, ...entry })));
 
+/** Lets a command, and those below it, throw what it would end the process with: there is one place that chooses exit codes. */
+function throwing(command: Command): Command {
+  for (const below of command.commands) throwing(below);
+  return command.exitOverride();
+}
+
 /**
  * Creates the program for what is on the command line: with the one command that is asked for, and with all of them where
  * it is none of these (help, a version, a word that means nothing).
@@ -95,7 +101,7 @@ export async function createProgram(words: readonly string[]): Promise<Command> 
   if (words[0] === '--version' || words[0] === '-V') return program;
   const asked = COMMANDS.filter(({ names }) => words[0] !== undefined && names.includes(words[0]));
   for (const { heading, load } of asked.length > 0 ? asked : COMMANDS) {
-    for (const command of await load()) program.addCommand(command.exitOverride().helpGroup(heading));
+    for (const command of await load()) program.addCommand(throwing(command).helpGroup(heading));
   }
   return program;
 }
