@@ -32,13 +32,10 @@ export interface TrainingPromise {
   readonly relation: string;
 }
 
-/** A model that can be asked. */
-export interface AnsweringModel {
+/** What every model of a run folder has. */
+export interface TrainedModel {
   readonly name: string;
   readonly inputShape: readonly number[];
-  readonly classes: number;
-  /** What each class stands for. */
-  readonly classNames: readonly string[];
   readonly promise: TrainingPromise | null;
   /** How texts or rows become its numbers, where its run says so. */
   readonly encoding: InputEncoding | null;
@@ -48,8 +45,23 @@ export interface AnsweringModel {
   readonly digest: string;
   /** Data of the task, or of a folder with the four files of an IDX data set. */
   load(part: DataPart, folder?: string): Dataset;
+}
+
+/** A classifier, which can be asked. */
+export interface AnsweringModel extends TrainedModel {
+  readonly kind: 'classifier';
+  readonly classes: number;
+  /** What each class stands for. */
+  readonly classNames: readonly string[];
   /** Probabilities, `classes` an example. */
   probabilities(dataset: Dataset): Float32Array;
+}
+
+/** A model of one number. */
+export interface RegressionModel extends TrainedModel {
+  readonly kind: 'regression';
+  /** One number an example. */
+  predictions(dataset: Dataset): Float32Array;
 }
 
 const runSchema = z.object({
@@ -59,7 +71,10 @@ const runSchema = z.object({
   model: modelSchema,
 });
 /** `encoding.json`: how raw things become what the model takes, and what its classes are called. */
-const encodingFileSchema = z.strictObject({ classes: z.array(z.string()).min(2), encoding: inputEncodingSchema });
+const encodingFileSchema = z.strictObject({
+  classes: z.array(z.string()).min(2).optional(),
+  encoding: inputEncodingSchema,
+});
 const summarySchema = z.object({
   epsilon: z.number().nullable(),
   delta: z.number().nullable(),
@@ -77,8 +92,15 @@ function readJson(path: string): unknown {
   }
 }
 
-/** Reads the model of a run folder. @throws {UsageError} when the folder is none, or its model is no classifier. */
+/** Reads the classifier of a run folder. @throws {UsageError} when the folder is none, or its model is no classifier. */
 export function openAnsweringModel(folder: string): AnsweringModel {
+  const opened = openTrainedModel(folder);
+  if (opened.kind === 'classifier') return opened;
+  throw new UsageError(`${folder} holds no classifier but a regression: sotto evaluate measures it`);
+}
+
+/** Reads the model of a run folder. @throws {UsageError} when the folder is none, or its model tells neither classes nor one number. */
+export function openTrainedModel(folder: string): AnsweringModel | RegressionModel {
   const path = join(folder, 'task.resolved.yaml');
   if (!existsSync(path)) throw new UsageError(`${folder} is not a run folder: it has no task.resolved.yaml`);
   const read = runSchema.safeParse(parse(new TextDecoder().decode(readFileOf(path, 'task file'))));
@@ -95,8 +117,11 @@ export function openAnsweringModel(folder: string): AnsweringModel {
     model(declared.layers, { input: extractor?.outputShape ?? inputShape, loss: declared.loss }),
   );
   const { loss, outputWidth } = plan;
-  if (loss !== 'softmaxCrossEntropy' && !(loss === 'binaryCrossEntropy' && outputWidth === 1)) {
-    throw new UsageError(`${folder} holds no classifier: its loss is ${JSON.stringify(loss)}`);
+  const isClassifier = loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
+  if (loss !== 'softmaxCrossEntropy' && outputWidth !== 1) {
+    throw new UsageError(
+      `${folder} holds a model of ${outputWidth} numbers with loss ${JSON.stringify(loss)}: one is measured`,
+    );
   }
   const { parameters, frozen } = decodeModelFile(readFileOf(join(folder, 'model.safetensors'), 'model'), plan);
   const engine = createEngine(plan, { frozen });
@@ -104,16 +129,22 @@ export function openAnsweringModel(folder: string): AnsweringModel {
   const described = encodingOf(join(folder, 'encoding.json'));
   if (
     described !== null &&
-    (described.classes.length !== classes || encodingWidth(described.encoding) !== plan.inputWidth)
+    ((isClassifier && described.classes?.length !== classes) || encodingWidth(described.encoding) !== plan.inputWidth)
   ) {
     throw new UsageError(`${folder}/encoding.json does not describe what this model takes and tells`);
   }
   const [first] = declared.layers;
-  return {
+  const compute = (dataset: Dataset): Float32Array => {
+    if (dataset.inputShape.join() !== inputShape.join()) {
+      throw new UsageError(
+        `the model takes examples of ${inputShape.join(' × ')}, the data has ${dataset.inputShape.join(' × ')}`,
+      );
+    }
+    return engine.predict({ parameters, dataset: extractor?.extract(dataset) ?? dataset });
+  };
+  const trained: TrainedModel = {
     name: task,
     inputShape,
-    classes,
-    classNames: described?.classes ?? Array.from({ length: classes }, (_, i) => `${i}`),
     promise: promiseOf(join(folder, 'summary.json')),
     encoding: described?.encoding ?? null,
     tokens:
@@ -122,14 +153,16 @@ export function openAnsweringModel(folder: string): AnsweringModel {
         : null,
     digest: digestParameters(parameters),
     load,
+  };
+  if (!isClassifier) return { kind: 'regression', ...trained, predictions: compute };
+  return {
+    kind: 'classifier',
+    ...trained,
+    classes,
+    classNames: described?.classes ?? Array.from({ length: classes }, (_, i) => `${i}`),
     probabilities(dataset) {
-      if (dataset.inputShape.join() !== inputShape.join()) {
-        throw new UsageError(
-          `the model takes examples of ${inputShape.join(' × ')}, the data has ${dataset.inputShape.join(' × ')}`,
-        );
-      }
-      const logits = engine.predict({ parameters, dataset: extractor?.extract(dataset) ?? dataset });
-      return classes === 2 && outputWidth === 1 ? sigmoidPairs(logits) : softmaxRows(logits, classes);
+      const logits = compute(dataset);
+      return outputWidth === 1 ? sigmoidPairs(logits) : softmaxRows(logits, classes);
     },
   };
 }

@@ -13,28 +13,39 @@ import { Command, Option } from 'commander';
 import { createSystemRng } from '../foundations/random/index.ts';
 import { partitionIid } from '../learning/data/index.ts';
 import {
-  type ClassificationLayout,
+  computeExactClassification,
+  computeExactRegression,
   computeMetrics,
   computeTally,
   describeProtection,
   evaluateFederated,
   evaluatePrivately,
+  type EvaluationMetrics,
   type EvaluationReport,
-  type NoisyCounts,
   planFederatedEvaluation,
   type Protection,
   renderEvaluationPage,
   summaryRows,
+  type TallyLayout,
 } from '../learning/answers/index.ts';
-import { createLedger } from '../privacy/accounting/index.ts';
-import { createLedgerFile, readFileOf, writeFileAtomic } from '../runtime/storage/index.ts';
-import { openAnsweringModel } from './answering.ts';
+import { createLedger, type Ledger, openLedger } from '../privacy/accounting/index.ts';
+import { createLedgerFile, writeFileAtomic } from '../runtime/storage/index.ts';
+import { type AnsweringModel, openTrainedModel, type RegressionModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
+import { openTestData, type TestData } from './test-data.ts';
 
 interface EvaluateOptions {
   readonly data?: string;
+  readonly rows?: string;
+  readonly label?: string;
+  readonly textColumn: string;
+  readonly separator: string;
   readonly groups?: string;
+  readonly groupBy?: string;
+  readonly errorBound?: string;
+  readonly targetMin?: string;
+  readonly targetMax?: string;
   readonly private?: boolean;
   readonly epsilon?: string;
   readonly delta: string;
@@ -52,7 +63,15 @@ export function createEvaluateCommand(): Command {
     .description('Measure a model: exactly on public data, with noise and a charge on private data, or federated.')
     .argument('<run>', 'run folder with model.safetensors')
     .option('--data <folder>', 'folder with an IDX test set (default: the test data of the run’s task)')
+    .option('--rows <file>', 'rows of a table (CSV, JSON lines, Parquet), for models that say how they read them')
+    .option('--label <column>', 'with --rows: the column that says what is right')
+    .option('--text-column <column>', 'with --rows, for models of texts', 'text')
+    .option('--separator <character>', 'between the cells of a CSV file', ',')
     .option('--groups <file>', 'one group name a line, in the order of the examples, to compare groups')
+    .option('--group-by <column>', 'with --rows: compare groups by a category that the model knows')
+    .option('--error-bound <number>', 'regression, protected: errors count up to this')
+    .option('--target-min <number>', 'regression, protected: targets lie above this')
+    .option('--target-max <number>', 'regression, protected: targets lie below this')
     .option('--private', 'the test data is private: noise is added, and --ledger charged')
     .option('--epsilon <number>', 'what this evaluation may cost')
     .option('--delta <number>', 'at this delta', '1e-6')
@@ -75,6 +94,8 @@ function numberOption(text: string | undefined, name: string): number {
   return value;
 }
 
+type Target = { readonly epsilon: number; readonly delta: number };
+
 async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
   if (options.private !== true && options.participants === undefined && options.epsilon !== undefined) {
     throw new UsageError('--epsilon goes with --private or --participants: public data is not charged');
@@ -88,33 +109,17 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
     options.private === true || options.epsilon !== undefined
       ? { epsilon: numberOption(options.epsilon, '--epsilon'), delta: numberOption(options.delta, '--delta') }
       : undefined;
-  const model = openAnsweringModel(run);
-  const { names: groupNames, groups } = readGroups(options.groups);
-  const layout: ClassificationLayout = {
-    kind: 'classification',
-    classes: model.classes,
-    groups: Math.max(1, groupNames.length),
-    bins: 20,
-    scoresOfAll: target === undefined,
-  };
-  const count = (rows?: Uint32Array): Int32Array => {
-    const whole = model.load('test', options.data);
-    const dataset = rows === undefined ? whole : whole.subset(rows);
-    if (groups !== undefined && groups.length !== whole.size) {
-      throw new UsageError(`${options.groups} has ${groups.length} groups for ${whole.size} examples`);
-    }
-    const chosen = rows === undefined ? groups : groups && Array.from(rows, (row) => groups[row] as number);
-    const { labels } = dataset;
-    return computeTally({ outputs: model.probabilities(dataset), labels, ...(chosen && { groups: chosen }) }, layout);
-  };
-  const { counts, protection } = await countWith({ options, target, layout, count, model });
+  if (target !== undefined) assertLedger(options);
+  const model = openTrainedModel(run);
+  const data = openTestData(model, options);
+  const measured = await measure({ options, target, model, data });
   const report: EvaluationReport = {
     model: model.name,
-    data: options.data ?? 'the test data of the task',
-    protection,
-    classNames: model.classNames,
-    groupNames,
-    metrics: computeMetrics(layout, counts),
+    data: data.name,
+    protection: measured.protection,
+    classNames: model.kind === 'classifier' ? model.classNames : [],
+    groupNames: data.groupNames,
+    metrics: measured.metrics,
   };
   const out = options.out ?? join(run, 'evaluation');
   mkdirSync(out, { recursive: true });
@@ -127,7 +132,7 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
   }
   const rows = [
     ...summaryRows(report),
-    ['protection', describeProtection(protection)],
+    ['protection', describeProtection(report.protection)],
     ['report', join(out, 'report.html')],
   ];
   const width = Math.max(...rows.map(([name = '']) => name.length));
@@ -136,77 +141,139 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
   );
 }
 
-async function countWith({
+/** What is counted where counts are protected, or added up. */
+function layoutOf(
+  model: AnsweringModel | RegressionModel,
+  { options, groups, scoresOfAll }: { options: EvaluateOptions; groups: number; scoresOfAll: boolean },
+): TallyLayout {
+  if (model.kind === 'classifier') {
+    return { kind: 'classification', classes: model.classes, groups, bins: 20, scoresOfAll };
+  }
+  const bound = (text: string | undefined, name: string): number => {
+    const value = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value)) return value;
+    throw new UsageError(
+      `${name} must be a number, known without looking at the data: sums are protected within bounds`,
+    );
+  };
+  const [targetMin, targetMax] = [bound(options.targetMin, '--target-min'), bound(options.targetMax, '--target-max')];
+  if (!(targetMin < targetMax)) throw new UsageError('--target-min must be below --target-max');
+  return {
+    kind: 'regression',
+    groups,
+    errorBound: numberOption(options.errorBound, '--error-bound'),
+    targetMin,
+    targetMax,
+  };
+}
+
+async function measure({
   options,
   target,
-  layout,
-  count,
   model,
+  data,
 }: {
   options: EvaluateOptions;
-  target: { epsilon: number; delta: number } | undefined;
-  layout: ClassificationLayout;
-  count: (rows?: Uint32Array) => Int32Array;
-  model: ReturnType<typeof openAnsweringModel>;
-}): Promise<{ counts: NoisyCounts; protection: Protection }> {
+  target: Target | undefined;
+  model: AnsweringModel | RegressionModel;
+  data: TestData;
+}): Promise<{ metrics: EvaluationMetrics; protection: Protection }> {
+  const groups = Math.max(1, data.groupNames.length);
+  if (target === undefined && options.participants === undefined) {
+    const predictions = await data.predict();
+    const metrics =
+      model.kind === 'regression'
+        ? computeExactRegression(predictions, { groups })
+        : computeExactClassification(predictions, {
+            kind: 'classification',
+            classes: model.classes,
+            groups,
+            bins: 20,
+            scoresOfAll: false,
+          });
+    return { metrics, protection: { kind: 'public' } };
+  }
+  const layout = layoutOf(model, { options, groups, scoresOfAll: target === undefined });
+  const count = async (chosen?: Uint32Array): Promise<Int32Array> => computeTally(await data.predict(chosen), layout);
   const rng = createSystemRng();
-  if (options.participants !== undefined) {
-    const participants = integerOption(options.participants, '--participants', { min: 3, max: 1000 });
-    const { size } = model.load('test', options.data);
-    const parts = partitionIid({ size, participants }, rng);
-    const plan = planFederatedEvaluation({
-      layout,
-      participants,
-      maxExamples: Math.ceil(size / participants),
-      ...(target && { noise: { ...target, honestParticipants: participants - 1 } }),
-    });
-    const { aggregation } = options;
-    const result = await evaluateFederated(plan, { tallies: parts.map((rows) => count(rows)), aggregation }, rng);
-    const { trust, noiseStddev } = result;
-    const { epsilon = null, delta = null } = target ?? {};
+  const ledger = target === undefined ? undefined : await openTestLedger(options, { target, dataset: data.name });
+  if (options.participants === undefined) {
+    const counts = await evaluatePrivately(layout, { count, target: target as Target, ledger: ledger as Ledger }, rng);
+    const { spent, budget } = balanceOf(ledger as Ledger);
+    const { noiseStddev } = counts;
     return {
-      counts: result,
-      protection: { kind: 'federated', participants, aggregation, trust, noiseStddev, epsilon, delta },
+      metrics: computeMetrics(layout, counts),
+      protection: { kind: 'private', ...(target as Target), noiseStddev, spent, budget },
     };
   }
-  if (target === undefined) return { counts: { counts: count(), noiseStddev: 0 }, protection: { kind: 'public' } };
-  const path = options.ledger;
-  if (path === undefined)
-    throw new UsageError('--private needs --ledger FILE: every look at private test data is counted');
-  if (!existsSync(path) && options.budget === undefined) {
-    throw new UsageError(`${path} does not exist yet: give --budget EPSILON for the test data’s whole life`);
+  const participants = integerOption(options.participants, '--participants', { min: 3, max: 1000 });
+  const size = await data.size();
+  const plan = planFederatedEvaluation({
+    layout,
+    participants,
+    maxExamples: Math.ceil(size / participants),
+    ...(target && { noise: { ...target, honestParticipants: participants - 1 } }),
+  });
+  const { aggregation } = options;
+  const parts = partitionIid({ size, participants }, rng);
+  // The noise inside the sum is charged before anybody counts, as each participant would charge its own ledger.
+  const reservation =
+    plan.event === null ? undefined : await ledger?.reserve({ event: plan.event, purpose: 'evaluation' });
+  let result: Awaited<ReturnType<typeof evaluateFederated>>;
+  try {
+    const tallies = [];
+    for (const part of parts) tallies.push(await count(part));
+    result = await evaluateFederated(plan, { tallies, aggregation }, rng);
+    if (reservation !== undefined) await ledger?.commit(reservation);
+  } catch (error) {
+    if (reservation !== undefined) await ledger?.abort(reservation, { dataTouched: true });
+    throw error;
   }
-  const { openLedger } = await import('../privacy/accounting/index.ts');
-  const store = createLedgerFile(path);
-  const clock = (): Date => new Date();
-  const ledger = existsSync(path)
-    ? await openLedger({ store, clock })
-    : await createLedger({
-        store,
-        clock,
-        accountant: 'rdp',
-        budget: { epsilon: numberOption(options.budget, '--budget'), delta: target.delta },
-        relation: 'add-or-remove-one',
-        privacyUnit: 'example',
-        dataset: options.data ?? `test data of ${model.name}`,
-      });
-  const counts = await evaluatePrivately(layout, { count, target, ledger }, rng);
-  const { budget } = ledger.terms[0] as { budget: { epsilon: number } };
+  const { trust, noiseStddev } = result;
+  const { epsilon = null, delta = null } = target ?? {};
   return {
-    counts,
+    metrics: computeMetrics(layout, result),
     protection: {
-      kind: 'private',
-      ...target,
-      noiseStddev: counts.noiseStddev,
-      spent: ledger.spent().epsilon,
-      budget: budget.epsilon,
+      kind: 'federated',
+      participants,
+      aggregation,
+      trust,
+      noiseStddev,
+      epsilon,
+      delta,
+      ...(ledger === undefined ? {} : balanceOf(ledger)),
     },
   };
 }
 
-function readGroups(path: string | undefined): { names: readonly string[]; groups: readonly number[] | undefined } {
-  if (path === undefined) return { names: [], groups: undefined };
-  const lines = new TextDecoder().decode(readFileOf(path, 'groups')).trimEnd().split(/\r?\n/);
-  const names = [...new Set(lines)].toSorted();
-  return { names, groups: lines.map((line) => names.indexOf(line)) };
+/** Every look at protected test data is counted: said before anything is read. */
+function assertLedger({ ledger, budget }: EvaluateOptions): void {
+  if (ledger === undefined)
+    throw new UsageError('--epsilon needs --ledger FILE: every look at private test data is counted');
+  if (!existsSync(ledger) && budget === undefined) {
+    throw new UsageError(`${ledger} does not exist yet: give --budget EPSILON for the test data’s whole life`);
+  }
+}
+
+function openTestLedger(
+  { ledger: path, budget }: EvaluateOptions,
+  { target, dataset }: { target: Target; dataset: string },
+): Promise<Ledger> {
+  const store = createLedgerFile(path as string);
+  const clock = (): Date => new Date();
+  if (existsSync(path as string)) return openLedger({ store, clock });
+  return createLedger({
+    store,
+    clock,
+    accountant: 'rdp',
+    budget: { epsilon: numberOption(budget, '--budget'), delta: target.delta },
+    relation: 'add-or-remove-one',
+    privacyUnit: 'example',
+    dataset,
+  });
+}
+
+function balanceOf(ledger: Ledger): { spent: number; budget: number } {
+  const { budget } = ledger.terms[0] as { budget: { epsilon: number } };
+  return { spent: ledger.spent().epsilon, budget: budget.epsilon };
 }

@@ -11,12 +11,12 @@ import { Command } from 'commander';
 import { limitScores } from '../learning/answers/index.ts';
 import type { Dataset } from '../learning/data/index.ts';
 import { utf8 } from '../foundations/crypto/index.ts';
-import { openTable, readFileOf } from '../runtime/storage/index.ts';
+import { readFileOf } from '../runtime/storage/index.ts';
 import { openRunRecorder } from './answer-record.ts';
 import { type AnsweringModel, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
-import { createImageReader, createRowReader, createTextReader, type Row } from './questions.ts';
+import { createImageReader, createRowReader, createTextReader, readRows } from './questions.ts';
 
 interface PredictOptions {
   readonly text?: string;
@@ -120,31 +120,12 @@ async function readQuestion(
   }
   const path = rows as string;
   const read = createRowReader(model);
-  const table = await readRows(path, separator);
-  if (table.length === 0) throw new UsageError(`${path} has no rows`);
-  return { question: readFileOf(path, 'rows'), dataset: read(table) };
+  const table = await readRows(path, { separator, maxRows: MAX_ROWS });
+  return { question: readFileOf(path, 'rows'), dataset: read(table.rows.map(({ row }) => row)) };
 }
 
 async function readAll(stream: NodeJS.ReadStream): Promise<string> {
   const pieces: Buffer[] = [];
   for await (const piece of stream) pieces.push(piece as Buffer);
   return Buffer.concat(pieces).toString('utf8');
-}
-
-async function readRows(path: string, separator: string): Promise<Row[]> {
-  const plain = path.replace(/\.gz$/i, '');
-  const format = /\.parquet$/i.test(plain) ? 'parquet' : /\.(?:jsonl|ndjson)$/i.test(plain) ? 'jsonl' : 'csv';
-  const table = openTable({ format, path, ...(format === 'csv' ? { separator } : {}) });
-  const columns = await table.columns();
-  const rows: Row[] = [];
-  for await (const batch of table.batches()) {
-    for (const item of batch) {
-      if (item.kind === 'malformed') {
-        throw new UsageError(`${path}, line ${item.line}, column ${item.column}: ${item.problem}`);
-      }
-      if (rows.length === MAX_ROWS) throw new UsageError(`${path} has more than ${MAX_ROWS} rows: ask in parts`);
-      rows.push(Object.fromEntries(columns.map((column, i) => [column, item.cells[i] ?? null])));
-    }
-  }
-  return rows;
 }

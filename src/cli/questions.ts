@@ -18,11 +18,45 @@ import {
   pixelsInto,
 } from '../learning/data/index.ts';
 import { createPiiScanner, redactText } from '../learning/preparation/index.ts';
-import type { AnsweringModel } from './answering.ts';
+import { openTable } from '../runtime/storage/index.ts';
+import type { AnsweringModel, TrainedModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 
 /** A row by its columns; a missing cell is null. */
 export type Row = Readonly<Record<string, string | null>>;
+
+/** A row, and where it stands in its file. */
+export interface PlacedRow {
+  readonly row: Row;
+  readonly line: number;
+}
+
+/**
+ * Reads the rows of a table: CSV, JSON lines or Parquet by the end of its name.
+ * @throws {UsageError} for a line that is none, naming line and column, and for an empty table.
+ */
+export async function readRows(
+  path: string,
+  { separator, maxRows }: { readonly separator: string; readonly maxRows: number },
+): Promise<{ columns: readonly string[]; rows: readonly PlacedRow[] }> {
+  const plain = path.replace(/\.gz$/i, '');
+  const format = /\.parquet$/i.test(plain) ? 'parquet' : /\.(?:jsonl|ndjson)$/i.test(plain) ? 'jsonl' : 'csv';
+  const table = openTable({ format, path, ...(format === 'csv' ? { separator } : {}) });
+  const columns = await table.columns();
+  const rows: PlacedRow[] = [];
+  for await (const batch of table.batches()) {
+    for (const item of batch) {
+      if (item.kind === 'malformed') {
+        throw new UsageError(`${path}, line ${item.line}, column ${item.column}: ${item.problem}`);
+      }
+      if (rows.length === maxRows) throw new UsageError(`${path} has more than ${maxRows} rows: ask in parts`);
+      const row = Object.fromEntries(columns.map((column, i) => [column, item.cells[i] ?? null]));
+      rows.push({ row, line: item.line });
+    }
+  }
+  if (rows.length === 0) throw new UsageError(`${path} has no rows`);
+  return { columns, rows };
+}
 
 /** Most pixels a picture is unpacked to. */
 const MAX_PIXELS = 2 ** 24;
@@ -35,7 +69,9 @@ function datasetOf(rows: readonly Float32Array[], inputShape: readonly number[])
 }
 
 /** Encodes a text. @throws {UsageError} when the model takes something else. */
-export function createTextReader(model: AnsweringModel): (text: string) => Dataset {
+export function createTextReader(
+  model: Pick<TrainedModel, 'encoding' | 'inputShape' | 'tokens'>,
+): (text: string) => Dataset {
   const { encoding, inputShape, tokens } = model;
   const [width = 0] = inputShape;
   if (encoding?.kind === 'row') throw new UsageError('the model takes rows of a table, not a text');
@@ -64,7 +100,9 @@ export function createTextReader(model: AnsweringModel): (text: string) => Datas
  * Encodes rows. Without an encoding every column is a number, in the order of the model's inputs.
  * @throws {UsageError} when the model takes something else, `DataError` for a cell it does not know.
  */
-export function createRowReader(model: AnsweringModel): (rows: readonly Row[]) => Dataset {
+export function createRowReader(
+  model: Pick<TrainedModel, 'encoding' | 'inputShape'>,
+): (rows: readonly Row[]) => Dataset {
   const { encoding, inputShape } = model;
   if (encoding?.kind === 'text') throw new UsageError('the model takes texts, not rows of a table');
   if (encoding !== null) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -118,6 +118,25 @@ describe('what is served', () => {
       statuses.push(response.status);
       codes.add(String(((await response.json()) as { type?: string }).type));
     }
+    // What the votes were is kept beside the ledger, for its holder alone, and one step of it at least a charge.
+    const record = join(folder, 'votes.jsonl.votes');
+    expect(statSync(record).mode & 0o077).toBe(0);
+    const steps = readFileSync(record, 'utf8').trim().split('\n');
+    expect(steps.length).toBeGreaterThanOrEqual(
+      readFileSync(join(folder, 'votes.jsonl'), 'utf8').split('"commit"').length - 1,
+    );
+    rmSync(record);
+    await expect(
+      openService(first, {
+        ...defaults,
+        teachers: others,
+        threshold: '1',
+        checkStddev: '2',
+        answerStddev: '2',
+        budget: '20',
+        ledger: join(folder, 'votes.jsonl'),
+      }),
+    ).rejects.toThrow(/remembers 0 steps/);
     expect(codes.has('accounting/budget-exceeded')).toBe(true);
     expect(statuses).toContain(200);
     expect(statuses.at(-1)).toBe(403);

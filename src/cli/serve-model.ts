@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -20,9 +20,13 @@ import {
   AnswersError,
   argmax,
   type AnswerMode,
+  type AuditLine,
+  countsToQuota,
   createAnswerDesk,
   createPrivateVotes,
   obfuscateScores,
+  type PrivateVotes,
+  type VoteEntry,
 } from '../learning/answers/index.ts';
 import { createLedger } from '../privacy/accounting/index.ts';
 import { appendSynced, createLedgerFile, readFileOf } from '../runtime/storage/index.ts';
@@ -52,6 +56,7 @@ interface ServeModelOptions {
   readonly budget?: string;
   readonly delta: string;
   readonly ledger?: string;
+  readonly publishCost?: boolean;
   readonly audit?: string;
   readonly json?: boolean;
 }
@@ -78,6 +83,7 @@ export function createServeModelCommand(): Command {
     .option('--budget <epsilon>', 'private votes: for all callers together, for good')
     .option('--delta <number>', 'private votes: at this delta', '1e-5')
     .option('--ledger <file>', 'private votes: ledger of the teachers’ data')
+    .option('--publish-cost', 'private votes: publish once what the answers cost this data, charged, and end')
     .option('--audit <file>', 'a line an answer or refusal (default: RUN/answers.jsonl)')
     .option('--json', 'print the address, or the token, as one line of JSON')
     .action((run: string, options: ServeModelOptions) => serveModel(run, options));
@@ -124,6 +130,10 @@ async function serveModel(run: string, options: ServeModelOptions): Promise<void
     process.stdout.write(options.json === true ? `${JSON.stringify({ caller: invite, token })}\n` : `${token}\n`);
     return;
   }
+  if (options.publishCost === true) {
+    await publishCost(run, options);
+    return;
+  }
   if (callers.size === 0)
     throw new UsageError(`${path} names no caller: sotto serve-model ${run} --callers ${path} --invite NAME`);
   const port = integerOption(options.port, '--port', { min: 0, max: 65_535 });
@@ -163,7 +173,7 @@ interface Scoring {
   readonly promise: string;
   scores(question: Question): Promise<ArrayLike<number>>;
   /** The last charge, where answers are charged. */
-  reservation(): string | null;
+  readonly reservation: () => string | null;
 }
 
 /** Opens what the application serves. @param options - `known`: names by the digests of their tokens. */
@@ -179,12 +189,12 @@ export async function openService(
     top: integerOption(options.top, '--top', { min: 1, max: model.classes }),
     digits: integerOption(options.digits, '--digits', { min: 0, max: 6 }),
   };
-  const scoring = options.teachers === undefined ? scoringOf(model, options) : await openVotes(model, options);
+  const scoring = options.teachers === undefined ? scoringOf(model, options) : await scoreByVotes(model, options);
   const audit = options.audit ?? join(run, 'answers.jsonl');
   const before = new Map<string, number>();
   for (const line of readLines(audit)) {
-    const { caller, outcome } = line as { caller?: string; outcome?: string };
-    if (caller !== undefined && outcome === 'answered') before.set(caller, (before.get(caller) ?? 0) + 1);
+    const { caller, ...told } = line as Partial<AuditLine>;
+    if (caller !== undefined && countsToQuota(told as AuditLine)) before.set(caller, (before.get(caller) ?? 0) + 1);
   }
   const recorder = await openRunRecorder(run, model);
   const desk = createAnswerDesk({
@@ -254,7 +264,28 @@ function scoringOf(model: AnsweringModel, { obfuscate }: ServeModelOptions): Sco
   };
 }
 
-async function openVotes(model: AnsweringModel, options: ServeModelOptions): Promise<Scoring> {
+/** What is kept of votes beside their ledger, for its holder alone. */
+const voteEntrySchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('query') }),
+  z.strictObject({ kind: z.literal('answer'), gap: z.int().nonnegative() }),
+  z.strictObject({ kind: z.literal('published') }),
+]);
+
+function readVotes(path: string): readonly VoteEntry[] {
+  const read = z.array(voteEntrySchema).safeParse(readLines(path));
+  if (!read.success) throw new UsageError(`${path} is no record of votes`);
+  return read.data;
+}
+
+interface OpenedVotes {
+  readonly teachers: readonly AnsweringModel[];
+  readonly votes: PrivateVotes;
+  readonly budget: { readonly epsilon: number; readonly delta: number };
+  /** The last charge. */
+  readonly reservation: () => string | null;
+}
+
+async function openVotes(model: AnsweringModel, options: ServeModelOptions): Promise<OpenedVotes> {
   const others = (options.teachers ?? []).map(openAnsweringModel);
   const teachers = [model, ...others];
   for (const other of others) {
@@ -262,13 +293,14 @@ async function openVotes(model: AnsweringModel, options: ServeModelOptions): Pro
       throw new UsageError('teachers must take and tell the same');
     }
   }
-  if (options.ledger === undefined) throw new UsageError('private votes need --ledger FILE: every answer is charged');
+  const { ledger: path } = options;
+  if (path === undefined) throw new UsageError('private votes need --ledger FILE: every answer is charged');
   const budget = {
     epsilon: positiveOption(options.budget, '--budget'),
     delta: positiveOption(options.delta, '--delta'),
   };
   const ledger = await createLedger({
-    store: createLedgerFile(options.ledger),
+    store: createLedgerFile(path),
     clock: () => new Date(),
     accountant: 'rdp',
     budget,
@@ -277,6 +309,16 @@ async function openVotes(model: AnsweringModel, options: ServeModelOptions): Pro
     dataset: 'data of the teachers',
     order: 16,
   });
+  const record = `${path}.votes`;
+  const earlier = readVotes(record);
+  const { charges } = await ledger.verify();
+  const told = charges.filter(({ status }) => status === 'committed').length;
+  if (earlier.length < told) {
+    throw new UsageError(
+      `${record} remembers ${earlier.length} steps and the ledger ${told}: what the votes cost could no longer be published. Put the record back, or open a new ledger for other data`,
+    );
+  }
+  if (!existsSync(record)) writeFileSync(record, '', { mode: 0o600 });
   let last: string | null = null;
   const votes = createPrivateVotes({
     teachers: teachers.length,
@@ -284,6 +326,8 @@ async function openVotes(model: AnsweringModel, options: ServeModelOptions): Pro
     threshold: positiveOption(options.threshold, '--threshold'),
     checkStddev: positiveOption(options.checkStddev, '--check-stddev'),
     answerStddev: positiveOption(options.answerStddev, '--answer-stddev'),
+    earlier,
+    remember: (entry) => appendSynced(record, `${JSON.stringify(entry)}\n`),
     ledger: {
       ...ledger,
       async reserve(request) {
@@ -293,13 +337,33 @@ async function openVotes(model: AnsweringModel, options: ServeModelOptions): Pro
       },
     },
   });
+  return { teachers, votes, budget, reservation: () => last };
+}
+
+async function publishCost(run: string, options: ServeModelOptions): Promise<void> {
+  if (options.teachers === undefined) throw new UsageError('--publish-cost is for private votes: name --teachers');
+  const { votes, budget } = await openVotes(openAnsweringModel(run), options);
+  const cost = await votes.publishCost({ delta: budget.delta }, createSystemRng());
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify(cost)}\n`
+      : `answers    ${cost.answered} of ${cost.queries} questions
+cost       ε ≤ ${cost.epsilon.toFixed(3)} at δ = ${cost.delta} for this data, with confidence ${cost.confidence}
+any data   ε = ${cost.dataIndependentEpsilon.toFixed(3)}
+closed     nothing more is answered from this ledger: the statement would not hold
+`,
+  );
+}
+
+async function scoreByVotes(model: AnsweringModel, options: ServeModelOptions): Promise<Scoring> {
+  const { teachers, votes, budget, reservation } = await openVotes(model, options);
   const rng = createSystemRng();
   const asked = teachers.map(askerOf);
   let queue: Promise<unknown> = Promise.resolve();
   return {
     mode: 'private-votes',
     promise: `noisy votes of ${teachers.length} teachers trained on disjoint data; every question is charged to ε = ${budget.epsilon} at δ = ${budget.delta}, for all callers together`,
-    reservation: () => last,
+    reservation,
     scores(question) {
       // One after the other: whether an answer is charged depends on the check before it.
       const next = queue.then(async () => {

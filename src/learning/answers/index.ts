@@ -7,6 +7,7 @@ export {
   type GroupMetrics,
 } from './evaluation/classification.ts';
 export { type Estimate, type NoisyCounts } from './evaluation/estimates.ts';
+export { computeExactClassification, computeExactRegression } from './evaluation/exact.ts';
 export {
   evaluateFederated,
   type FederatedEvaluationOptions,
@@ -46,6 +47,7 @@ export {
   type AnswerDesk,
   type AnswerMode,
   type AuditLine,
+  countsToQuota,
   createAnswerDesk,
   type DeskLimits,
   type LimitedAnswer,
@@ -60,4 +62,5 @@ export {
   type PrivateVotes,
   type PrivateVotesOptions,
   type VoteAnswer,
+  type VoteEntry,
 } from './prediction/private-votes.ts';

@@ -15,6 +15,7 @@ export type PreparationErrorCode =
   | 'preparation/too-many-transformations'
   | 'preparation/malformed-row'
   | 'preparation/missing-column'
+  | 'preparation/duplicate-column'
   | 'preparation/out-of-range'
   | 'preparation/uncharged-column'
   | 'preparation/key'

@@ -75,8 +75,8 @@ const MISSING = '';
 
 /**
  * Plans a preparation.
- * @throws {@link PreparationError} `preparation/missing-column` when the input lacks a column, `preparation/key` when a key
- * is needed and not there, `preparation/hierarchy-invalid`.
+ * @throws {@link PreparationError} `preparation/missing-column` when the input lacks a column,
+ * `preparation/duplicate-column` when it has one of them twice, `preparation/key` when a key is needed and not there, `preparation/hierarchy-invalid`.
  */
 export function createPreparation(fields: PreparationFields): Preparation {
   const { recipe, columns, rng } = fields;
@@ -87,6 +87,14 @@ export function createPreparation(fields: PreparationFields): Preparation {
       'preparation/missing-column',
       `the input has no column ${absent.map((name) => `"${name}"`).join(', ')}; it has ${columns.length} columns`,
       { details: { columns: absent } },
+    );
+  }
+  const twice = names.filter((name) => columns.indexOf(name) !== columns.lastIndexOf(name));
+  if (twice.length > 0) {
+    throw new PreparationError(
+      'preparation/duplicate-column',
+      `the input has more than one column ${twice.map((name) => `"${name}"`).join(', ')}: give each a name of its own`,
+      { details: { columns: twice } },
     );
   }
   const declared = names.map((name) => recipe.columns[name] as RecipeColumn);

@@ -8,6 +8,7 @@
 import {
   type Estimate,
   estimateCount,
+  estimateForm,
   estimateRatio,
   estimateSmooth,
   type Linear,
@@ -169,6 +170,23 @@ export function computeClassificationMetrics(layout: ClassificationLayout, noisy
   const right = (group?: number): number[] =>
     range(0, classes).flatMap((c) => cells.of({ label: c, predicted: c, ...(group === undefined ? {} : { group }) }));
 
+  // More than two classes: how many are right is told by the confusion matrix and by the bins of confidence. Each sum has
+  // the noise of its cells, so the best of their means weighs them by the inverse of how many those are.
+  const best = (cellsOfMatrix: readonly number[], rightOrWrong: 0 | 1): Linear => {
+    if (classes === 2) return ones(cellsOfMatrix);
+    const share = noiseStddev === 0 ? 1 : bins / (bins + cellsOfMatrix.length);
+    const form = new Map<number, number>(cellsOfMatrix.map((cell) => [cell, share]));
+    for (const i of range(0, bins)) form.set(calibrationAt + 2 * i + rightOrWrong, 1 - share);
+    return form;
+  };
+  const rightCells = new Set(right());
+  const hits = best([...rightCells], 1);
+  const misses = best(
+    all.filter((cell) => !rightCells.has(cell)),
+    0,
+  );
+  const examples: Linear = new Map([...hits, ...misses]);
+
   const confusion = range(0, classes).map((label) =>
     range(0, classes).map((predicted) => sum(cells.of({ label, predicted }))),
   );
@@ -252,8 +270,8 @@ export function computeClassificationMetrics(layout: ClassificationLayout, noisy
   });
   return {
     kind: 'classification',
-    examples: sum(all),
-    accuracy: ratio(right(), all),
+    examples: estimateForm(noisy, { of: examples, cells: ones(all) }),
+    accuracy: estimateRatio(noisy, { of: hits, over: examples, cells: { of: ones(right()), over: ones(all) } }),
     confusion,
     classes: perClass,
     macroF1: estimateSmooth(noisy, {

@@ -36,42 +36,53 @@ export function evaluateLinear(form: Linear, counts: ArrayLike<number>): number 
 
 const clampTo = (value: number, [low, high]: readonly [number, number]): number => Math.min(high, Math.max(low, value));
 
+/** A ratio of two linear forms. */
+export interface Ratio {
+  readonly of: Linear;
+  readonly over: Linear;
+}
+
+/** The variances and the covariance of two forms, at 1.96². */
+function spreadOf({ of: w, over: v }: Ratio, variance: (at: number) => number): { ww: number; wv: number; vv: number } {
+  const sums = { ww: 0, wv: 0, vv: 0 };
+  for (const at of new Set([...w.keys(), ...v.keys()])) {
+    const s = Z95 * Z95 * variance(at);
+    const a = w.get(at) ?? 0;
+    const b = v.get(at) ?? 0;
+    sums.ww += s * a * a;
+    sums.wv += s * a * b;
+    sums.vv += s * b * b;
+  }
+  return sums;
+}
+
 /**
  * A ratio of two sums of counts, such as accuracy. The interval is Fieller's: the ratios r for which
  * (w − r·v)·counts is within its own noise of zero, so it stays right where the denominator is small; then it is the whole
  * range.
+ * @param ratio - `cells`: the same ratio over counts that have each example in one cell alone, where `of` and `over` count
+ * an example in several: sampling is reckoned on them.
  * @see [Fie54]
  */
 export function estimateRatio(
   { counts, noiseStddev }: NoisyCounts,
-  { of: w, over: v, range = [0, 1] }: { of: Linear; over: Linear; range?: readonly [number, number] },
+  { of: w, over: v, range = [0, 1], cells }: Ratio & { range?: readonly [number, number]; cells?: Ratio },
 ): Estimate {
   const A = evaluateLinear(w, counts);
   const B = evaluateLinear(v, counts);
-  const touched = new Set([...w.keys(), ...v.keys()]);
-  const solve = (variance: (at: number) => number): readonly [number, number] => {
-    let ww = 0;
-    let wv = 0;
-    let vv = 0;
-    for (const at of touched) {
-      const s = Z95 * Z95 * variance(at);
-      const a = w.get(at) ?? 0;
-      const b = v.get(at) ?? 0;
-      ww += s * a * a;
-      wv += s * a * b;
-      vv += s * b * b;
-    }
+  const solve = ({ ww, wv, vv }: ReturnType<typeof spreadOf>): readonly [number, number] => {
     const quadratic = B * B - vv;
     if (!(quadratic > 0) || !(B > 0)) return range;
     const half = (A * B - wv) / quadratic;
     const root = Math.sqrt(Math.max(0, half * half - (A * A - ww) / quadratic));
     return [clampTo(half - root, range), clampTo(half + root, range)];
   };
-  const noise = noiseStddev * noiseStddev;
+  const noise = spreadOf({ of: w, over: v }, () => noiseStddev * noiseStddev);
+  const sampling = spreadOf(cells ?? { of: w, over: v }, (at) => Math.max(0, counts[at] as number));
   return {
     value: B > 0 ? clampTo(A / B, range) : Number.NaN,
-    noiseInterval: solve(() => noise),
-    interval: solve((at) => noise + Math.max(0, counts[at] as number)),
+    noiseInterval: solve(noise),
+    interval: solve({ ww: noise.ww + sampling.ww, wv: noise.wv + sampling.wv, vv: noise.vv + sampling.vv }),
   };
 }
 
@@ -141,5 +152,19 @@ export function estimateCount(counts: ArrayLike<number>, at: number, noiseStddev
   const value = counts[at] as number;
   const reach = noiseReach(noiseStddev);
   const wide = Z95 * Math.sqrt(noiseStddev * noiseStddev + Math.max(0, value));
+  return { value, noiseInterval: [value - reach, value + reach], interval: [value - wide, value + wide] };
+}
+
+/** A sum of counts with its intervals. @param form - `cells`: the same sum over counts that have each example once. */
+export function estimateForm(
+  { counts, noiseStddev }: NoisyCounts,
+  { of: form, cells }: { of: Linear; cells: Linear },
+): Estimate {
+  const value = evaluateLinear(form, counts);
+  let squares = 0;
+  for (const factor of form.values()) squares += factor * factor;
+  const stddev = noiseStddev * Math.sqrt(squares);
+  const reach = Z95 * stddev;
+  const wide = Z95 * Math.sqrt(stddev * stddev + Math.max(0, evaluateLinear(cells, counts)));
   return { value, noiseInterval: [value - reach, value + reach], interval: [value - wide, value + wide] };
 }

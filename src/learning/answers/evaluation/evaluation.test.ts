@@ -6,6 +6,7 @@ import {
   type ClassificationLayout,
   type ClassificationMetrics,
   computeAuc,
+  computeExactClassification,
   computeMetrics,
   computeTally,
   createTallyNoise,
@@ -88,6 +89,38 @@ describe('exact figures', () => {
     expect(metrics.gaps?.accuracy.value).toBeCloseTo(Math.abs(a - b), 12);
   });
 
+  it('take areas and calibration of public data from the scores themselves, with an interval that covers', () => {
+    const scoresOf = ({ labels, outputs }: { labels: number[]; outputs: number[] }): number[] =>
+      labels.map((_, i) => outputs[2 * i + 1] as number);
+    const predictions = draw(700, 2);
+    const exact = computeExactClassification(predictions, { ...two, bins: 4 });
+    const scores = scoresOf(predictions);
+    const isOne = (i: number): boolean => predictions.labels[i] === 1;
+    expect(exact.auc?.value).toBeCloseTo(computeAuc(scores, isOne), 12);
+    expect(exact.roc?.[0]).toEqual({ fpr: 0, tpr: 0 });
+    expect(exact.roc?.at(-1)).toEqual({ fpr: 1, tpr: 1 });
+    // Bin by bin: the mean score against the share that is right.
+    let off = 0;
+    for (let bin = 0; bin < 4; bin += 1) {
+      const rows = scores.flatMap((score, i) => (Math.floor(score * 4) === bin ? [i] : []));
+      off += Math.abs(rows.reduce((total, i) => total + (scores[i] as number) - Number(isOne(i)), 0));
+    }
+    expect(exact.calibrationError.value).toBeCloseTo(off / 700, 12);
+    const classes = computeExactClassification(draw(300, 3), three);
+    expect(classes.classes.map(({ auc }) => (auc?.value ?? 0) > 0.7)).toEqual([true, true, true]);
+
+    const population = draw(60_000, 2, 'all scores');
+    const truth = computeAuc(scoresOf(population), (i) => population.labels[i] === 1);
+    let inside = 0;
+    for (let run = 0; run < 200; run += 1) {
+      const { auc } = computeExactClassification(draw(150, 2, `scores ${run}`), two);
+      const [low, high] = auc?.interval ?? [1, 0];
+      if (low <= truth && truth <= high) inside += 1;
+    }
+    expect(inside / 200).toBeGreaterThan(0.9);
+    expect(inside / 200).toBeLessThan(0.99);
+  });
+
   it('count ties of scores as half, and reverse with the order', () => {
     expect(computeAuc([0.1, 0.4, 0.4, 0.9], (i) => i >= 2)).toBe(0.875);
     expect(computeAuc([0.9, 0.8, 0.2, 0.1], (i) => i >= 2)).toBe(0);
@@ -118,7 +151,7 @@ describe('private figures', () => {
     const noise = createTallyNoise(three, { epsilon: 0.5, delta: 1e-6 });
     const exact = computeMetrics(three, { counts, noiseStddev: 0 }) as ClassificationMetrics;
     const rng = createSeededRng('coverage');
-    const inside = { cells: 0, accuracy: 0, recall: 0, f1: 0, macroF1: 0 };
+    const inside = { cells: 0, examples: 0, accuracy: 0, recall: 0, f1: 0, macroF1: 0 };
     const within = ([low, high]: readonly [number, number], value: number): number =>
       low <= value && value <= high ? 1 : 0;
     const runs = 1000;
@@ -129,6 +162,7 @@ describe('private figures', () => {
           inside.cells += within(noiseInterval, exact.confusion[i]?.[j]?.value ?? Number.NaN) / 9;
         }),
       );
+      inside.examples += within(noisy.examples.noiseInterval, 3000);
       inside.accuracy += within(noisy.accuracy.noiseInterval, exact.accuracy.value);
       inside.recall += within(noisy.classes[0]!.recall.noiseInterval, exact.classes[0]!.recall.value);
       inside.f1 += within(noisy.classes[1]!.f1.noiseInterval, exact.classes[1]!.f1.value);
@@ -138,6 +172,28 @@ describe('private figures', () => {
       expect(times / runs, figure).toBeGreaterThanOrEqual(0.93);
       expect(times / runs, figure).toBeLessThanOrEqual(0.97);
     }
+  });
+
+  it('weigh what the matrix and the bins of confidence say alike, and are the sharper for it', () => {
+    const ten: ClassificationLayout = { kind: 'classification', classes: 10, groups: 1, bins: 20, scoresOfAll: false };
+    const counts = computeTally(draw(4000, 10), ten);
+    const noise = createTallyNoise(ten, { epsilon: 0.5, delta: 1e-6 });
+    const rng = createSeededRng('sharper');
+    const exact = computeMetrics(ten, { counts, noiseStddev: 0 }) as ClassificationMetrics;
+    let [inside, square, width] = [0, 0, 0];
+    for (let run = 0; run < 300; run += 1) {
+      const { accuracy } = computeMetrics(ten, noise.release(counts, rng)) as ClassificationMetrics;
+      const [low, high] = accuracy.noiseInterval;
+      if (low <= exact.accuracy.value && exact.accuracy.value <= high) inside += 1;
+      square += (accuracy.value - exact.accuracy.value) ** 2 / 300;
+      width += (high - low) / 300;
+    }
+    expect(inside / 300).toBeGreaterThan(0.91);
+    // By the matrix alone, the noise of 90 wrong cells and 10 right ones would stand over 4,000 examples.
+    const { value } = exact.accuracy;
+    const matrixAlone = (noise.noiseStddev * Math.hypot(value * Math.sqrt(90), (1 - value) * Math.sqrt(10))) / 4000;
+    expect(Math.sqrt(square)).toBeLessThan(0.6 * matrixAlone);
+    expect(width / (2 * 1.96)).toBeLessThan(0.6 * matrixAlone);
   });
 
   it('would not cover with half the noise in the intervals', () => {

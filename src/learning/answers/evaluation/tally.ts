@@ -120,12 +120,10 @@ export function argmax(outputs: ArrayLike<number>, from: number, classes: number
 }
 
 /**
- * Counts predictions.
- * Each example adds a vector of L2 norm {@link sensitivityOf} at most, whatever it holds: labels, scores and groups out of
- * range are refused before anything is counted.
+ * Checks that predictions go together and lie in a layout.
  * @throws {AnswersError} `answers/input` when lengths differ or a label or group is out of range.
  */
-export function computeTally({ outputs, labels, groups }: Predictions, layout: TallyLayout): Int32Array {
+export function assertPredictions({ outputs, labels, groups }: Predictions, layout: TallyLayout): void {
   assertLayout(layout);
   const width = layout.kind === 'classification' ? layout.classes : 1;
   if (outputs.length !== labels.length * width || (groups !== undefined && groups.length !== labels.length)) {
@@ -143,6 +141,17 @@ export function computeTally({ outputs, labels, groups }: Predictions, layout: T
     const good = layout.kind === 'regression' || (Number.isInteger(label) && label >= 0 && label < layout.classes);
     if (!good) throw new AnswersError('answers/input', `a label must be an integer in [0, ${width - 1}]`);
   }
+}
+
+/**
+ * Counts predictions.
+ * Each example adds a vector of L2 norm {@link sensitivityOf} at most, whatever it holds: labels, scores and groups out of
+ * range are refused before anything is counted.
+ * @throws {AnswersError} `answers/input` when lengths differ or a label or group is out of range.
+ */
+export function computeTally(predictions: Predictions, layout: TallyLayout): Int32Array {
+  assertPredictions(predictions, layout);
+  const { outputs, labels, groups } = predictions;
   const counts = new Int32Array(dimensionOf(layout));
   const bump = (at: number, by = 1): void => {
     counts[at] = (counts[at] as number) + by;

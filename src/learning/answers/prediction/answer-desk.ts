@@ -59,6 +59,14 @@ export interface AnswerDesk {
   answer(caller: string, scores: () => ArrayLike<number> | Promise<ArrayLike<number>>): Promise<LimitedAnswer>;
 }
 
+/** Refusals that cost the budget, and therefore count to the quota of whoever asked. */
+const CHARGED_REFUSALS: ReadonlySet<string> = new Set(['answers/no-consensus']);
+
+/** Whether a line of the audit trail counts to its caller's quota. */
+export function countsToQuota({ outcome, reason }: Pick<AuditLine, 'outcome' | 'reason'>): boolean {
+  return outcome === 'answered' || CHARGED_REFUSALS.has(reason ?? '');
+}
+
 /** Rounds scores and keeps the highest. */
 export function limitScores(
   scores: ArrayLike<number>,
@@ -138,7 +146,10 @@ export function createAnswerDesk({
         write('answered');
         return { mode, promise: MODE_PROMISES[mode], top };
       } catch (error) {
-        write('refused', error instanceof Error && 'code' in error ? String(error.code) : 'failed');
+        const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+        // What was not answered is not counted, but for an abstention: it was charged.
+        if (!CHARGED_REFUSALS.has(reason)) known.answered -= 1;
+        write('refused', reason);
         throw error;
       }
     },

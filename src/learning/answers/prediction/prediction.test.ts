@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 
 import { createSeededRng } from '../../../foundations/random/index.ts';
 import { createLedger, createMemoryLedgerStore } from '../../../privacy/accounting/index.ts';
-import { type AuditLine, createAnswerDesk, createPrivateVotes, MODE_PROMISES, obfuscateScores } from '../index.ts';
+import {
+  AnswersError,
+  type AuditLine,
+  countsToQuota,
+  createAnswerDesk,
+  createPrivateVotes,
+  MODE_PROMISES,
+  obfuscateScores,
+} from '../index.ts';
 
 const ledgerOf = (epsilon: number) =>
   createLedger({
@@ -143,6 +151,23 @@ describe('a desk', () => {
       'answers/quota',
       'answered',
     ]);
+  });
+
+  it('counts what was charged, an abstention too, and not what failed', async () => {
+    const lines: AuditLine[] = [];
+    const desk = createAnswerDesk({
+      mode: 'private-votes',
+      limits: { ...limits, perWindow: 100 },
+      clock: () => 0,
+      audit: (line) => lines.push(line),
+    });
+    const fail = (code: 'answers/input' | 'answers/no-consensus') =>
+      expect(desk.answer('a', () => Promise.reject(new AnswersError(code, 'no')))).rejects.toMatchObject({ code });
+    for (let i = 0; i < 5; i += 1) await fail('answers/input');
+    for (let i = 0; i < 3; i += 1) await fail('answers/no-consensus');
+    await expect(desk.answer('a', () => [1, 0])).rejects.toMatchObject({ code: 'answers/quota' });
+    // A desk that opens again counts the same from the audit trail.
+    expect(lines.filter(countsToQuota)).toHaveLength(3);
   });
 
   it('does not let questions that arrive together past the quota', async () => {

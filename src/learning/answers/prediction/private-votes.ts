@@ -19,6 +19,15 @@ import { createPublication, type PublicationOptions, type PublishedCost } from '
 /** An answer, or an abstention: both are charged, and both say nothing beyond the noisy votes. */
 export type VoteAnswer = { readonly kind: 'answer'; readonly label: number } | { readonly kind: 'no-consensus' };
 
+/** What is remembered of votes, from one opening to the next. As private as the votes: it is for the publication alone. */
+export type VoteEntry =
+  /** A query whose check was charged. */
+  | { readonly kind: 'query' }
+  /** An answer that is about to be told: winner minus runner-up. */
+  | { readonly kind: 'answer'; readonly gap: number }
+  /** The cost was published: nothing more is answered. */
+  | { readonly kind: 'published' };
+
 /** How votes become an answer. All of it is public. */
 export interface PrivateVotesOptions {
   readonly teachers: number;
@@ -32,6 +41,10 @@ export interface PrivateVotesOptions {
   /** Of the data the teachers were trained on. Callers may collude: there is one budget for all of them. */
   readonly ledger: Pick<Ledger, 'reserve' | 'commit' | 'abort'>;
   readonly purpose?: string;
+  /** What {@link remember} was told before: a publication covers every answer that was ever told, restarts included. */
+  readonly earlier?: Iterable<VoteEntry>;
+  /** Told of every step before anything of it leaves; to be kept where only the data's holder reads. */
+  readonly remember?: (entry: VoteEntry) => void;
 }
 
 /** Answers from votes. */
@@ -64,6 +77,7 @@ export interface PrivateVotes {
  */
 export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
   const { teachers, classes, threshold, checkStddev, answerStddev, ledger, purpose = 'prediction' } = options;
+  const { earlier = [], remember } = options;
   assertInteger(teachers, 'teachers', { min: 2 });
   assertInteger(classes, 'classes', { min: 2 });
   assertPositive(checkStddev, 'checkStddev');
@@ -93,6 +107,19 @@ export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
   const gaps: number[] = [];
   let queries = 0;
   let closed = false;
+  const take = (entry: VoteEntry): void => {
+    if (entry.kind === 'query') queries += 1;
+    else if (entry.kind === 'published') closed = true;
+    else {
+      assertInteger(entry.gap, 'gap', { min: 0, max: teachers });
+      gaps.push(entry.gap);
+    }
+  };
+  for (const entry of earlier) take(entry);
+  const note = (entry: VoteEntry): void => {
+    remember?.(entry);
+    take(entry);
+  };
   const assertOpen = (): void => {
     if (closed) throw new AnswersError('answers/closed', 'the cost of these votes was published: ask new teachers');
   };
@@ -104,15 +131,15 @@ export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
       const publication = createPublication({ teachers, classes, answerStddev, checkStddev }, publicationOptions);
       return charged(publication.event, () => {
         assertOpen();
-        closed = true;
+        note({ kind: 'published' });
         return publication.release(gaps, { queries }, rng);
       });
     },
     async answer(votes, rng) {
       assertOpen();
-      queries += 1;
       const counts = new Int32Array(classes);
       const agreed = await charged(check.event(), async () => {
+        note({ kind: 'query' });
         const labels = await votes();
         if (labels.length !== teachers) {
           throw new AnswersError(
@@ -134,7 +161,7 @@ export function createPrivateVotes(options: PrivateVotesOptions): PrivateVotes {
         // A publication may have come while the teachers were asked.
         assertOpen();
         const [first = 0, second = 0] = counts.toSorted((a, b) => b - a);
-        gaps.push(first - second);
+        note({ kind: 'answer', gap: first - second });
         answer.releaseInto(counts, rng);
         return { kind: 'answer', label: counts.indexOf(Math.max(...counts)) } as const;
       });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createSeededRng } from '../../../foundations/random/index.ts';
 import { createLedger, createMemoryLedgerStore } from '../../../privacy/accounting/index.ts';
 import { createDataset } from '../../data/index.ts';
-import { createPrivateVotes, createRidgeTeacher } from '../index.ts';
+import { createPrivateVotes, createRidgeTeacher, type VoteEntry } from '../index.ts';
 import { computeAnswerDivergences, computeSmoothSensitivity, computeUpsetProbabilities } from './vote-divergence.ts';
 import { computeScaling, computeTail, computeTailQuantile, createPublication } from './vote-publication.ts';
 
@@ -177,6 +177,25 @@ describe('the published cost', () => {
     expect(cost.epsilon).toBeLessThan(cost.dataIndependentEpsilon - 0.1);
     await expect(votes.publishCost({ delta: 1e-5 }, rng)).rejects.toMatchObject({ code: 'answers/closed' });
     await expect(votes.answer(() => [], rng)).rejects.toMatchObject({ code: 'answers/closed' });
+  });
+
+  it('covers what was answered before a restart, and stays the last', async () => {
+    const ledger = await open(8);
+    const kept: VoteEntry[] = [];
+    const rng = createSeededRng('restart');
+    const reopen = () =>
+      createPrivateVotes({ ...settings, ledger, earlier: [...kept], remember: (entry) => kept.push(entry) });
+    for (let session = 0; session < 3; session += 1) {
+      const votes = reopen();
+      for (let i = 0; i < 10; i += 1) await votes.answer(() => Array.from({ length: 500 }, () => i % 10), rng);
+    }
+    expect(kept.filter(({ kind }) => kind === 'query')).toHaveLength(30);
+    const cost = await reopen().publishCost({ delta: 1e-5 }, rng);
+    const told = kept.filter(({ kind }) => kind === 'answer').length;
+    expect(told).toBeGreaterThan(15);
+    expect(cost).toMatchObject({ queries: 30, answered: told });
+    await expect(reopen().publishCost({ delta: 1e-5 }, rng)).rejects.toMatchObject({ code: 'answers/closed' });
+    await expect(reopen().answer(() => [], rng)).rejects.toMatchObject({ code: 'answers/closed' });
   });
 
   it('is refused where the budget does not hold it, before noise is drawn', async () => {

@@ -30,6 +30,9 @@ export type Protection =
       readonly noiseStddev: number;
       readonly epsilon: number | null;
       readonly delta: number | null;
+      /** With noise: spent on the test data so far, this evaluation included, and its budget. */
+      readonly spent?: number;
+      readonly budget?: number;
     };
 
 /** An evaluation, as it is written to JSON. */
@@ -53,7 +56,7 @@ export function describeProtection(protection: Protection): string {
       return `${protection.participants} participants through ${protection.aggregation}: ${
         protection.epsilon === null
           ? 'the EXACT sum of their counts was opened'
-          : `noise of standard deviation ${protection.noiseStddev.toPrecision(4)} inside the sum, ε = ${protection.epsilon} at δ = ${protection.delta}`
+          : `noise of standard deviation ${protection.noiseStddev.toPrecision(4)} inside the sum, charged ε = ${protection.epsilon} at δ = ${protection.delta}${protection.spent === undefined ? '' : `; spent on this data in all: ε = ${protection.spent.toFixed(4)} of ${protection.budget}`}`
       } (${protection.trust})`;
   }
 }
@@ -66,11 +69,17 @@ export function formatShare(estimate: Estimate): string {
   return `${percent(estimate.value)} % (95 %: ${percent(low)}–${percent(high)})`;
 }
 
+function formatNumber({ value, interval: [low, high] }: Estimate): string {
+  if (Number.isNaN(value)) return 'unknown';
+  return `${value.toPrecision(4)} (95 %: ${low.toPrecision(4)}–${high.toPrecision(4)})`;
+}
+
 const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--faint:#667}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#16181c;--faint:#99a}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #8884}
-figure{margin:1.5rem 0}figcaption{color:var(--faint)}.note{border-left:4px solid #3b7dd8;padding:.3rem .8rem}svg{max-width:100%;height:auto}`;
+td span,td small{white-space:nowrap}td small{color:var(--faint)}
+figure{margin:1.5rem 0;overflow-x:auto}figure.wide svg{max-width:none}figcaption{color:var(--faint)}.note{border-left:4px solid #3b7dd8;padding:.3rem .8rem}svg{max-width:100%;height:auto}`;
 
 /** Makes the page. */
 export async function renderEvaluationPage(report: EvaluationReport): Promise<string> {
@@ -93,13 +102,12 @@ export function summaryRows({ metrics }: EvaluationReport): string[][] {
   const count = ({ value, noiseInterval: [low, high] }: Estimate): string =>
     low === high ? `${Math.round(value)}` : `${Math.round(value)} (95 %: ${Math.round(low)}–${Math.round(high)})`;
   if (metrics.kind === 'regression') {
-    const number = ({ value, interval: [low, high] }: Estimate): string =>
-      `${value.toPrecision(4)} (95 %: ${low.toPrecision(4)}–${high.toPrecision(4)})`;
     return [
       ['examples', count(metrics.examples)],
-      ['mean absolute error', number(metrics.meanAbsoluteError)],
-      ['root mean squared error', number(metrics.rootMeanSquaredError)],
-      ['R²', number(metrics.rSquared)],
+      ['mean absolute error', formatNumber(metrics.meanAbsoluteError)],
+      ['root mean squared error', formatNumber(metrics.rootMeanSquaredError)],
+      ['R²', formatNumber(metrics.rSquared)],
+      ...(metrics.errorGap === null ? [] : [['gap of mean absolute errors', metrics.errorGap.toPrecision(4)]]),
     ];
   }
   const { gaps } = metrics;
@@ -116,46 +124,72 @@ export function summaryRows({ metrics }: EvaluationReport): string[][] {
     ...(gaps === null || gaps.truePositiveRate === null
       ? []
       : [['equal opportunity difference', formatShare(gaps.truePositiveRate)]]),
+    ...(gaps === null || gaps.equalizedOdds === null
+      ? []
+      : [
+          [
+            'equalized odds difference',
+            Number.isNaN(gaps.equalizedOdds) ? 'unknown' : `${(100 * gaps.equalizedOdds).toFixed(2)} %`,
+          ],
+        ]),
   ];
 }
 
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  // A figure and its interval stay whole each; a line may break between them.
+  const partsOf = (cell: string): string =>
+    escapeHtml(cell).replace(/^(.*) (\(95 %: .*\))$/, '<span>$1</span> <small>$2</small>');
   const cells = (tag: string, row: readonly string[]): string =>
-    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
+    row.map((cell) => `<${tag}>${partsOf(cell)}</${tag}>`).join('');
   return `<table><thead><tr>${cells('th', head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table>`;
 }
 
 function classTable({ metrics, classNames }: EvaluationReport): string {
   if (metrics.kind !== 'classification') return '';
+  const hasAreas = metrics.classes.length > 2 && metrics.classes.some(({ auc }) => auc !== null);
   const rows = metrics.classes.map((one) => [
     classNames[one.class] ?? `${one.class}`,
     formatShare(one.precision),
     formatShare(one.recall),
     formatShare(one.f1),
+    ...(hasAreas ? [one.auc === null ? '–' : formatShare(one.auc)] : []),
   ]);
-  return `<h2>Classes</h2>${tableOf(['class', 'precision', 'recall', 'F1'], rows)}`;
+  return `<h2>Classes</h2>${tableOf(['class', 'precision', 'recall', 'F1', ...(hasAreas ? ['area under the curve'] : [])], rows)}`;
 }
 
 function groupTable({ metrics, groupNames }: EvaluationReport): string {
-  if (metrics.kind !== 'classification' || metrics.groups.length === 0) return '';
+  if (metrics.groups.length === 0) return '';
+  if (metrics.kind === 'regression') {
+    const lines = metrics.groups.map((one) => [
+      groupNames[one.group] ?? `${one.group}`,
+      `${Math.round(one.examples.value)}`,
+      formatNumber(one.meanAbsoluteError),
+      formatNumber(one.rootMeanSquaredError),
+      formatNumber(one.rSquared),
+    ]);
+    const head = ['group', 'examples', 'mean absolute error', 'root mean squared error', 'R²'];
+    return `<h2>Groups</h2>${tableOf(head, lines)}`;
+  }
   const rows = metrics.groups.map((one) => [
     groupNames[one.group] ?? `${one.group}`,
     formatShare(one.accuracy),
     one.selectionRate === null ? '–' : formatShare(one.selectionRate),
     one.truePositiveRate === null ? '–' : formatShare(one.truePositiveRate),
+    one.falsePositiveRate === null ? '–' : formatShare(one.falsePositiveRate),
   ]);
-  return `<h2>Groups</h2>${tableOf(['group', 'accuracy', 'selection rate', 'true positive rate'], rows)}`;
+  const head = ['group', 'accuracy', 'selection rate', 'true positive rate', 'false positive rate'];
+  return `<h2>Groups</h2>${tableOf(head, rows)}`;
 }
 
 async function drawFigures(metrics: ClassificationMetrics, { classNames }: EvaluationReport): Promise<string> {
   // Loaded here: whoever only counts does not load a drawing library.
   const Plot = await import('@observablehq/plot');
   const nameOf = (at: number): string => classNames[at] ?? `${at}`;
-  const figure = (options: object, caption: string): string => {
+  const figure = (options: object, caption: string, kind = ''): string => {
     const drawn = Plot.plot({ ...options, document: createSvgDocument() as Document }) as unknown as {
       outerHTML: string;
     };
-    return `<figure>${drawn.outerHTML}<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+    return `<figure${kind === '' ? '' : ` class="${kind}"`}>${drawn.outerHTML}<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
   };
   const cells = metrics.confusion.flatMap((row, label) => {
     const total = row.reduce((sum, { value }) => sum + Math.max(0, value), 0);
@@ -166,6 +200,8 @@ async function drawFigures(metrics: ClassificationMetrics, { classNames }: Evalu
       share: total > 0 ? Math.max(0, value) / total : 0,
     }));
   });
+  const [noiseLow, noiseHigh] = metrics.examples.noiseInterval;
+  const isNoisy = noiseLow < noiseHigh;
   const order = metrics.confusion.map((_, at) => nameOf(at));
   const confusion = figure(
     {
@@ -185,11 +221,11 @@ async function drawFigures(metrics: ClassificationMetrics, { classNames }: Evalu
         }),
       ],
     },
-    'Confusion matrix: rows are labels, shading is the share of the row.',
+    `Confusion matrix: rows are labels, shading is the share of the row.${isNoisy ? ' Counts carry noise: some fall below zero.' : ''}`,
+    'wide',
   );
-  const total = metrics.calibration.reduce((sum, { examples }) => sum + Math.max(0, examples.value), 0);
   const bins = metrics.calibration
-    .filter(({ examples, observed }) => examples.value > 0.005 * total && !Number.isNaN(observed.value))
+    .filter(({ examples, observed }) => examples.noiseInterval[0] > 0 && !Number.isNaN(observed.value))
     .map(({ from, to, observed }) => ({
       score: (from + to) / 2,
       observed: observed.value,
@@ -214,7 +250,7 @@ async function drawFigures(metrics: ClassificationMetrics, { classNames }: Evalu
         Plot.dot(bins, { x: 'score', y: 'observed', fill: 'steelblue' }),
       ],
     },
-    'Calibration, with 95 % intervals; bins with less than half a percent of the examples are left out.',
+    `Calibration, with 95 % intervals.${isNoisy ? ' Bins whose counts may be noise alone are left out.' : ''}`,
   );
   if (metrics.roc === null) return confusion + calibration;
   const roc = figure(

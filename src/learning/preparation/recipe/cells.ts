@@ -11,13 +11,32 @@ import type { RecipeColumn } from './schema.ts';
 /** A cell that was read: its text, tidied, or what is wrong with it. */
 export type CheckedCell = { readonly value: string | null } | { readonly problem: string };
 
-/** Creates the check of one column. */
+/**
+ * Creates the check of one column.
+ *
+ * A private column never makes a row malformed: that the row is not there would tell what the cell holds, without a charge.
+ * What is out of range counts as the bound, everything else that does not hold as missing.
+ */
 export function createCellCheck(column: RecipeColumn): (cell: string | null) => CheckedCell {
+  const check = createDeclaredCheck(column);
+  if (!isProtected(column)) return check;
+  return (cell) => {
+    const checked = check(cell);
+    return 'problem' in checked ? { value: null } : checked;
+  };
+}
+
+/** Whether a column may leave only with noise, or not at all. */
+function isProtected({ private: isPrivate, treatment }: RecipeColumn): boolean {
+  return isPrivate || treatment.kind === 'noise';
+}
+
+function createDeclaredCheck(column: RecipeColumn): (cell: string | null) => CheckedCell {
   const categories = Array.isArray(column.categories) ? new Set(column.categories) : undefined;
   const lower = column.bounds?.private.lower ?? column.min;
   const upper = column.bounds?.private.upper ?? column.max;
   // Private bounds are narrower than the declared range: values between are clamped, not refused.
-  const clamp = column.outside === 'clamp' || column.bounds !== undefined;
+  const clamp = column.outside === 'clamp' || column.bounds !== undefined || isProtected(column);
   return (cell) => {
     const text = column.type === 'text' ? cell : (cell?.trim() ?? null);
     if (text === null || text === '') {

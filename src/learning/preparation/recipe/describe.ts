@@ -102,6 +102,11 @@ export function notesOf(recipe: Recipe): string[] {
   }
   if (kinds.has('pii'))
     notes.push('Names and places in text are found by lists and rules, with gaps: see docs/preparation.md.');
+  if (listCharged(recipe).length > 0) {
+    notes.push(
+      'Row counts, in this report, in the lineage and of what is written, are exact and not covered by the budget: hand on the statistics and the synthetic table by themselves.',
+    );
+  }
   const rows = Object.values(recipe.columns).filter(({ treatment }) => treatment.kind !== 'omit');
   if (rows.some(({ treatment }) => treatment.kind !== 'noise') && listCharged(recipe).length > 0) {
     notes.push(

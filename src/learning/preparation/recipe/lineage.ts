@@ -22,7 +22,8 @@ export interface RunFacts {
   readonly endedAt: string;
   readonly input: {
     readonly name: string;
-    readonly sha256: string;
+    /** Null for a query over what is no single file. */
+    readonly sha256: string | null;
     readonly rows: number;
     readonly columns: readonly string[];
   };
@@ -58,7 +59,10 @@ export function buildLineage(facts: RunFacts): readonly Readonly<Record<string, 
   const input = {
     namespace: 'file',
     name: facts.input.name,
-    facets: { schema: fieldsOf(facts.input.columns), version: version(facts.input.sha256) },
+    facets: {
+      schema: fieldsOf(facts.input.columns),
+      ...(facts.input.sha256 === null ? {} : { version: version(facts.input.sha256) }),
+    },
     inputFacets: {
       inputStatistics: facet('1-0-0/InputStatisticsInputDatasetFacet.json#/$defs/InputStatisticsInputDatasetFacet', {
         rowCount: facts.input.rows,

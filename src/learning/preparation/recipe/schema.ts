@@ -140,6 +140,9 @@ const columnSchema = z
     if (kind === 'standardize' && !numeric) issue('treatment', 'standardize is for integer and number');
     if (kind === 'dateShift' && column.type !== 'date') issue('treatment', 'dateShift is for dates');
     if (kind === 'pii' && column.type !== 'text') issue('treatment', 'pii is for text');
+    if ((column.private || kind === 'noise') && column.missing === 'refuse') {
+      issue('missing', 'must be keep for a private column: that a row is not there would tell that its cell is empty');
+    }
     if (column.private && kind !== 'noise' && kind !== 'omit') {
       issue('treatment', 'a private column leaves only with noise (charged), or not at all: kind: noise or kind: omit');
     }

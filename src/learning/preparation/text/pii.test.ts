@@ -105,6 +105,35 @@ describe('the scanner on its labelled sentences', () => {
   });
 });
 
+describe('patterns', () => {
+  const found = (text: string, entity: EntityType, minScore = 0.4): string[] =>
+    createPiiScanner({ entities: [entity], minScore })
+      .scan(text)
+      .map(({ start, end }) => text.slice(start, end));
+
+  it('see addresses at the ends of what is valid', () => {
+    expect(found('connecting from ::1', 'IP_ADDRESS')).toEqual(['::1']);
+    expect(found('::1/128', 'IP_ADDRESS')).toEqual(['::1/128']);
+    expect(found('10.0.0.0/123', 'IP_ADDRESS')).toEqual(['10.0.0.0']);
+    expect(found('2001:db8::/9999', 'IP_ADDRESS')).toEqual(['2001:db8::']);
+    expect(found('::ffff:256.0.0.1', 'IP_ADDRESS')).toEqual([]);
+    expect(found('std::cout, ::, :::', 'IP_ADDRESS')).toEqual([]);
+  });
+
+  it('see days and months joined by a hyphen, and slashed ones where a word says that they are dates', () => {
+    for (const date of ['May-21', '21-May', '05-May', 'May-2021', '5-May-2021', '5-20-2021'])
+      expect(found(`Today is ${date}`, 'DATE_TIME')).toEqual([date]);
+    expect(found('a ratio of 5/21 or 5/2021', 'DATE_TIME')).toEqual([]);
+    expect(found('The card expires 05/21.', 'DATE_TIME')).toEqual(['05/21']);
+    expect(found('date of issue: 5/2021', 'DATE_TIME')).toEqual(['5/2021']);
+  });
+
+  it('see the cards of airlines', () => {
+    expect(found('my credit card: 122000000000003', 'CREDIT_CARD')).toEqual(['122000000000003']);
+    expect(found('122000000000004', 'CREDIT_CARD')).toEqual([]);
+  });
+});
+
 describe('offsets', () => {
   it('count UTF-16 code units, also behind letters beyond the BMP', () => {
     const scanner = createPiiScanner();

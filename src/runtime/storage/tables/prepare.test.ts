@@ -381,6 +381,80 @@ describe('what is private', () => {
   });
 });
 
+describe('what would tell of a private column', () => {
+  const privacy = 'privacy: { epsilon: 8, delta: 1.0e-6, dataset: clinic }\n';
+
+  it('is no row that is missing: a cell beyond its bounds or categories is noised like any other', async () => {
+    const columns = PLAIN.replace(
+      'serves: risk grows with age',
+      'private: true, serves: risk grows with age, treatment: { kind: noise, epsilon: 1 }',
+    ).replace('serves: the main predictor', 'serves: the main predictor, treatment: { kind: noise, epsilon: 2 }');
+    const data = patients(400).replace('P7,27,', 'P7,270,').replace('P8,28,', 'P8,old,').replace('flu', 'plague');
+    const { run } = workspace(HEAD + columns + privacy, { data });
+    expect((await run()).rows).toEqual({ read: 400, malformed: 0, suppressed: 0, released: 400, population: 0 });
+    const refused = workspace(HEAD + columns.replace('min: 0', 'missing: refuse, min: 0') + privacy, { data });
+    expect((await refusal(() => refused.run())).message).toMatch(/columns\.age\.missing must be keep/);
+  });
+
+  it('is no table of empty rows where statistics alone are wanted, and exact counts are said to be exact', async () => {
+    const columns = `columns:
+  age: { type: integer, min: 0, max: 120, private: true, serves: its mean, treatment: { kind: omit } }
+`;
+    const mean = 'statistics: [{ kind: mean, name: mean age, column: age, epsilon: 1 }]\n';
+    const { folder, run } = workspace(HEAD + columns + mean + privacy);
+    const result = await run();
+    expect(result.outputs).toEqual([]);
+    expect(readdirSync(join(folder, 'out')).toSorted()).toEqual([
+      'lineage.json',
+      'recipe.resolved.yaml',
+      'report.json',
+    ]);
+    expect(result.notes.join('\n')).toMatch(/Row counts.*are exact and not covered by the budget/);
+  });
+});
+
+it('refunds the charge when it fails before a row was read', async () => {
+  const statistics = 'statistics: [{ kind: mean, name: m, column: age, epsilon: 1 }]\n';
+  const { folder, run } = workspace(`${HEAD}${PLAIN}${statistics}privacy: { epsilon: 1, delta: 1.0e-6, dataset: d }\n`);
+  writeFileSync(join(folder, 'file'), '');
+  await expect(run('file/out')).rejects.toThrow();
+  const records = readFileSync(join(folder, 'recipe.ledger.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; dataTouched?: boolean });
+  expect(records.map(({ kind }) => kind)).toEqual(['open', 'reserve', 'abort']);
+  expect(records.at(-1)?.dataTouched).toBe(false);
+  expect((await run()).charged?.spent.epsilon).toBeGreaterThan(0.9);
+});
+
+it('refuses a table with one name for two columns of the recipe', async () => {
+  const { run } = workspace(HEAD + PLAIN, { data: 'age,zip,diagnosis,age\n1,10111,flu,2\n' });
+  expect((await refusal(() => run())).code).toBe('preparation/duplicate-column');
+});
+
+it('fails Safe Harbor for long or rare ZIP codes, places in prose and codes of single people, and passes states', async () => {
+  const lines = Array.from(
+    { length: 40 },
+    (_, i) => `${i % 2 === 0 ? '1011*' : '036**'},Ohio,c${i}x,"Moved to Los Angeles, row ${i}"`,
+  );
+  const recipe = `${HEAD}columns:
+  zip: { type: text, serves: distance }
+  state: { type: text, serves: region }
+  code: { type: text, serves: joins }
+  note: { type: text, serves: model }
+safeHarbor: true
+`;
+  const { run } = workspace(recipe, { data: `zip,state,code,note\n${lines.join('\n')}\n` });
+  const rows = new Map((await run()).safeHarbor?.map(({ letter, findings }) => [letter, findings]));
+  expect(rows.get('B')).toEqual([
+    '"note": LOCATION',
+    '"zip": by its name',
+    '"zip": more than three digits',
+    '"zip": three digits that at most 20,000 people share',
+  ]);
+  expect(rows.get('R')).toEqual(['"code": another value in every row']);
+});
+
 it('checks the eighteen rows of HIPAA Safe Harbor over what is written', async () => {
   const recipe = `${HEAD}columns:
   age: { type: integer, min: 0, max: 120, serves: risk grows with age }

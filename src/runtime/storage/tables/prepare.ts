@@ -6,7 +6,7 @@
  */
 
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { stringify } from 'yaml';
@@ -85,10 +85,12 @@ export async function runPreparation(options: PrepareOptions): Promise<PrepareRe
     );
   }
   const charge = await reserve(preparation, { recipe, recipePath, clock });
-  mkdirSync(options.out, { recursive: true });
   const quarantine = createQuarantine(join(options.out, 'quarantine.jsonl'));
   const writers: TableWriter[] = [];
+  let state: 'reserved' | 'touched' | 'committed' = 'reserved';
   try {
+    mkdirSync(options.out, { recursive: true });
+    state = 'touched';
     const read = await collectRows(table, {
       preparation,
       recipe,
@@ -98,15 +100,19 @@ export async function runPreparation(options: PrepareOptions): Promise<PrepareRe
     });
     preparation.decide();
     const target = targetOf(recipe, { folder, out: options.out });
-    const writer = createTableWriter(target, preparation.released);
-    writers.push(writer);
     const released = preparation.released.map(({ name }) => name);
     const check = recipe.safeHarbor ? createSafeHarborCheck(recipe, released) : undefined;
-    await writeRows(table, { preparation, writer, check, expected: read, onProgress: options.onProgress });
+    // Where no column is written there is no table either: empty rows would tell how many there are.
+    if (released.length > 0) {
+      const writer = createTableWriter(target, preparation.released);
+      writers.push(writer);
+      await writeRows(table, { preparation, writer, check, expected: read, onProgress: options.onProgress });
+    }
     const synthetic = writeSynthetic(preparation, { out: options.out, recipe, writers });
     for (const one of writers) one.finish();
-    const outputs = [target.path, ...(synthetic === undefined ? [] : [synthetic])];
+    const outputs = [...(released.length === 0 ? [] : [target.path]), ...(synthetic === undefined ? [] : [synthetic])];
     if (charge !== undefined) await charge.ledger.commit(charge.reservation);
+    state = 'committed';
     const report = preparation.report({ read: read.rows, malformed: read.malformed });
     const result: PrepareResult = {
       ...report,
@@ -123,18 +129,22 @@ export async function runPreparation(options: PrepareOptions): Promise<PrepareRe
       endedAt: clock().toISOString(),
       input: {
         name: source.path,
-        sha256: source.format === 'duckdb' ? '' : await hashFile(source.path),
+        sha256: isFile(source.path) ? await hashFile(source.path) : null,
         rows: read.rows,
         columns,
       },
       outputs: [
-        {
-          name: target.path,
-          sha256: await hashFile(`${target.path}.part`),
-          rows: report.rows.released,
-          columns: released,
-          lineage: preparation.lineage,
-        },
+        ...(released.length === 0
+          ? []
+          : [
+              {
+                name: target.path,
+                sha256: await hashFile(`${target.path}.part`),
+                rows: report.rows.released,
+                columns: released,
+                lineage: preparation.lineage,
+              },
+            ]),
         ...(synthetic === undefined
           ? []
           : [
@@ -151,19 +161,23 @@ export async function runPreparation(options: PrepareOptions): Promise<PrepareRe
       rows: { ...report.rows },
       charged: result.charged === null ? null : { ...result.charged, relation: charge?.ledger.terms[0]?.relation },
     });
+    for (const one of writers) one.publish();
     writeFileAtomic(join(options.out, 'recipe.resolved.yaml'), stringify(recipe));
     writeFileAtomic(join(options.out, 'lineage.json'), `${JSON.stringify(lineage, null, 2)}\n`);
+    // The last file: a folder without it was not finished.
     writeFileAtomic(join(options.out, 'report.json'), `${JSON.stringify(result, null, 2)}\n`);
-    for (const one of writers) one.publish();
     quarantine.close();
     return result;
   } catch (error) {
     for (const one of writers) one.discard();
     quarantine.close();
-    for (const name of ['recipe.resolved.yaml', 'lineage.json', 'report.json'])
-      rmSync(join(options.out, name), { force: true });
-    if (!existsSync(quarantine.path)) rmSync(options.out, { recursive: true, force: true });
-    if (charge !== undefined) await charge.ledger.abort(charge.reservation, { dataTouched: true });
+    if (existsSync(options.out)) {
+      for (const name of ['recipe.resolved.yaml', 'lineage.json', 'report.json'])
+        rmSync(join(options.out, name), { force: true });
+    }
+    if (existsSync(options.out) && !existsSync(quarantine.path)) rmSync(options.out, { recursive: true });
+    if (charge !== undefined && state !== 'committed')
+      await charge.ledger.abort(charge.reservation, { dataTouched: state === 'touched' });
     throw error;
   }
 }
@@ -330,6 +344,10 @@ function writeSynthetic(
   writers.push(writer);
   for (const row of synthetic.rows) writer.write(row);
   return path;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function hashFile(path: string): Promise<string> {

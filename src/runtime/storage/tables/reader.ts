@@ -91,21 +91,36 @@ function openCsv({ path, separator = ',', header = true }: TableSource): TableRe
   };
 }
 
+/** A line of JSON longer than this is not read: memory must not grow with a file that has no line breaks. */
+const MAX_LINE = 2 ** 24;
+
 function openJsonLines(path: string): TableReader {
-  async function* lines(): AsyncGenerator<{ text: string; line: number }[]> {
+  async function* lines(): AsyncGenerator<{ text: string; line: number; cut: boolean }[]> {
     let pending = '';
+    let cut = false;
     let line = 0;
     for await (const text of readText(path)) {
-      const parts = (pending + text).split('\n');
-      pending = parts.pop() ?? '';
-      yield parts.map((part) => ({ text: part.replace(/\r$/, ''), line: (line += 1) }));
+      const parts = text.split('\n');
+      const ended = parts.slice(0, -1).map((part, i) => {
+        const whole = i === 0 ? pending + part : part;
+        const item = {
+          text: whole.replace(/\r$/, '').replace(/^\ufeff/, ''),
+          line: (line += 1),
+          cut: (cut && i === 0) || whole.length > MAX_LINE,
+        };
+        return item;
+      });
+      if (ended.length > 0) [pending, cut] = ['', false];
+      yield ended;
+      pending += parts.at(-1) as string;
+      if (pending.length > MAX_LINE) [pending, cut] = [pending.slice(0, 1000), true];
     }
-    if (pending !== '') yield [{ text: pending, line: line + 1 }];
+    if (pending !== '') yield [{ text: pending, line: line + 1, cut }];
   }
   async function columns(): Promise<readonly string[]> {
     for await (const batch of lines()) {
-      for (const { text } of batch) {
-        const parsed = parseObject(text);
+      for (const { text, cut } of batch) {
+        const parsed = cut ? undefined : parseObject(text);
         if (parsed !== undefined) return Object.keys(parsed);
       }
     }
@@ -116,7 +131,7 @@ function openJsonLines(path: string): TableReader {
     async *batches() {
       const names = await columns();
       for await (const batch of lines()) {
-        yield batch.flatMap(({ text, line }) => (text.trim() === '' ? [] : [itemOf(text, { line, names })]));
+        yield batch.flatMap(({ text, line, cut }) => (text.trim() === '' ? [] : [itemOf(text, { line, cut, names })]));
       }
     },
   };
@@ -133,7 +148,10 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function itemOf(text: string, { line, names }: { line: number; names: readonly string[] }): TableItem {
+function itemOf(
+  text: string,
+  { line, cut, names }: { line: number; cut: boolean; names: readonly string[] },
+): TableItem {
   const malformed = (column: string, problem: string): TableItem => ({
     kind: 'malformed',
     line,
@@ -141,13 +159,18 @@ function itemOf(text: string, { line, names }: { line: number; names: readonly s
     problem,
     raw: text.slice(0, 1000),
   });
+  if (cut) return malformed('line', `is longer than ${MAX_LINE} characters`);
   const object = parseObject(text);
   if (object === undefined) return malformed('line', 'is not a JSON object');
+  if (text.includes('\ufffd')) return malformed('line', 'is not UTF-8');
   const unknown = Object.keys(object).find((key) => !names.includes(key));
   if (unknown !== undefined) return malformed(unknown, 'is not among the columns of the first line');
   const cells: (string | null)[] = [];
   for (const name of names) {
-    const cell = cellOf(object[name]);
+    const value = object[name];
+    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+      return malformed(name, 'is an integer beyond 2^53, whose last digits are lost: write it as text');
+    const cell = cellOf(value);
     if (cell === undefined) return malformed(name, 'is neither text, number, true, false nor null');
     cells.push(cell);
   }
@@ -159,7 +182,8 @@ function cellOf(value: unknown): string | null | undefined {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  if (value instanceof Date) return value.toISOString().replace(/T00:00:00\.000Z$/, '');
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? undefined : value.toISOString().replace(/T00:00:00\.000Z$/, '');
   return undefined;
 }
 

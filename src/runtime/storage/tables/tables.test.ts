@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { TableItem } from '../../../learning/preparation/index.ts';
 import { createCsvParser, formatCsvRow } from './csv.ts';
+import { type DuckDbModule, readDuckDb } from './duckdb.ts';
 import { openTable, type TableReader, type TableSource } from './reader.ts';
 import { createTableWriter } from './writer.ts';
 
@@ -136,6 +137,29 @@ describe('JSON lines', () => {
   });
 });
 
+it('JSON lines name what would be read wrongly: other bytes than UTF-8, long integers, endless lines', async () => {
+  const path = fileOf(
+    new Uint8Array([
+      ...Buffer.from('\ufeff{"a":1}\n{"a":9007199254740993}\n{"a":"'),
+      0xff,
+      ...Buffer.from('"}\n{"a":"'),
+      ...Buffer.alloc(2 ** 24 + 5, 'x'),
+      ...Buffer.from('"}\n{"a":2}\n'),
+    ]),
+    'jsonl',
+  );
+  const { items } = await readAll({ format: 'jsonl', path });
+  expect(
+    items.map((item) => (item.kind === 'row' ? item.cells : `${item.line} ${item.column}: ${item.problem}`)),
+  ).toEqual([
+    ['1'],
+    '2 a: is an integer beyond 2^53, whose last digits are lost: write it as text',
+    '3 line: is not UTF-8',
+    '4 line: is longer than 16777216 characters',
+    ['2'],
+  ]);
+});
+
 describe('writers', () => {
   const columns = [
     { name: 'id', type: 'integer' },
@@ -170,6 +194,11 @@ describe('writers', () => {
     writer.write(['1', '2', '3', 'true']);
     writer.discard();
     expect(readdirSync(folder).filter((name) => name.startsWith('discarded'))).toEqual([]);
+    const late = createTableWriter({ format: 'csv', path }, columns);
+    late.finish();
+    late.publish();
+    late.discard();
+    expect(existsSync(path)).toBe(false);
     writeFileSync(path, 'mine');
     expect(() => createTableWriter({ format: 'csv', path }, columns)).toThrowError(
       expect.objectContaining({ code: 'storage/exists' }),
@@ -205,5 +234,104 @@ describe('readers', () => {
     await expect(openTable({ format: 'duckdb', path: 'x.csv' }).columns()).rejects.toMatchObject({
       message: expect.stringContaining('npm install @duckdb/node-api') as string,
     });
+  });
+});
+
+/**
+ * A driver of the shape of `@duckdb/node-api` 1.5: values as its classes hold and print them. What the real one gives was
+ * compared with it by hand; docs/preparation.md says how to try it.
+ */
+function fakeDriver(chunks: readonly unknown[][][], fail?: { at: 'stream' | 'chunk'; message: string }) {
+  const open = { instances: 0, connections: 0 };
+  const queries: string[] = [];
+  const module: DuckDbModule = {
+    DuckDBInstance: {
+      create: () => {
+        open.instances += 1;
+        return Promise.resolve({
+          closeSync: () => (open.instances -= 1),
+          connect: () => {
+            open.connections += 1;
+            return Promise.resolve({
+              closeSync: () => (open.connections -= 1),
+              stream(query: string) {
+                queries.push(query);
+                if (fail?.at === 'stream') return Promise.reject(new Error(fail.message));
+                let at = 0;
+                return Promise.resolve({
+                  columnNames: () => ['day', 'sum', 'tags'],
+                  fetchChunk() {
+                    if (fail?.at === 'chunk' && at === 1) return Promise.reject(new Error(fail.message));
+                    const rows = chunks[at];
+                    at += 1;
+                    return Promise.resolve(rows === undefined ? null : { rowCount: rows.length, getRows: () => rows });
+                  },
+                });
+              },
+            });
+          },
+        });
+      },
+    },
+  };
+  return { module, open, queries };
+}
+
+describe('DuckDB', () => {
+  const day = { days: 19_782, toString: () => '2024-02-29' };
+  const sum = { width: 5, scale: 2, value: 150n, toString: () => '1.50' };
+  const list = { items: [1, 2], toString: () => '[1, 2]' };
+
+  it('gives rows over chunks, values as they print themselves, and names what is nested', async () => {
+    const { module, open, queries } = fakeDriver([[[day, sum, null]], [[day, 9_007_199_254_740_993n, list]]]);
+    const table = readDuckDb({ path: "it's.parquet" }, () => Promise.resolve(module));
+    expect(await table.columns()).toEqual(['day', 'sum', 'tags']);
+    for (let pass = 0; pass < 2; pass += 1) {
+      const items: TableItem[] = [];
+      for await (const batch of table.batches()) items.push(...batch);
+      expect(items).toEqual([
+        { kind: 'row', line: 1, cells: ['2024-02-29', '1.50', null] },
+        { kind: 'malformed', line: 2, column: 'tags', problem: 'is not a single value', raw: 'row 2' },
+      ]);
+    }
+    expect(queries).toEqual(Array.from({ length: 3 }, () => "SELECT * FROM 'it''s.parquet'"));
+    expect(open).toEqual({ instances: 0, connections: 0 });
+  });
+
+  it('is closed when a reader stops early or the driver fails', async () => {
+    const { module, open } = fakeDriver([[[day, sum, null]], [[day, sum, null]]]);
+    for await (const batch of readDuckDb({ path: 'x' }, () => Promise.resolve(module)).batches()) {
+      expect(batch).toHaveLength(1);
+      break;
+    }
+    expect(open).toEqual({ instances: 0, connections: 0 });
+  });
+
+  it('shows what is wrong with a query, and nothing that may quote the data', async () => {
+    const read = async (fail: { at: 'stream' | 'chunk'; message: string }): Promise<string> => {
+      const { module, open } = fakeDriver([[[day, sum, null]]], fail);
+      try {
+        for await (const batch of readDuckDb({ path: 'x' }, () => Promise.resolve(module)).batches()) void batch;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'storage/unreadable' });
+        expect(open).toEqual({ instances: 0, connections: 0 });
+        return (error as Error).message;
+      }
+      throw new Error('was not refused');
+    };
+    expect(
+      await read({ at: 'stream', message: 'Catalog Error: Table with name t does not exist!\nDid you mean' }),
+    ).toMatch(/refuses the query \(Catalog Error: Table with name t does not exist!\)/);
+    expect(
+      await read({
+        at: 'stream',
+        message: 'Failed to extract statements: Parser Error: syntax error at or near "SELEC"',
+      }),
+    ).toMatch(/refuses the query/);
+    for (const at of ['stream', 'chunk'] as const) {
+      const message = await read({ at, message: "Conversion Error: Could not convert string 'Zebedee' to INT32" });
+      expect(message).toMatch(/cannot read the data \(Conversion Error;/);
+      expect(message).not.toContain('Zebedee');
+    }
   });
 });

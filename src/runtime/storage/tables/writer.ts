@@ -32,7 +32,7 @@ export interface TableWriter {
   finish(): void;
   /** Puts the finished file in its place. */
   publish(): void;
-  /** Removes what was written. */
+  /** Removes what was written, also where it is in its place already. */
   discard(): void;
 }
 
@@ -50,6 +50,7 @@ export function createTableWriter(target: TableTarget, columns: readonly OutputC
   }
   const temporary = `${target.path}.part`;
   let file: number | undefined;
+  let published = false;
   try {
     file = openSync(temporary, 'w', 0o600);
   } catch (cause) {
@@ -72,10 +73,14 @@ export function createTableWriter(target: TableTarget, columns: readonly OutputC
       fsyncSync(file as number);
       close();
     },
-    publish: () => renameSync(temporary, target.path),
+    publish() {
+      renameSync(temporary, target.path);
+      published = true;
+    },
     discard() {
       close();
       rmSync(temporary, { force: true });
+      if (published) rmSync(target.path, { force: true });
     },
   };
 }

@@ -54,17 +54,26 @@ const DATE_TIME: Recognizer = {
       ),
       score: 0.85,
     },
-    // Without a year.
+    // Without a year: 21 May, 21-May, May 21, May-21.
     {
-      regex: new RegExp(String.raw`(?<![\w/.])${WEEKDAY}${DAY}(?:st|nd|rd|th|\.)?(?: of)? (?:${MONTHS})(?![\w])`, 'gi'),
+      regex: new RegExp(
+        String.raw`(?<![\w/.])${WEEKDAY}${DAY}(?:(?:st|nd|rd|th|\.)?(?: of)? |[-–])(?:${MONTHS})(?![\w]|[-–]\d)`,
+        'gi',
+      ),
       score: 0.6,
     },
     {
-      regex: new RegExp(String.raw`(?<![\w/.])${WEEKDAY}(?:${MONTHS}) ${DAY}(?:st|nd|rd|th)?(?![\w:]|[.,]\d)`, 'gi'),
+      regex: new RegExp(
+        String.raw`(?<![\w/.\-–])${WEEKDAY}(?:${MONTHS})[ \-–]${DAY}(?:st|nd|rd|th)?(?![\w:]|[.,\-–]\d)`,
+        'gi',
+      ),
       score: 0.6,
     },
-    // May 2024.
-    { regex: new RegExp(String.raw`(?<![\w/.])(?:${MONTHS})(?:,| of)? ${YEAR}(?!\w)`, 'gi'), score: 0.6 },
+    // May 2024, May-2024.
+    { regex: new RegExp(String.raw`(?<![\w/.])(?:${MONTHS})(?:(?:,| of)? |[-–])${YEAR}(?!\w)`, 'gi'), score: 0.6 },
+    // 5/2024 and 5/21, which are fractions as often: a word nearby must say what they are.
+    { regex: new RegExp(String.raw`${START}(?:0?[1-9]|1[0-2])/${YEAR}${END}`, 'g'), score: 0.2 },
+    { regex: new RegExp(String.raw`${START}(?:0?[1-9]|1[0-2])/${DAY}${END}`, 'g'), score: 0.05 },
     // Times.
     { regex: new RegExp(String.raw`(?<![\w:.])${TIME}(?![\w:]|[.,]\d)`, 'gi'), score: 0.5 },
     { regex: /(?<![\w:.])(?:1[0-2]|0?[1-9]) ?[ap]\.?m\.?(?![\w])/gi, score: 0.6 },

@@ -29,6 +29,8 @@ const CREDIT_CARD: Recognizer = {
         /(?<![\d.\-–])(?:(?:4\d{3}|5[0-8]\d{2}|6\d{3}|2[2-7]\d{2}|3528|35[3-8]\d|8600)(?:[ \-–]?\d{4}){3}(?:[ \-–]?\d{3})?|3[47]\d{2}[ \-–]?\d{6}[ \-–]?\d{5}|3(?:0[0-5]|[689]\d)\d[ \-–]?\d{6}[ \-–]?\d{4})(?![-–]?\d)/g,
       score: 0.3,
     },
+    // UATP, of airlines: fifteen digits that begin with 1, as many other numbers do.
+    { regex: /(?<![\d.\-–])1\d{3}[ \-–]?\d{5}[ \-–]?\d{6}(?![-–]?\d)/g, score: 0.1, confirmed: 0.45 },
   ],
   check: (text) => isLuhn(digitsOf(text)),
   context: ['credit', 'card', 'visa', 'mastercard', 'amex', 'debit', 'payment'],
@@ -72,7 +74,7 @@ const IP: Recognizer = {
   patterns: [
     {
       regex:
-        /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\/(?:3[0-2]|[12]?\d))?(?![\d/]|\.\d)/g,
+        /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\/(?:3[0-2]|[12]?\d))?(?!\d|\.\d)/g,
       score: 0.6,
     },
     {
@@ -98,9 +100,10 @@ function isIpv6(text: string): boolean {
   // A bare "::" or one with hardly anything around it is punctuation more often than an address.
   if (halves.length === 2)
     return (
-      groups.length <= 7 &&
-      groups.join('').length >= 2 &&
-      (groups.length > 1 || /^(?:fe80|f[cd]|ff|1$|2)/i.test(groups[0] ?? '') || plain === '::1')
+      plain === '::1' ||
+      (groups.length <= 7 &&
+        groups.join('').length >= 2 &&
+        (groups.length > 1 || /^(?:fe80|f[cd]|ff|2)/i.test(groups[0] ?? '')))
     );
   return groups.length === 8;
 }
