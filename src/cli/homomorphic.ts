@@ -27,7 +27,15 @@ import { startPaillierWorkers } from '../runtime/drivers/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption, predictInClear, printReport } from './mpc.ts';
 import { checkSum, measurementInput } from './party-jobs.ts';
-import { inputsOf, planOf, readModel, readRunTask, readTestData, secureLayersOf } from './secure-layers.ts';
+import {
+  assertEnough,
+  inputsOf,
+  planOf,
+  readModel,
+  readRunTask,
+  readTestData,
+  secureLayersOf,
+} from './secure-layers.ts';
 
 /** Creates the command. */
 export function createHomomorphicCommand(): Command {
@@ -176,7 +184,8 @@ async function runPredict(path: string, options: PredictOptions): Promise<void> 
   const range = Number(options.range);
   if (!(range > 0)) throw new UsageError(`--range must be a number > 0, got ${options.range}`);
   const { task, folder } = readRunTask(path);
-  const dataset = readTestData(task, folder);
+  const dataset = readTestData(task, folder, { count: images });
+  assertEnough(dataset, images);
   const plan = planOf(task, dataset.inputShape);
   const model = readModel(folder, plan);
   const joined = secureLayersOf(plan);

@@ -13,7 +13,15 @@ import { secureSum } from '../secure/mpc/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { checkSum, measurementInput, type PartyJob } from './party-jobs.ts';
 import { runPartyProcesses } from './party-processes.ts';
-import { planOf, readModel, readRunTask, readTestData, secureLayersOf, type TrainedModel } from './secure-layers.ts';
+import {
+  assertEnough,
+  planOf,
+  readModel,
+  readRunTask,
+  readTestData,
+  secureLayersOf,
+  type TrainedModel,
+} from './secure-layers.ts';
 
 /** Reads a whole number in a range. */
 export function integerOption(
@@ -135,7 +143,8 @@ async function runPredict(path: string, options: PredictOptions): Promise<void> 
   const batch = integerOption(options.batch, '--batch', { min: 1, max: 10_000 });
   const parties = integerOption(options.parties, '--parties', { min: 2, max: 3 });
   const { task, folder } = readRunTask(path);
-  const dataset = readTestData(task, folder);
+  const dataset = readTestData(task, folder, { count: images });
+  assertEnough(dataset, images);
   const plan = planOf(task, dataset.inputShape);
   const { layers } = secureLayersOf(plan);
   const open = { kind: 'predict', layers, modelOwner: 0, dataOwner: 1, images, batch, open: 'labels' } as const;

@@ -8,7 +8,6 @@
 import { dirname } from 'node:path';
 
 import { Command } from 'commander';
-import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { participantIdOf } from '../federation/wire/index.ts';
@@ -24,6 +23,7 @@ import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import { planRun, type RunPlan } from '../runtime/training/federated/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { readDocument } from './read-document.ts';
 
 interface AssistOptions {
   readonly name?: string;
@@ -176,11 +176,9 @@ function rosterOf({ roster, trustCoordinatorRoster }: AssistOptions): Map<string
     );
   }
   if (roster === undefined) return new Map();
-  const parsed = rosterSchema.safeParse(parse(new TextDecoder().decode(readFileOf(roster, 'roster'))));
-  if (!parsed.success) throw new UsageError(`${roster}: ${z.prettifyError(parsed.error)}`);
-  const entries = Array.isArray(parsed.data)
-    ? parsed.data.map((key) => [undefined, key] as const)
-    : Object.entries(parsed.data);
+  const text = new TextDecoder().decode(readFileOf(roster, 'roster'));
+  const listed = readDocument(text, { path: roster, schema: rosterSchema });
+  const entries = Array.isArray(listed) ? listed.map((key) => [undefined, key] as const) : Object.entries(listed);
   return new Map(
     entries.map(([said, key]) => {
       const id = participantIdOf(fromHex(key));

@@ -27,7 +27,16 @@ import {
   splitForServers,
 } from '../secure/mpc/index.ts';
 import { UsageError } from './exit-codes.ts';
-import { inputsOf, planOf, readModel, readRunTask, readTestData, secureLayersOf } from './secure-layers.ts';
+import { readJson } from './read-document.ts';
+import {
+  assertEnough,
+  inputsOf,
+  planOf,
+  readModel,
+  readRunTask,
+  readTestData,
+  secureLayersOf,
+} from './secure-layers.ts';
 
 const count = z.int().positive();
 const pair = z.tuple([z.int().nonnegative(), z.int().nonnegative()]).readonly();
@@ -102,6 +111,12 @@ const aggregateSchema = z.strictObject({
     .default({}),
 });
 
+const vector = z.array(z.number());
+const contributionSchema = z.union(
+  [z.number(), vector, z.record(z.string(), z.union([z.number(), vector]))],
+  'must be a number, an array of numbers, or an object of such columns',
+);
+
 /** A job as a configuration declares it. */
 export const jobSchema = z.discriminatedUnion('kind', [sumSchema, predictSchema, aggregateSchema]);
 export type PartyJob = z.infer<typeof jobSchema>;
@@ -163,7 +178,7 @@ async function runSum(channel: PartyChannel, job: Extract<PartyJob, { kind: 'sum
   const { local, clampRange, fractionBits, readers, minParties, noise } = job;
   const input =
     'input' in local
-      ? (JSON.parse(new TextDecoder().decode(readFileOf(local.input, 'input'))) as Contribution)
+      ? readInput<Contribution>(local.input, contributionSchema)
       : measurementInput(`${local.seed}/${channel.endpoint}`, local.entries);
   const options: SecureSumOptions = {
     clampRange,
@@ -191,6 +206,10 @@ async function runSum(channel: PartyChannel, job: Extract<PartyJob, { kind: 'sum
     measurementInput(`${local.seed}/${party}`, local.entries),
   );
   return { ...report, ...checkSum(result.sum as Float64Array, inputs, fractionBits) };
+}
+
+function readInput<T>(path: string, schema: z.ZodType<T>): T {
+  return readJson(new TextDecoder().decode(readFileOf(path, 'input')), { path, schema });
 }
 
 function plainOf(sum: unknown): unknown {
@@ -262,7 +281,7 @@ function readSecrets(
   let inputs: Float64Array | undefined;
   if (endpoint === modelOwner) {
     const { task, folder } = own('model', local.model);
-    const plan = planOf(task, readTestData(task, folder).inputShape);
+    const plan = planOf(task, readTestData(task, folder, { count: 1 }).inputShape);
     const joined = secureLayersOf(plan);
     if (JSON.stringify(joined.layers) !== JSON.stringify(layers))
       throw new UsageError('the model of the run folder has other layers than the job');
@@ -270,8 +289,8 @@ function readSecrets(
   }
   if (endpoint === dataOwner) {
     const { task, folder } = own('data', local.data);
-    const dataset = readTestData(task, folder);
-    if (dataset.size < images) throw new UsageError(`the data holds ${dataset.size} examples, the job wants ${images}`);
+    const dataset = readTestData(task, folder, { count: images });
+    assertEnough(dataset, images);
     inputs = inputsOf(dataset, { from: 0, count: images });
   }
   return { weights, inputs };
@@ -293,10 +312,7 @@ async function runAggregate(
   if (endpoint >= servers) {
     if (local.input === undefined)
       throw new UsageError('a contributor needs job.local.input: a JSON array of integers');
-    const values = z
-      .array(z.int())
-      .length(entries)
-      .parse(JSON.parse(new TextDecoder().decode(readFileOf(local.input, 'input'))));
+    const values = readInput(local.input, z.array(z.int()).length(entries, `must be ${entries} integers`));
     const limit = 2 ** (bitWidth - 1);
     if (values.some((value) => value < -limit || value >= limit))
       throw new UsageError(`${local.input} holds a number beyond ${bitWidth} bits`);

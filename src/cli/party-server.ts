@@ -12,6 +12,9 @@ import { messagePath, MpcError, type PartyChannel } from '../secure/mpc/index.ts
 
 /** Longest message taken. */
 const MAX_MESSAGE_BYTES = 1 << 29;
+/** What waits unread, of all sessions and senders: whoever reaches the port can post, and is not known before the handshake. */
+const MAX_HELD_BYTES = 2 ** 30;
+const MAX_SLOTS = 65_536;
 const LONG_POLL_MS = 20_000;
 /** How long a peer may take to start listening. */
 const CONNECT_MS = 30_000;
@@ -53,6 +56,7 @@ export async function startPartyServer({
   readonly allowOrigin?: string | undefined;
 }): Promise<PartyServer> {
   const slots = new Map<string, Slot>();
+  let held = 0;
   const slotOf = (session: string, from: number, to: number): Slot => {
     const name = `${session}/${from}/${to}`;
     let slot = slots.get(name);
@@ -71,12 +75,14 @@ export async function startPartyServer({
     }
     if (slot.messages.has(sequence)) return false;
     slot.messages.set(sequence, message);
+    held += message.length;
     return true;
   };
   const take = (slot: Slot, sequence: number, patienceMs?: number): Promise<Uint8Array | undefined> => {
     const message = slot.messages.get(sequence);
     if (message !== undefined) {
       slot.messages.delete(sequence);
+      held -= message.length;
       return Promise.resolve(message);
     }
     if (slot.ended) return Promise.resolve(undefined);
@@ -101,6 +107,7 @@ export async function startPartyServer({
     if (message.method === 'OPTIONS') return void response.writeHead(204).end();
     if (match === null) return void response.writeHead(404).end();
     const [, session, from, to, sequence] = match as unknown as [string, string, string, string, string];
+    if (slots.size >= MAX_SLOTS) return void response.writeHead(503).end();
     const slot = slotOf(decodeURIComponent(session), Number(from), Number(to));
     if (sequence === 'end') {
       // Anybody can send this, as anybody can cut a wire: it stops a session and shows nothing.
@@ -112,6 +119,7 @@ export async function startPartyServer({
     if (message.method === 'POST') {
       const body = await readBody(message);
       if (body === undefined) return void response.writeHead(413).end();
+      if (held + body.length > MAX_HELD_BYTES) return void response.writeHead(503).end();
       return void response.writeHead(put(slot, Number(sequence), body) ? 204 : 409).end();
     }
     if (message.method !== 'GET') return void response.writeHead(405).end();

@@ -8,7 +8,6 @@
 import { createInterface } from 'node:readline';
 
 import { Command } from 'commander';
-import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { createSigningKey, fromHex, sha256, toHex, utf8 } from '../foundations/crypto/index.ts';
@@ -19,6 +18,7 @@ import { UsageError } from './exit-codes.ts';
 import { createPartyAssistCommand } from './party-assist.ts';
 import { jobSchema, type PartyReport, runJob } from './party-jobs.ts';
 import { startPartyServer } from './party-server.ts';
+import { readDocument } from './read-document.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 
@@ -47,14 +47,10 @@ const partySchema = z.strictObject({
 export type PartyConfig = z.infer<typeof partySchema>;
 
 function parseConfig(text: string, path: string): PartyConfig {
-  const result = partySchema.safeParse(parse(text));
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw new UsageError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  if (result.data.endpoint >= result.data.endpoints.length)
-    throw new UsageError(`${path}: endpoint must be below ${result.data.endpoints.length}`);
-  return result.data;
+  const config = readDocument(text, { path, schema: partySchema });
+  if (config.endpoint >= config.endpoints.length)
+    throw new UsageError(`${path}: endpoint must be below ${config.endpoints.length}`);
+  return config;
 }
 
 /** Creates the command. */

@@ -8,7 +8,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { compilePlan, decodeSafetensors, type Plan, type PlanStep, tensorToFloat32 } from '../learning/models/index.ts';
+import {
+  compilePlan,
+  createFeatureExtractor,
+  decodeSafetensors,
+  type Plan,
+  type PlanStep,
+  tensorToFloat32,
+} from '../learning/models/index.ts';
 import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import type { Dataset } from '../learning/data/index.ts';
@@ -25,12 +32,13 @@ export interface TrainedModel {
 export function readRunTask(folder: string): { task: TaskFile; folder: string } {
   const path = join(folder, 'task.resolved.yaml');
   if (!existsSync(path)) throw new UsageError(`${folder} is not a run folder: it has no task.resolved.yaml`);
-  return { task: parseTaskFile(new TextDecoder().decode(readFileOf(path, 'task file')), { path }), folder };
+  const task = parseTaskFile(new TextDecoder().decode(readFileOf(path, 'task file')), { path });
+  return { task, folder };
 }
 
-/** The plan of a task's model for inputs of the given shape. */
+/** The plan of a task's model for inputs of the given shape, features already made. */
 export function planOf(task: TaskFile, inputShape: readonly number[]): Plan {
-  return compilePlan({ input: inputShape, ...task.model });
+  return compilePlan({ ...task.model, input: inputShape });
 }
 
 /** Reads the model of a run folder. */
@@ -39,9 +47,20 @@ export function readModel(folder: string, plan: Plan): TrainedModel {
   return { plan, tensors: new Map([...tensors].map(([name, tensor]) => [name, tensorToFloat32(tensor)])) };
 }
 
-/** Reads the test data of a run's task. */
-export function readTestData(task: TaskFile, folder: string): Dataset {
-  return loadTaskData(task.data, { part: 'test', baseFolder: dirname(join(folder, 'task.resolved.yaml')) });
+/**
+ * Reads the first examples of a run's test data as its model sees them: where the task asks for features, which are a
+ * public function of an example, whoever owns the data makes them before anything is shared or encrypted.
+ */
+export function readTestData(task: TaskFile, folder: string, { count }: { readonly count: number }): Dataset {
+  const all = loadTaskData(task.data, { part: 'test', baseFolder: dirname(join(folder, 'task.resolved.yaml')) });
+  if (task.features === undefined) return all;
+  const first = all.subset(Uint32Array.from({ length: Math.min(count, all.size) }, (_, i) => i));
+  return createFeatureExtractor(task.features, all.inputShape).extract(first);
+}
+
+/** @throws {UsageError} when there are fewer examples than are wanted. */
+export function assertEnough({ size }: Dataset, wanted: number): void {
+  if (size < wanted) throw new UsageError(`the test data holds ${size} examples, ${wanted} are wanted`);
 }
 
 /** Inputs of the first `count` rows as reals, channels first. */

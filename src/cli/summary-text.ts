@@ -115,10 +115,20 @@ function assistantRows({ aggregation, assistants, price, bytesPerParticipantRoun
   ];
 }
 
-function timeLine({ secondsTotal, cpuSeconds }: RunSummary): string {
+/** What participants do beside computing, by how the sum is formed. */
+const PROTECTING: Readonly<Record<string, string>> = {
+  secagg: 'masks',
+  shares: 'sealed shares',
+  homomorphic: 'encryption',
+};
+
+function timeLine({ secondsTotal, cpuSeconds, aggregation }: RunSummary): string {
   const parts = Object.entries(cpuSeconds)
     .filter(([, seconds]) => seconds >= 0.05)
-    .map(([part, seconds]) => `${part} ${seconds.toFixed(1)}`)
+    .map(([part, seconds]) => {
+      const name = part === 'masks' ? (PROTECTING[aggregation] ?? 'messages') : part;
+      return `${name} ${seconds.toFixed(1)}`;
+    })
     .join(', ');
   return `${formatSeconds(secondsTotal)} (thread seconds: ${parts})`;
 }

@@ -56,18 +56,16 @@ export type {
 } from './scheme.ts';
 export { loadSeal, loadSealFrom, type SealLibrary } from './seal/library.ts';
 export { type SealKeyBytes, type SealVector } from './seal/ring.ts';
-export {
-  type BfvContext,
-  type BfvTypes,
-  type BgvContext,
-  type BgvTypes,
-  type CkksContext,
-  type CkksTypes,
-  createBfv,
-  createBgv,
-  createCkks,
-  type SealSumOptions,
-} from './seal/sums.ts';
+export type {
+  BfvContext,
+  BfvTypes,
+  BgvContext,
+  BgvTypes,
+  CkksContext,
+  CkksTypes,
+  SealSumOptions,
+} from './seal/sum-types.ts';
+export { createBfv, createBgv, createCkks } from './seal/sums.ts';
 export { evaluateActivation, fitActivation, type PolynomialActivation } from './seal/activation.ts';
 export {
   type CkksComputeOptions,

@@ -22,11 +22,16 @@ import type { Rng } from '../../foundations/random/index.ts';
 import type { PartyChannel } from './channel.ts';
 import { MpcError } from './errors.ts';
 import type { Preprocessing } from './preprocessing.ts';
-
-/** Statistical security: the MAC key has so many bits, and values carry so many beyond 64. */
-export const MAC_BITS = 40;
-const VALUE_BYTES = (64 + MAC_BITS) / 8;
-const UPPER_MASK = (1n << BigInt(MAC_BITS)) - 1n;
+import {
+  plusWide,
+  decodeWide,
+  encodeWide,
+  reduceWide,
+  timesWide,
+  UPPER_MASK,
+  VALUE_BYTES,
+  wideOf,
+} from './wide-words.ts';
 
 let read: (secret: Authenticated) => { owner: object; value: BigUint64Array; mac: BigUint64Array };
 
@@ -90,48 +95,6 @@ export interface AuthenticatedSession {
    * session has ended then, and throws the same from now on.
    */
   reveal(secret: Authenticated): Promise<Float64Array>;
-}
-
-function reduce(words: BigUint64Array): BigUint64Array {
-  for (let i = 1; i < words.length; i += 2) words[i] = (words[i] as bigint) & UPPER_MASK;
-  return words;
-}
-
-function encode(words: BigUint64Array): Uint8Array {
-  const source = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-  const out = new Uint8Array((words.length / 2) * VALUE_BYTES);
-  for (let i = 0; i < words.length / 2; i += 1) out.set(source.subarray(16 * i, 16 * i + VALUE_BYTES), i * VALUE_BYTES);
-  return out;
-}
-
-function decode(bytes: Uint8Array): BigUint64Array {
-  const count = bytes.length / VALUE_BYTES;
-  const out = new BigUint64Array(2 * count);
-  const target = new Uint8Array(out.buffer);
-  for (let i = 0; i < count; i += 1) target.set(bytes.subarray(i * VALUE_BYTES, (i + 1) * VALUE_BYTES), 16 * i);
-  return out;
-}
-
-function plus(a: BigUint64Array, b: BigUint64Array, subtract = false): BigUint64Array {
-  const out = a.slice();
-  add128Into(out, b, { subtract });
-  return out;
-}
-
-function times(values: BigUint64Array, factor: BigUint64Array): BigUint64Array {
-  const out = new BigUint64Array(values.length);
-  multiplyMatrices128Into(out, values, factor, { rows: values.length / 2, inner: 1, columns: 1 });
-  return out;
-}
-
-/** Signed integers as 128-bit numbers. */
-function wide(integers: readonly bigint[]): BigUint64Array {
-  const out = new BigUint64Array(2 * integers.length);
-  integers.forEach((value, i) => {
-    out[2 * i] = BigInt.asUintN(64, value);
-    out[2 * i + 1] = BigInt.asUintN(64, value >> 64n);
-  });
-  return out;
 }
 
 /**
@@ -211,16 +174,16 @@ export async function createAuthenticatedSession(
   async function openUnchecked(
     values: readonly { value: BigUint64Array; mac: BigUint64Array }[],
   ): Promise<BigUint64Array[]> {
-    const messages = values.map(({ value }) => encode(value));
+    const messages = values.map(({ value }) => encodeWide(value));
     const joined = concatBytes(...messages);
     const received = await exchange(joined);
     let at = 0;
     return values.map(({ value, mac }, i) => {
       const sum = value.slice();
       const length = (messages[i] as Uint8Array).length;
-      for (const message of received) add128Into(sum, decode(message.subarray(at, at + length)));
+      for (const message of received) add128Into(sum, decodeWide(message.subarray(at, at + length)));
       at += length;
-      pending.push({ opened: reduce(sum), mac });
+      pending.push({ opened: reduceWide(sum), mac });
       return sum;
     });
   }
@@ -264,11 +227,11 @@ export async function createAuthenticatedSession(
       multiplyMatrices128Into(value, factors, opened, shape);
       multiplyMatrices128Into(mac, factors, share, shape);
     }
-    const residue = reduce(plus(mac, times(value, key), true));
-    const residues = await exchangeCommitted(encode(residue));
+    const residue = reduceWide(plusWide(mac, timesWide(value, key), true));
+    const residues = await exchangeCommitted(encodeWide(residue));
     const total = residue.slice();
-    for (const received of residues) add128Into(total, decode(received));
-    reduce(total);
+    for (const received of residues) add128Into(total, decodeWide(received));
+    reduceWide(total);
     if (total[0] !== 0n || total[1] !== 0n) throw cheating('the MAC of what was opened is wrong');
   }
 
@@ -276,7 +239,10 @@ export async function createAuthenticatedSession(
     a: { value: BigUint64Array; mac: BigUint64Array },
     values: BigUint64Array,
   ): { value: BigUint64Array; mac: BigUint64Array } {
-    return { value: party === 0 ? plus(a.value, values) : a.value.slice(), mac: plus(a.mac, times(values, key)) };
+    return {
+      value: party === 0 ? plusWide(a.value, values) : a.value.slice(),
+      mac: plusWide(a.mac, timesWide(values, key)),
+    };
   }
   const integersOf = (values: ArrayLike<number>, digits: number) =>
     Array.from(values, (value, i) => {
@@ -300,18 +266,18 @@ export async function createAuthenticatedSession(
           `a tensor of shape ${shape.join('×')} has ${count} entries, got ${values?.length ?? 'none'}`,
         );
       }
-      const own = party === from ? wide(integersOf(values as ArrayLike<number>, fractionBits)) : undefined;
+      const own = party === from ? wideOf(integersOf(values as ArrayLike<number>, fractionBits)) : undefined;
       return untilFailure(async () => {
         const correlation = await preprocessing.request({ kind: 'macInput', count, owner: from });
         const [mask, mac, whole] = correlation as [BigUint64Array, BigUint64Array, BigUint64Array?];
         if (own === undefined || whole === undefined) {
           const message = await channel.receive(from);
           if (message.length !== count * VALUE_BYTES) throw cheating(`party ${from} sent a message of another length`);
-          const shared = addWide({ value: mask, mac }, decode(message));
+          const shared = addWide({ value: mask, mac }, decodeWide(message));
           return make(shared.value, shared.mac, shape);
         }
-        const difference = reduce(plus(own, whole, true));
-        await Promise.all(others.map((to) => channel.send(to, encode(difference))));
+        const difference = reduceWide(plusWide(own, whole, true));
+        await Promise.all(others.map((to) => channel.send(to, encodeWide(difference))));
         const shared = addWide({ value: mask, mac }, difference);
         return make(shared.value, shared.mac, shape);
       });
@@ -319,23 +285,23 @@ export async function createAuthenticatedSession(
     add(a, b) {
       sameShape(a, b);
       const [x, y] = [partsOf(a), partsOf(b)];
-      return make(plus(x.value, y.value), plus(x.mac, y.mac), a.shape, a.fractionBits);
+      return make(plusWide(x.value, y.value), plusWide(x.mac, y.mac), a.shape, a.fractionBits);
     },
     subtract(a, b) {
       sameShape(a, b);
       const [x, y] = [partsOf(a), partsOf(b)];
-      return make(plus(x.value, y.value, true), plus(x.mac, y.mac, true), a.shape, a.fractionBits);
+      return make(plusWide(x.value, y.value, true), plusWide(x.mac, y.mac, true), a.shape, a.fractionBits);
     },
     scale(a, factor) {
       assertInteger(Math.abs(factor), '|factor|');
       const x = partsOf(a);
-      const known = wide([BigInt(factor)]);
-      return make(times(x.value, known), times(x.mac, known), a.shape, a.fractionBits);
+      const known = wideOf([BigInt(factor)]);
+      return make(timesWide(x.value, known), timesWide(x.mac, known), a.shape, a.fractionBits);
     },
     addPublic(a, values) {
       if (values.length !== a.size)
         throw new MpcError('mpc/shape-mismatch', `${a.size} numbers are needed, got ${values.length}`);
-      const shared = addWide(partsOf(a), wide(integersOf(values, a.fractionBits)));
+      const shared = addWide(partsOf(a), wideOf(integersOf(values, a.fractionBits)));
       return make(shared.value, shared.mac, a.shape, a.fractionBits);
     },
     async multiply(a, b) {
@@ -352,8 +318,8 @@ export async function createAuthenticatedSession(
         BigUint64Array,
       ];
       const [e, f] = (await openUniform([
-        { value: plus(x.value, ta, true), mac: plus(x.mac, ma, true) },
-        { value: plus(y.value, tb, true), mac: plus(y.mac, mb, true) },
+        { value: plusWide(x.value, ta, true), mac: plusWide(x.mac, ma, true) },
+        { value: plusWide(y.value, tb, true), mac: plusWide(y.mac, mb, true) },
       ])) as [BigUint64Array, BigUint64Array];
       const value = tc.slice();
       const mac = mc.slice();
@@ -384,8 +350,8 @@ export async function createAuthenticatedSession(
         BigUint64Array,
       ];
       const [e, f] = (await openUniform([
-        { value: plus(x.value, ta, true), mac: plus(x.mac, ma, true) },
-        { value: plus(y.value, tb, true), mac: plus(y.mac, mb, true) },
+        { value: plusWide(x.value, ta, true), mac: plusWide(x.mac, ma, true) },
+        { value: plusWide(y.value, tb, true), mac: plusWide(y.mac, mb, true) },
       ])) as [BigUint64Array, BigUint64Array];
       const value = tc.slice();
       const mac = mc.slice();
@@ -403,8 +369,11 @@ export async function createAuthenticatedSession(
         BigUint64Array,
         BigUint64Array,
       ];
-      const shift = wide([1n << 64n]);
-      const hidden = { value: plus(x.value, times(mask, shift)), mac: plus(x.mac, times(maskMac, shift)) };
+      const shift = wideOf([1n << 64n]);
+      const hidden = {
+        value: plusWide(x.value, timesWide(mask, shift)),
+        mac: plusWide(x.mac, timesWide(maskMac, shift)),
+      };
       const [opened] = (await openUniform([hidden])) as [BigUint64Array];
       await untilFailure(check);
       return Float64Array.from(

@@ -35,7 +35,8 @@ export {
   type SecureWeights,
 } from './inference.ts';
 export { createPollingChannel, type HttpRequest, messagePath } from './http-channel.ts';
-export { Authenticated, type AuthenticatedSession, createAuthenticatedSession, MAC_BITS } from './authenticated.ts';
+export { Authenticated, type AuthenticatedSession, createAuthenticatedSession } from './authenticated.ts';
+export { MAC_BITS } from './wide-words.ts';
 export { type IntersectionOptions, type IntersectionResult, intersectionCardinality } from './set-intersection.ts';
 export {
   computeHistogram,

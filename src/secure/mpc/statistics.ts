@@ -20,6 +20,10 @@ export interface StatisticsOptions {
   /** Records of one party at most. */
   readonly maxRecords: number;
   readonly fractionBits?: number;
+  /**
+   * Noise inside. Its `clipNorm` bounds the vector that is summed: of a histogram the counts; of moments count, Σ u and
+   * Σ u² with u = value ÷ clampRange; of a regression the upper triangle of XᵀX and Xᵀy in the same unit.
+   */
   readonly noise?: SumNoise;
 }
 

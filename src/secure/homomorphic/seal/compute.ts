@@ -5,6 +5,9 @@
  * The server works with evaluation keys alone; it sees ciphertexts only. What it returns carries noise that may depend on
  * its factors: the holder of the secret key is not promised to learn the result only (no circuit privacy).
  *
+ * Results are rounded to a declared grid for the holder of the key. Unlike sums, exact results need not lie on the grid, so
+ * that noise can move one by a step: they are not for whoever holds the ciphertexts [LM21].
+ *
  * @module
  */
 
@@ -54,7 +57,7 @@ export interface RotatingContext {
     steps: readonly number[],
   ): EvaluationKeys;
   encrypt(values: ArrayLike<number>, publicKey: SealKeyBytes<'ckks'>): SealVector<'ckks'>;
-  /** Rounds to the declared grid. */
+  /** Rounds to the declared grid. For the key's holder: do not hand it on to whoever holds the ciphertexts. */
   decrypt(vector: SealVector<'ckks'>, secretKey: SealKeyBytes<'ckks'>): Float64Array;
   add(a: SealVector<'ckks'>, b: SealVector<'ckks'>): SealVector<'ckks'>;
   addPlain(vector: SealVector<'ckks'>, values: ArrayLike<number>): SealVector<'ckks'>;

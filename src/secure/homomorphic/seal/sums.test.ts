@@ -5,15 +5,8 @@ import type { PaillierContext } from '../paillier/context.ts';
 import type { PlainArithmetic } from '../scheme.ts';
 import { loadSeal, loadSealFrom } from './library.ts';
 import { chooseCkksSum, chooseExactSum, slotErrorBound } from './parameters.ts';
-import {
-  type BfvContext,
-  type BfvTypes,
-  type BgvContext,
-  type CkksContext,
-  createBfv,
-  createBgv,
-  createCkks,
-} from './sums.ts';
+import type { BfvContext, BfvTypes, BgvContext, CkksContext } from './sum-types.ts';
+import { createBfv, createBgv, createCkks } from './sums.ts';
 
 const needs = { clampRange: 8, fractionBits: 20, addends: 5 };
 const vectorOf = (seed: number, entries: number) => {

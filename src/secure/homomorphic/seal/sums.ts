@@ -8,67 +8,11 @@
 import { concatBytes, utf8 } from '../../../foundations/crypto/index.ts';
 import { assertInteger, assertPositive } from '../../../foundations/numerics/index.ts';
 import { HomomorphicError } from '../errors.ts';
-import type { AdditiveContext, PlainArithmetic, SealScheme, WorkOptions } from '../scheme.ts';
+import type { SealScheme, WorkOptions } from '../scheme.ts';
 import { loadSeal, type SealCipherText, type SealLibrary, using } from './library.ts';
 import { chooseCkksSum, chooseExactSum, holdsNoise } from './parameters.ts';
 import { createSealRing, sealKeyId, type SealKeyBytes, type SealRing, type SealVector } from './ring.ts';
-
-/** The types of BFV sums. */
-export interface BfvTypes {
-  readonly name: 'bfv';
-  readonly publicKey: SealKeyBytes<'bfv'>;
-  readonly secretKey: SealKeyBytes<'bfv'>;
-  readonly vector: SealVector<'bfv'>;
-}
-
-/** The types of BGV sums. */
-export interface BgvTypes {
-  readonly name: 'bgv';
-  readonly publicKey: SealKeyBytes<'bgv'>;
-  readonly secretKey: SealKeyBytes<'bgv'>;
-  readonly vector: SealVector<'bgv'>;
-}
-
-/** The types of CKKS sums. */
-export interface CkksTypes {
-  readonly name: 'ckks';
-  readonly publicKey: SealKeyBytes<'ckks'>;
-  readonly secretKey: SealKeyBytes<'ckks'>;
-  readonly vector: SealVector<'ckks'>;
-}
-
-/** What vectors will hold. */
-export interface SealSumOptions {
-  /** Bound of the magnitude of an entry of a fresh vector. */
-  readonly clampRange: number;
-  /** The grid: values are multiples of 2^−fractionBits. */
-  readonly fractionBits: number;
-  /** Fresh vectors that are added at most. */
-  readonly addends: number;
-  /** Entries of a vector at most; 2^24 by default. */
-  readonly entries?: number;
-  /** BFV and BGV: room for `multiplyPlain` whatever the number of addends; larger ciphertexts where that takes some. */
-  readonly products?: boolean;
-  /** The library, when the caller has loaded it. */
-  readonly library?: SealLibrary;
-}
-
-/** What a context on SEAL adds: seeded symmetric ciphertexts of half the size, and its end. */
-export interface SealExtras<T extends BfvTypes | BgvTypes | CkksTypes> {
-  /** Encrypts under the secret key: half the bytes and half the time, for holders of the key only. */
-  encryptSymmetric(
-    values: ArrayLike<number>,
-    keys: { readonly publicKey: T['publicKey']; readonly secretKey: T['secretKey'] },
-    options?: WorkOptions,
-  ): Promise<T['vector']>;
-  readonly slots: number;
-  /** Frees the memory of the library. */
-  close(): void;
-}
-
-export type BfvContext = AdditiveContext<BfvTypes> & PlainArithmetic<BfvTypes> & SealExtras<BfvTypes>;
-export type BgvContext = AdditiveContext<BgvTypes> & PlainArithmetic<BgvTypes> & SealExtras<BgvTypes>;
-export type CkksContext = AdditiveContext<CkksTypes> & SealExtras<CkksTypes>;
+import type { BfvContext, BgvContext, CkksContext, SealSumOptions } from './sum-types.ts';
 
 /** Creates a BFV context for exact sums. @throws {HomomorphicError} `library-missing`, `no-parameters`. */
 export function createBfv(options: SealSumOptions): Promise<BfvContext> {
