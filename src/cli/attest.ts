@@ -39,6 +39,7 @@ import {
 } from '../trust/attestation/index.ts';
 import { type EvidenceFiles, readEvidenceFile, readText } from './attest-file.ts';
 import { createPublishCommand } from './attest-publish.ts';
+import { createShowCommand } from './attest-show.ts';
 import { createKitSource, readEvidenceKit, readSignedReferences } from './evidence-kit.ts';
 import { UsageError } from './exit-codes.ts';
 
@@ -126,7 +127,8 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .addCommand(roots)
     .addCommand(evidence)
     .addCommand(code)
-    .addCommand(createPublishCommand(io));
+    .addCommand(createPublishCommand(io))
+    .addCommand(createShowCommand(io));
 }
 
 function hexOption(text: string | undefined, name: string, sizeBytes?: number): Uint8Array | undefined {

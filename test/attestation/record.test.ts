@@ -1,6 +1,11 @@
 /** What is kept of a check: transcript, record and the encoding of evidence. */
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { createShowCommand } from '../../src/cli/attest-show.ts';
 import { toHex } from '../../src/foundations/crypto/index.ts';
 import { createSeededRng } from '../../src/foundations/random/index.ts';
 import {
@@ -109,6 +114,37 @@ describe('the record', () => {
         .rows.filter(({ tone }) => tone === 'bad')
         .map(({ label }) => label),
     ).toContain('Refused: attestation/debug-forbidden');
+  });
+});
+
+describe('sotto attest show', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-records-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const show = async (content: string, ...words: readonly string[]) => {
+    const printed: string[] = [];
+    const path = join(folder, 'records.jsonl');
+    writeFileSync(path, content);
+    const command = createShowCommand({ print: (text) => printed.push(text) });
+    await command.parseAsync([path, ...words], { from: 'user' });
+    return printed.join('\n');
+  };
+
+  it('explains each record, or the newest', async () => {
+    const participant = createParticipant();
+    const good = await participant.join(await createCoordinator());
+    const bad = await participant.join(await createCoordinator({ measurement: 'cd'.repeat(48) }));
+    const lines = [good, bad].map(({ record }) => exportRecord(record)).join('\n');
+    const all = await show(`${lines}\n`);
+    expect(all).toContain('was checked (SIMULATED)');
+    expect(all).toContain('was refused; nothing was sent');
+    expect(all).toContain('attestation/measurement-mismatch');
+    expect(await show(lines, '--last')).not.toContain('was checked (SIMULATED)');
+  });
+
+  it('names the line that is no record', async () => {
+    for (const content of ['', '{}', 'x', '{"sotto":"attestation-record/1"}']) {
+      await expect(show(content)).rejects.toMatchObject({ code: 'usage/invalid' });
+    }
   });
 });
 

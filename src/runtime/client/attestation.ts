@@ -43,7 +43,7 @@ export interface AttestationCheck {
   renew(): void;
   /** @throws `attestation/gate-closed` before a byte of a message is offered. */
   assertOpen(): void;
-  /** Seals a message that carries a contribution. */
+  /** Seals a message that carries a contribution, under a check that is made again where the last one grew old. */
   seal(message: Uint8Array, address: MessageAddress): Promise<Uint8Array>;
   /** Adds a round to the transcript. Undefined when the gate has closed meanwhile. */
   transcribe(round: number, planDigest: Uint8Array): AttestedReceipt | undefined;
@@ -89,28 +89,32 @@ export function createAttestationCheck(options: AttestationCheckOptions, rng: Rn
   let transcript: Uint8Array = new Uint8Array(32);
   let renewing = false;
 
+  async function ensure(): Promise<void> {
+    if (!renewing && !gate.isDue(clock(), leadSeconds)) return;
+    const frame = await askOrRefuse(ask, gate.challenge(clock()));
+    if (frame === undefined) return;
+    renewing = false;
+    const record = await gate.check(frame, clock());
+    onRecord(record);
+    if (record.outcome === 'accepted') return;
+    const reasons = record.refusals.map(({ code, message }) => `${message} (${code})`).join('; ');
+    throw new ClientError(
+      'client/attestation-refused',
+      `the coordinator’s evidence is refused, nothing was sent: ${reasons}`,
+      { details: { codes: record.refusals.map(({ code }) => code) } },
+    );
+  }
+
   return {
     intervalMs: Math.max(100, leadSeconds * 500),
-    async ensure() {
-      if (!renewing && !gate.isDue(clock(), leadSeconds)) return;
-      const frame = await askOrRefuse(ask, gate.challenge(clock()));
-      if (frame === undefined) return;
-      renewing = false;
-      const record = await gate.check(frame, clock());
-      onRecord(record);
-      if (record.outcome === 'accepted') return;
-      const reasons = record.refusals.map(({ code, message }) => `${message} (${code})`).join('; ');
-      throw new ClientError(
-        'client/attestation-refused',
-        `the coordinator’s evidence is refused, nothing was sent: ${reasons}`,
-        { details: { codes: record.refusals.map(({ code }) => code) } },
-      );
-    },
+    ensure,
     renew() {
       renewing = true;
     },
     assertOpen: () => void gate.assertOpen(clock()),
     async seal(message, address) {
+      // Training may have taken longer than the last check stands.
+      await ensure();
       const { taskId, round } = address;
       const payload = await guarded.sendContribution(message, { taskId, round, participant });
       return encodeMessage({ kind: 'sealed', ...address, payload });

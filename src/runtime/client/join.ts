@@ -152,6 +152,7 @@ export async function join(options: JoinOptions): Promise<void> {
           },
         }),
     async beforeContribution({ round, attempt }) {
+      await attestation?.ensure();
       attestation?.assertOpen();
       contributed = true;
       if (ledger === undefined || plan.event === undefined) return;
