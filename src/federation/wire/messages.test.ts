@@ -44,6 +44,37 @@ describe('messages', () => {
     );
   });
 
+  it('have one encoding only: whatever decodes, encodes to the same bytes again', () => {
+    const ids = fc.oneof(fc.string(), fc.constantFrom('', 'a', 'x'.repeat(23), 'x'.repeat(24), 'x'.repeat(256)));
+    const numbers = fc.oneof(fc.nat(), fc.constantFrom(0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32));
+    const change = fc.record({ at: fc.nat(400), to: fc.nat(255), kind: fc.constantFrom('set', 'insert', 'drop') });
+    fc.assert(
+      fc.property(
+        fc.constantFrom('aggregation' as const, 'sealed' as const),
+        fc.record({ taskId: ids, round: numbers, attempt: numbers }),
+        fc.oneof(bytes, fc.constantFrom(new Uint8Array(255), new Uint8Array(256), new Uint8Array(65_536))),
+        change,
+        (kind, where, payload, { at, to, kind: how }) => {
+          const whole = encodeMessage({ kind, ...where, payload });
+          expect(decodeMessage(whole)).toEqual({ kind, ...where, payload });
+          const changed = [...whole.subarray(0, 500)];
+          if (how === 'set') changed[at % changed.length] = to;
+          else changed.splice(at % changed.length, how === 'drop' ? 1 : 0, ...(how === 'drop' ? [] : [to]));
+          const other = Buffer.concat([Uint8Array.from(changed), whole.subarray(500)]);
+          let read: Message;
+          try {
+            read = decodeMessage(other);
+          } catch (error) {
+            expect(error).toBeInstanceOf(WireError);
+            return;
+          }
+          expect(Buffer.compare(encodeMessage(read), other)).toBe(0);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   it('have one encoding only: a longer form of a number is refused', () => {
     const encoded = encodeMessage({
       kind: 'aggregation',

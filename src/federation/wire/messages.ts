@@ -114,7 +114,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
       { details: { supported: PROTOCOL_VERSION } },
     );
   }
-  if (typeof taskId !== 'string' || !isCount(round) || !isCount(attempt)) throw malformed('task, round and attempt');
+  if (!isText(taskId) || !isCount(round) || !isCount(attempt)) throw malformed('task, round and attempt');
   const address = { taskId, round, attempt };
   return decodeBody(kind, body, address);
 }
@@ -123,7 +123,7 @@ function decodeBody(kind: unknown, body: readonly unknown[], address: MessageAdd
   if (kind === KINDS['round-offer']) {
     const [planDigest, modelDigest, cohort, parameters] = body;
     if (body.length !== 4 || !isDigest(planDigest) || !isDigest(modelDigest)) throw malformed('two digests');
-    if (!Array.isArray(cohort) || !cohort.every((id) => typeof id === 'string')) throw malformed('a cohort');
+    if (!Array.isArray(cohort) || !cohort.every(isText)) throw malformed('a cohort');
     if (!(parameters instanceof Uint8Array)) throw malformed('parameters');
     return { kind: 'round-offer', ...address, planDigest, modelDigest, cohort: cohort as string[], parameters };
   }
@@ -192,6 +192,11 @@ function readHead(bytes: Uint8Array, at: number, major: number): { value: number
 
 function malformed(expected: string): WireError {
   return new WireError('wire/malformed', `a message does not have ${expected}`);
+}
+
+/** Text, and nothing that the decoder had to replace for not being UTF-8: different bytes would mean the same then. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\ufffd');
 }
 
 function isCount(value: unknown): value is number {
