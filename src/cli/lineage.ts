@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Command, Option } from 'commander';
@@ -82,6 +82,19 @@ async function lineage(run: string, options: LineageOptions): Promise<void> {
   }
 }
 
+/** Removes a participant's receipt from a run folder. Returns the names of what is gone. */
+function removeReceipt(run: string, subject: string): readonly string[] {
+  const receipts = join(run, RUN_FILES.receipts);
+  const name = `${subject}.json`;
+  // Found by listing: a subject's name is never a path.
+  if (!existsSync(receipts) || !readdirSync(receipts).includes(name)) return [];
+  const path = join(receipts, name);
+  // Overwritten where it lies, as far as the disk lets it.
+  writeFileSync(path, new Uint8Array(statSync(path).size), { flag: 'r+', flush: true });
+  rmSync(path);
+  return ['receipt'];
+}
+
 async function erase(
   run: string,
   { subject, vault }: { readonly subject: string; readonly vault: Vault | undefined },
@@ -100,7 +113,13 @@ async function erase(
       partials: 'latest',
     });
     const salts = createFileSaltStore(folder.file(RUN_FILES.salts), { vault, name: RUN_FILES.salts });
-    const { proof } = await eraseSubject(subject, { log, salts, time: new Date() });
+    const { proof } = await eraseSubject(subject, {
+      log,
+      salts,
+      // The receipt that waits for its participant holds the salt: as long as it lies here nothing is erased.
+      destroyKeys: () => Promise.resolve(removeReceipt(folder.path, subject)),
+      time: new Date(),
+    });
     return proof;
   } finally {
     folder.close();

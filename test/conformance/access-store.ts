@@ -203,6 +203,140 @@ export function describeAccessStore(
       }
     });
 
+    it('writes down what it refuses beyond grants, and tells strangers nothing of what there is', async () => {
+      const root = person('root');
+      const last = async () => (await opened.store.records({ limit: 100_000 })).at(-1);
+      await expect(access.grant(root, { subject: 'root', role: 'auditor', scope: everything })).rejects.toMatchObject({
+        code: 'access/separation-of-duties',
+      });
+      expect(await last()).toMatchObject({ subject: 'root', allowed: false, reason: 'separation-of-duties' });
+      // A right over one's own role would be a grant to oneself.
+      await access.defineRole(root, { name: 'curator', actions: ['dataset.view'] });
+      await access.grant(root, { subject: 'cora', role: 'curator', scope: everything });
+      await access.grant(root, { subject: 'cora', role: 'owner', scope: everything });
+      await expect(
+        access.defineRole(person('cora'), { name: 'curator', actions: ['audit.view'] }),
+      ).rejects.toMatchObject({ code: 'access/separation-of-duties' });
+      expect(await last()).toMatchObject({ subject: 'cora', action: 'access.grant', allowed: false });
+      for (const act of [
+        () => access.revoke(person('eve'), 'g-nothing'),
+        () => access.revokeToken(person('eve'), '0'.repeat(16)),
+        () => access.approve(person('eve'), { release: 'r-nothing', digest: DIGEST }),
+        () => access.reject(person('eve'), { release: 'r-nothing' }),
+        () => access.releases(person('eve'), 'm1'),
+      ]) {
+        await expect(act()).rejects.toMatchObject({ code: 'access/denied' });
+        expect(await last()).toMatchObject({ subject: 'eve', allowed: false, reason: 'no-grant' });
+      }
+      await expect(access.revoke(root, 'g-nothing')).rejects.toMatchObject({ code: 'access/unknown-grant' });
+      await expect(access.approve(root, { release: 'r-nothing', digest: DIGEST })).rejects.toMatchObject({
+        code: 'access/unknown-release',
+      });
+      await expect(access.refuseUnreleased(root, { model: 'm9', digest: DIGEST })).rejects.toMatchObject({
+        code: 'access/denied',
+      });
+      expect(await last()).toMatchObject({ action: 'model.download', resource: 'model:m9', reason: 'not-released' });
+    });
+
+    it('lets no token make a token, and keeps guesses from filling the record', async () => {
+      const olga = person('olga');
+      const request = {
+        label: 'x',
+        actions: ['token.issue', 'task.view'],
+        scope: everything,
+        expiresAt: new Date(now.getTime() + DAY_MS),
+      } as const;
+      const { text, record } = await access.issueToken(olga, request);
+      const shown = await access.authenticate(text);
+      await expect(access.issueToken(shown, request)).rejects.toMatchObject({ code: 'access/denied' });
+      const all = async () => opened.store.records({ limit: 100_000 });
+      expect((await all()).at(-1)).toMatchObject({ subject: 'olga', token: record.id, reason: 'token-scope' });
+      now = new Date(now.getTime() + 120_000);
+      const before = (await all()).length;
+      for (let i = 0; i < 20; i += 1) {
+        const guess = `sotto_${record.id}_${String(i).padStart(64, '0')}`;
+        await expect(access.authenticate(i % 2 === 0 ? guess : 'nonsense')).rejects.toMatchObject({
+          code: 'access/token-invalid',
+        });
+      }
+      expect((await all()).slice(before)).toMatchObject([{ subject: 'unknown', token: null, reason: 'token-invalid' }]);
+      now = new Date(now.getTime() + 61_000);
+      await expect(access.authenticate('nonsense')).rejects.toMatchObject({ code: 'access/token-invalid' });
+      expect((await all()).at(-1)?.detail).toBe('authenticate; 19 more since the last one');
+      await access.revokeToken(olga, record.id);
+      for (let i = 0; i < 2; i += 1) {
+        await expect(access.authenticate(text)).rejects.toMatchObject({ code: 'access/token-revoked' });
+      }
+      // Who has the secret of a token that was revoked is told of by name, each time.
+      expect((await all()).slice(-2).map(({ subject, reason }) => [subject, reason])).toEqual([
+        ['olga', 'token-revoked'],
+        ['olga', 'token-revoked'],
+      ]);
+    });
+
+    it('records a look once a minute, and a refused one every time', async () => {
+      await access.grant(person('root'), { subject: 'lena', role: 'viewer', scope: task('a') });
+      const seen = async () =>
+        (await opened.store.records({ limit: 100_000 })).filter(({ subject }) => subject === 'lena').length;
+      const look = (resource: ReturnType<typeof task>) =>
+        access.look(person('lena'), { action: 'task.view', resource });
+      await look(task('a'));
+      await look(task('a'));
+      expect(await seen()).toBe(1);
+      now = new Date(now.getTime() + 60_000);
+      await look(task('a'));
+      expect(await seen()).toBe(2);
+      for (let i = 0; i < 2; i += 1) await expect(look(task('b'))).rejects.toMatchObject({ code: 'access/denied' });
+      expect(await seen()).toBe(4);
+      expect(await access.foresee(person('lena'), { action: 'task.stop', resource: task('a') })).toBe(false);
+      expect(await seen()).toBe(4);
+    });
+
+    it('knows what a model lies within, whatever the proposal says, and takes a release back', async () => {
+      access = createAccessControl({
+        store: opened.store,
+        clock: () => now,
+        rng: createSeededRng(`within/${name}`),
+        withinOf: (model) => [task(`of-${model}`)],
+        standing: {
+          roles: [{ name: 'standing', actions: ['task.view', 'model.propose'] }],
+          grants: [
+            {
+              id: 'g-standing',
+              subject: 'machine',
+              role: 'standing',
+              scope: everything,
+              actions: null,
+              grantedBy: 'configuration',
+              grantedAt: new Date(0),
+              expiresAt: null,
+              revokedAt: null,
+            },
+          ],
+        },
+      });
+      const root = person('root');
+      // She owns everything and operates the task alone: a proposal that does not name the task must not hide it.
+      await access.grant(root, { subject: 'nora', role: 'owner', scope: everything });
+      await access.grant(root, { subject: 'nora', role: 'operator', scope: task('of-m7') });
+      const { id } = await access.propose(person('machine'), { model: 'm7', digest: DIGEST });
+      await expect(access.approve(person('nora'), { release: id, digest: DIGEST })).rejects.toMatchObject({
+        code: 'access/separation-of-duties',
+      });
+      await expect(access.approve(root, { release: id, digest: DIGEST, model: 'm8' })).rejects.toMatchObject({
+        code: 'access/unknown-release',
+      });
+      await access.approve(root, { release: id, digest: DIGEST, model: 'm7' });
+      expect(await access.isReleased('m7', DIGEST)).toBe(true);
+      await access.reject(root, { release: id });
+      expect(await access.isReleased('m7', DIGEST)).toBe(false);
+      await expect(access.reject(root, { release: id })).rejects.toMatchObject({ code: 'access/release-closed' });
+      // Standing rights are nobody's to hand on.
+      await expect(access.grant(root, { subject: 'eve', role: 'standing', scope: everything })).rejects.toMatchObject({
+        code: 'access/unknown-role',
+      });
+    });
+
     it('refuses what cannot be written down', async () => {
       const failing = createAccessControl({
         store: opened.store,

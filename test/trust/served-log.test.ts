@@ -15,9 +15,12 @@ import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index
 import {
   auditRun,
   createLogReader,
+  decodeLeaf,
+  parseLogProof,
   parseReceipt,
   parseVerifierKey,
   type RunFiles,
+  verifyLogProof,
   verifyReceipt,
 } from '../../src/trust/log/index.ts';
 import {
@@ -146,5 +149,121 @@ describe('the log of a served task', () => {
     expect(await keepLogReceipt(taken)).toContain('id is not that of its key');
     rmSync(home, { recursive: true });
     await leave();
+  }, 60_000);
+
+  it('has a log of the installation beside it: every decision and act, by commitment, for auditors alone', async () => {
+    const files: RunFiles = {
+      list: () => Promise.resolve(undefined),
+      async read(name) {
+        const headers = { authorization: `Bearer ${OPERATOR}` };
+        const response = await test.fetch(`${URL_OF_SERVICE}/v1/${name}`, { headers });
+        return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+      },
+    };
+    const { access } = test.service.record;
+    await access.bootstrap('local:olga', ['owner']);
+    const olga = { subject: 'local:olga' };
+    await access.grant(olga, { subject: 'local:oskar', role: 'operator', scope: { kind: 'everything' } });
+    const { id } = (await test.service.createTask(smallTask(), 'local:oskar')).status();
+    const digest = 'ab'.repeat(32);
+    const release = await access.propose({ subject: 'local:oskar' }, { model: id, digest });
+    await access.approve(olga, { release: release.id, digest });
+    await expect(access.authenticate('sotto_0123456789abcdef_nonsense')).rejects.toMatchObject({
+      code: 'access/token-invalid',
+    });
+    const report = await auditRun(files, { derivePlan });
+    expect([report.ok, report.problems, report.task, report.epsilon]).toEqual([true, [], null, null]);
+    const reader = createLogReader({ read: (path) => files.read(`log/${path}`) }, report.leaves);
+    const told: string[] = [];
+    for await (const entry of reader.entries(0, report.leaves)) {
+      const text = new TextDecoder().decode(entry);
+      expect(text).not.toMatch(/olga|oskar|local:/);
+      const leaf = JSON.parse(text) as Record<string, string>;
+      told.push([leaf['kind'], leaf['action'], leaf['decision'] ?? leaf['detail'], leaf['reason'] ?? ''].join(' '));
+    }
+    expect(told[0]).toMatch(/^installation/);
+    for (const line of [
+      'access access.grant allowed granted',
+      'access model.propose allowed granted',
+      'access model.release allowed granted',
+      'access token.issue denied token-invalid',
+      'administrative create  ',
+    ]) {
+      expect([line, told.includes(line)]).toEqual([line, true]);
+    }
+    // The decision about the model stands in the log of its task too.
+    const { entries } = await readAll(id);
+    expect(entries.join()).toContain('"action":"model.release"');
+    // What a crash kept from the log is caught up with, once.
+    await database.db
+      .insertInto('audit_events')
+      .values({
+        at: new Date(),
+        actor: 'local:olga',
+        action: 'grant',
+        subject: 'local:eve',
+        detail: 'viewer over everything',
+      })
+      .execute();
+    await test.service.close();
+    test = await startService({ database, objects, logSeed });
+    const after = await auditRun(files, { derivePlan });
+    expect(after).toMatchObject({ ok: true, problems: [] });
+    await test.service.close();
+    test = await startService({ database, objects, logSeed });
+    const all = createLogReader({ read: (path) => files.read(`log/${path}`) }, after.leaves);
+    let granted = 0;
+    for await (const entry of all.entries(0, after.leaves)) {
+      if (new TextDecoder().decode(entry).includes('"detail":"viewer over everything"')) granted += 1;
+    }
+    expect(granted).toBe(1);
+    const stranger = await test.fetch(`${URL_OF_SERVICE}/v1/log/checkpoint`);
+    expect(stranger.status).toBe(401);
+  }, 60_000);
+
+  it('erases a participant: its receipt says so, nothing links to it, and the others’ proofs still hold', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 2 }));
+    const { id } = task.status();
+    const names = ['a', 'b', 'c', 'd'];
+    const seeds = new Map(names.map((name) => [name, readEntropy(32)]));
+    const leave = await train(id, names, seeds);
+    await until(() => task.status().state === 'finished');
+    await leave();
+    const { db } = database;
+    const people = await db.selectFrom('participants').select(['id', 'label']).where('task_id', '=', id).execute();
+    const gone = people.find(({ label }) => label === 'a')?.id ?? '';
+    const stays = people.find(({ label }) => label === 'b')?.id ?? '';
+    await expect(test.service.erase(id, 'p-nobody', 'local:olga')).rejects.toMatchObject({
+      code: 'coordinator/unknown-participant',
+    });
+    const receipt = await test.service.erase(id, gone, 'local:olga');
+    const vkey = new TextDecoder().decode(await filesOf(id).read('log.vkey')).trim();
+    const verifiers = [parseVerifierKey(vkey)];
+    const proof = parseLogProof(receipt);
+    verifyLogProof(proof, proof.extra ?? new Uint8Array(), { verifiers });
+    const leaf = decodeLeaf(proof.extra ?? new Uint8Array());
+    expect(leaf).toMatchObject({ kind: 'erasure', method: 'crypto-shredding' });
+    expect(JSON.stringify(leaf)).not.toContain(gone);
+    for (const table of ['attempts', 'participants'] as const) {
+      expect(JSON.stringify(await db.selectFrom(table).selectAll().execute())).not.toContain(gone);
+    }
+    const salts = await objects.list(`tasks/${id}/private/salts/`);
+    const kept = await Promise.all(salts.map((key) => objects.get(key)));
+    expect(kept.filter(({ length }) => length !== 32)).toHaveLength(1);
+    await expect(test.service.receipt(id, gone)).rejects.toMatchObject({ code: 'storage/not-found' });
+    await expect(test.service.erase(id, gone, 'local:olga')).rejects.toMatchObject({
+      code: 'coordinator/unknown-participant',
+    });
+    const other = await test.service.receipt(id, stays);
+    expect(verifyReceipt(parseReceipt(other ?? new Uint8Array()), { verifiers }).rounds).toHaveLength(2);
+    expect(await auditRun(filesOf(id), { derivePlan })).toMatchObject({ ok: true, problems: [] });
+    // What was erased does not come back with its key.
+    const again = startParticipant('a', {
+      taskId: id,
+      token: 'used',
+      fetch: test.fetch,
+      keySeed: seeds.get('a') as Uint8Array,
+    });
+    await expect(again.finished).rejects.toThrow();
   }, 60_000);
 });

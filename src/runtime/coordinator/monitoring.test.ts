@@ -71,4 +71,45 @@ describe('the monitor of a service', () => {
       expect(text.includes(`# TYPE ${name} `) || service.includes(`'${name}'`), name).toBe(true);
     }
   });
+
+  it('notices between attempts, tells the pages, and tries a sink again that was away', async () => {
+    let now = new Date('2026-01-01T00:00:00Z');
+    let away = true;
+    const delivered: string[] = [];
+    const shown: string[] = [];
+    const monitor = createServiceMonitor({
+      registry: new Registry(),
+      log: () => {},
+      clock: () => now,
+      onRaised: ({ code }) => void shown.push(code),
+      alerts: {
+        sinks: [
+          {
+            name: 'now and then',
+            deliver: ({ raised, resolved }) => {
+              if (away) return Promise.reject(new Error('away'));
+              delivered.push(...raised.map(({ code }) => code), ...resolved.map(({ code }) => `over: ${code}`));
+              return Promise.resolve();
+            },
+          },
+        ],
+      },
+    });
+    let inLog = 0;
+    monitor.watch({ id: 't', ledger: undefined, noiseMultiplier: 1, minCohort: 3, loggedRecords: () => inLog });
+    await monitor.tick();
+    expect(shown).toEqual([]);
+    for (let i = 0; i < 100; i += 1) monitor.refused('coordinator/not-authorized');
+    await monitor.tick();
+    expect([shown, delivered]).toEqual([['refusal-storm'], []]);
+    inLog = 1;
+    now = new Date(now.getTime() + 120_000);
+    await monitor.tick();
+    away = false;
+    await monitor.tick();
+    // In order, each once.
+    expect(delivered).toEqual(['refusal-storm', 'over: refusal-storm']);
+    await monitor.tick();
+    expect(delivered).toHaveLength(2);
+  });
 });

@@ -1,6 +1,6 @@
 /**
- * The coordinator watches itself: after every attempt it observes the task, sets the metrics, and hands new alerts to
- * the sinks. A sink that fails is logged; it never holds a round up.
+ * The coordinator watches itself: after every attempt, and every few seconds, it observes its tasks, sets the metrics, and
+ * hands new alerts to the sinks. A sink that fails is logged and tried again; it never holds a round up.
  *
  * @module
  */
@@ -14,12 +14,15 @@ import {
   type AlertRules,
   type AlertSink,
   type AttemptFact,
+  type BudgetFact,
   createMonitor,
   measureBudgets,
   type MetricName,
   METRICS,
+  type MonitorStep,
   subjectOf,
 } from '../../trust/monitoring/index.ts';
+import { createAlertDelivery } from './alert-delivery.ts';
 import type { ServiceReport } from './served-task.ts';
 
 /** Who is told, and by which limits. */
@@ -44,6 +47,10 @@ export interface WatchedTask {
 export interface ServiceMonitor {
   /** Observes a task after an attempt; resolves once the sinks have answered. */
   observe(task: WatchedTask, report: ServiceReport): Promise<void>;
+  /** Observes a task from now on, though no attempt was made yet. */
+  watch(task: WatchedTask): void;
+  /** Observes every task again: what comes about between attempts, and what a sink did not take. */
+  tick(): Promise<void>;
   /** Counts a request that was refused, by its code. */
   refused(code: string): void;
   active(): readonly Alert[];
@@ -66,11 +73,14 @@ export function createServiceMonitor({
   registry,
   log,
   clock = () => new Date(),
+  onRaised = () => {},
   alerts: { sinks = [], rules, minNoiseMultiplier } = {},
 }: {
   readonly registry: Registry;
   readonly log: (fields: Readonly<Record<string, unknown>>, text: string) => void;
   readonly clock?: () => Date;
+  /** Told of every new alert: the pages. */
+  readonly onRaised?: (alert: Alert) => void;
   readonly alerts?: AlertOptions;
 }): ServiceMonitor {
   const monitor = createMonitor(rules);
@@ -101,58 +111,86 @@ export function createServiceMonitor({
     return { at, outcome, cohort: contributors + dropouts, contributors, dropouts, splitViews: split };
   }
 
+  const delivery = createAlertDelivery(sinks, (sink, error, waiting) =>
+    log({ level: 'error', sink, waiting, error: String(error) }, 'an alert could not be delivered'),
+  );
+  const watched = new Map<string, WatchedTask>();
+  /** Budgets by task, as of so many records of its ledger. */
+  const known = new Map<string, { readonly records: number; readonly budgets: readonly BudgetFact[] }>();
+
+  async function budgetsOf(id: string, ledger: Ledger | undefined): Promise<readonly BudgetFact[]> {
+    if (ledger === undefined) return [];
+    const { records } = ledger.head();
+    const before = known.get(id);
+    if (before?.records === records) return before.budgets;
+    const budgets = measureBudgets(await ledger.verify());
+    known.set(id, { records, budgets });
+    return budgets;
+  }
+
+  /** Observes a task; returns what changed. */
+  async function look(task: WatchedTask): Promise<MonitorStep> {
+    const { id, ledger, noiseMultiplier, minCohort, loggedRecords: logged } = task;
+    const at = clock();
+    const list = (attempts.get(id) ?? []).filter((each) => at.getTime() - each.at.getTime() <= HOUR_MS);
+    attempts.set(id, list);
+    const budgets = await budgetsOf(id, ledger);
+    const inLog = logged();
+    const records = ledger?.head().records ?? 0;
+    const step = monitor.observe({
+      at,
+      task: id,
+      budgets,
+      attempts: list,
+      noiseMultiplier,
+      policy: {
+        minNoiseMultiplier: noiseMultiplier === null ? null : (minNoiseMultiplier ?? null),
+        // The cohort of an attempt that was aborted is not known here.
+        minCohort: list.at(-1)?.outcome === 'committed' ? minCohort : 0,
+      },
+      refusals: refusedAt,
+      clockRefusals: clockRefusedAt,
+      log: inLog === null || ledger === undefined ? null : { ledgerRecords: records, loggedRecords: inLog },
+    });
+    for (const budget of budgets) {
+      const { dataset, timeBlock, purpose, epsilonSpent, epsilonLimit } = budget;
+      const labels = { task: id, dataset, block: timeBlock ?? '', purpose: purpose ?? '' };
+      const forecast = step.forecasts.get(subjectOf(budget));
+      spent.set(labels, epsilonSpent);
+      limit.set(labels, epsilonLimit);
+      burn.set(labels, forecast?.burnPerDay ?? 0);
+      if (forecast?.exhaustedAt) exhausted.set(labels, forecast.exhaustedAt.getTime() / 1000);
+      else exhausted.remove(labels);
+    }
+    if (noiseMultiplier !== null) noise.set({ task: id }, noiseMultiplier);
+    if (minNoiseMultiplier !== undefined) noiseFloor.set({ task: id }, minNoiseMultiplier);
+    cohortFloor.set({ task: id }, minCohort);
+    ledgerRecords.set({ task: id }, records);
+    if (inLog !== null) loggedRecords.set({ task: id }, inLog);
+    alertGauge.reset();
+    for (const { task: of, code, severity } of monitor.active()) alertGauge.inc({ task: of, code, severity });
+    for (const alert of step.raised) {
+      log({ level: 'warn', alert: alert.code, task: id }, alert.detail);
+      onRaised(alert);
+    }
+    return step;
+  }
+
   return {
-    async observe({ id, ledger, noiseMultiplier, minCohort, loggedRecords: logged }, report) {
-      const at = clock();
-      const list = (attempts.get(id) ?? []).filter((each) => at.getTime() - each.at.getTime() <= HOUR_MS);
-      const fact = factOf(report, at);
-      list.push(fact);
-      attempts.set(id, list);
-      const budgets = ledger === undefined ? [] : measureBudgets(await ledger.verify());
-      const known = logged();
-      const records = ledger?.head().records ?? 0;
-      const step = monitor.observe({
-        at,
-        task: id,
-        budgets,
-        attempts: list,
-        noiseMultiplier,
-        policy: {
-          minNoiseMultiplier: noiseMultiplier === null ? null : (minNoiseMultiplier ?? null),
-          minCohort: fact.outcome === 'committed' ? minCohort : 0,
-        },
-        refusals: refusedAt,
-        clockRefusals: clockRefusedAt,
-        log: known === null || ledger === undefined ? null : { ledgerRecords: records, loggedRecords: known },
-      });
-      for (const budget of budgets) {
-        const { dataset, timeBlock, purpose, epsilonSpent, epsilonLimit } = budget;
-        const labels = { task: id, dataset, block: timeBlock ?? '', purpose: purpose ?? '' };
-        const forecast = step.forecasts.get(subjectOf(budget));
-        spent.set(labels, epsilonSpent);
-        limit.set(labels, epsilonLimit);
-        burn.set(labels, forecast?.burnPerDay ?? 0);
-        if (forecast?.exhaustedAt) exhausted.set(labels, forecast.exhaustedAt.getTime() / 1000);
-        else exhausted.remove(labels);
-      }
-      if (noiseMultiplier !== null) noise.set({ task: id }, noiseMultiplier);
-      if (minNoiseMultiplier !== undefined) noiseFloor.set({ task: id }, minNoiseMultiplier);
-      cohort.set({ task: id }, fact.cohort);
-      cohortFloor.set({ task: id }, minCohort);
-      ledgerRecords.set({ task: id }, records);
-      if (known !== null) loggedRecords.set({ task: id }, known);
-      if (fact.splitViews > 0) splitViews.inc({ task: id }, fact.splitViews);
-      alertGauge.reset();
-      for (const { task, code, severity } of monitor.active()) alertGauge.inc({ task, code, severity });
-      for (const alert of step.raised) log({ level: 'warn', alert: alert.code, task: id }, alert.detail);
-      if (step.raised.length + step.resolved.length === 0) return;
-      await Promise.all(
-        sinks.map((sink) =>
-          sink.deliver(step).catch((error: unknown) => {
-            log({ level: 'error', sink: sink.name, error: String(error) }, 'an alert could not be delivered');
-          }),
-        ),
-      );
+    async observe(task, report) {
+      const fact = factOf(report, clock());
+      watched.set(task.id, task);
+      attempts.set(task.id, [...(attempts.get(task.id) ?? []), fact]);
+      cohort.set({ task: task.id }, fact.cohort);
+      if (fact.splitViews > 0) splitViews.inc({ task: task.id }, fact.splitViews);
+      await delivery.deliver(await look(task));
+    },
+    watch(task) {
+      watched.set(task.id, task);
+    },
+    async tick() {
+      for (const task of watched.values()) await delivery.deliver(await look(task));
+      await delivery.deliver();
     },
     refused(code) {
       refusals.inc({ code });

@@ -61,6 +61,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'wire/signature-refused': 401,
   'task/file': 422,
   'storage/not-found': 404,
+  'lineage/unknown-subject': 404,
   'rounds/impossible-plan': 422,
   'rounds/offer-refused': 422,
 };

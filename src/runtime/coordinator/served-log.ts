@@ -8,12 +8,22 @@
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import type { AccountTerms } from '../../privacy/accounting/index.ts';
 import type { AccessRecord } from '../../trust/access/index.ts';
-import { encodeReceipt, formatVerifierKey, type LeafOf, RUN_FILES } from '../../trust/log/index.ts';
+import { eraseSubject } from '../../trust/lineage/index.ts';
+import {
+  decodeLeaf,
+  encodeReceipt,
+  formatVerifierKey,
+  type LeafContent,
+  type LeafOf,
+  type LogWriter,
+  RUN_FILES,
+} from '../../trust/log/index.ts';
 import type { ObjectStore } from '../storage/objects/index.ts';
 import {
   createObjectSaltStore,
   createObjectTileStore,
   digestParameters,
+  ERASED,
   openTaskLog,
   type TaskLog,
 } from '../storage/tiles/index.ts';
@@ -45,6 +55,15 @@ export interface ServedLog {
   attested(participant: string, facts: Omit<LeafOf<'attestation'>, 'kind' | 'time' | 'subject'>): Promise<void>;
   /** A file of the log as a web server would have it, or the key. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /**
+   * Erases a participant: its salt is destroyed and the log says so. Returns its commitment, and the receipt, a log proof.
+   * @param forget - replaces its name by what it is given wherever else it is kept, before the log says that it is gone.
+   * @throws `LineageError` `lineage/unknown-subject`.
+   */
+  erase(
+    participant: string,
+    forget: (pseudonym: string) => Promise<readonly string[]>,
+  ): Promise<{ readonly commitment: string; readonly proof: string }>;
   /** What a participant takes home. */
   receipt(participant: string, cohortOf: (attempt: number) => readonly string[]): Promise<Uint8Array>;
 }
@@ -63,11 +82,12 @@ export async function openServedLog({
   readonly witnessing?: Witnessing | undefined;
 }): Promise<ServedLog> {
   const store = createObjectTileStore(objects, `tasks/${taskId}/log/`);
+  const salts = createObjectSaltStore(objects, `tasks/${taskId}/private/salts/`);
   const opened = await openTaskLog({
     store,
     task: taskId,
     seed,
-    salts: createObjectSaltStore(objects, `tasks/${taskId}/private/salts/`),
+    salts,
     clock: () => new Date(),
     partials: 'all',
   });
@@ -121,6 +141,23 @@ export async function openServedLog({
     },
     async attested(participant, facts) {
       log.record({ kind: 'attestation', subject: await log.commit(participant), ...facts });
+    },
+    async erase(participant, forget) {
+      let index = -1;
+      // The log of a task has one writer, which knows every leaf: the erasure's goes through it.
+      const writer: Pick<LogWriter, 'append' | 'checkpoint' | 'reader'> = {
+        async append([leaf]) {
+          const { time, ...content } = decodeLeaf(leaf as Uint8Array);
+          log.recordAt(new Date(time), content as LeafContent);
+          await log.flush();
+          index = log.leaves.findLastIndex(({ kind }) => kind === 'erasure');
+          return index;
+        },
+        checkpoint: () => log.writer.checkpoint(),
+        reader: () => log.writer.reader(),
+      };
+      const destroyKeys = async (): Promise<readonly string[]> => forget(`${ERASED}${await log.commit(participant)}`);
+      return eraseSubject(participant, { log: writer, salts, destroyKeys, time: new Date() });
     },
     async read(path) {
       if (path === RUN_FILES.key) return utf8(`${formatVerifierKey(log.writer.verifier)}\n`);

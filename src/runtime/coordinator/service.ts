@@ -23,7 +23,8 @@ import type { Alert } from '../../trust/monitoring/index.ts';
 import { createSealedLedgerStore, type Vault } from '../storage/index.ts';
 import { INSTALLATION_LOG } from './installation-log.ts';
 import { CoordinatorError } from './errors.ts';
-import { type AlertOptions, createServiceMonitor } from './monitoring.ts';
+import { type AlertOptions, createServiceMonitor, type WatchedTask } from './monitoring.ts';
+import { eraseParticipant } from './forgetting.ts';
 import { createNode, type NodeOptions } from './node.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { openServedLog, type ServedLog } from './served-log.ts';
@@ -75,6 +76,8 @@ export interface Service {
   ledgerOf(taskId: string): LedgerStore;
   /** Proofs of the rounds a participant was called to. */
   receipt(taskId: string, participant: string): Promise<Uint8Array | undefined>;
+  /** Erases a participant. @returns the receipt, a log proof. */
+  erase(taskId: string, participant: string, actor: string): Promise<string>;
   metricLines(taskId: string): Promise<string>;
   prometheus(): Promise<string>;
   /** The same metrics as data. */
@@ -130,6 +133,8 @@ interface RunningTask {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
+/** How often alerts are looked at when no attempt ends. */
+const TICK_MS = 15_000;
 /** A masked vector of ten million 32-bit entries and some; anything larger is refused unread. */
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
@@ -170,7 +175,24 @@ export async function createService({
   });
   const metrics = new Metrics();
   const labels = ['task'] as const;
-  const monitor = createServiceMonitor({ registry: metrics, log, ...(alerts === undefined ? {} : { alerts }) });
+  const monitor = createServiceMonitor({
+    registry: metrics,
+    log,
+    onRaised: ({ task, severity, code, detail }) =>
+      running.get(task)?.tracker.alarm({
+        level: severity === 'critical' ? 'serious' : severity,
+        code: `alert:${code}`,
+        text: detail,
+        attempt: null,
+      }),
+    ...(alerts === undefined ? {} : { alerts }),
+  });
+  const ticking = setInterval(() => {
+    monitor
+      .tick()
+      .catch((error: unknown) => log({ level: 'error', error: String(error) }, 'alerts cannot be looked at'));
+  }, TICK_MS);
+  ticking.unref();
   const gauges = {
     round: new Gauge({ name: 'sotto_round', help: 'committed rounds', labelNames: labels, registers: [metrics] }),
     epsilon: new Gauge({ name: 'sotto_epsilon', help: 'epsilon spent', labelNames: labels, registers: [metrics] }),
@@ -233,6 +255,15 @@ export async function createService({
     });
     const tracker = await restoreTracker(db, { ...row, run });
     const assistants = await assistantsOf(row.id, run);
+    const logged = served?.log.leaves;
+    const watched: WatchedTask = {
+      id: row.id,
+      ledger,
+      noiseMultiplier: run.plan.noise?.noiseMultiplier ?? null,
+      minCohort: settingsOf(task).startThreshold,
+      loggedRecords: () => logged?.filter(({ kind }) => kind === 'ledger').length ?? null,
+    };
+    monitor.watch(watched);
     const service = createTaskService({
       id: row.id,
       assistants,
@@ -256,18 +287,8 @@ export async function createService({
         dropouts.inc({ task: row.id }, report.dropouts);
         log({ task: row.id, ...report }, `round ${report.round} ${report.outcome}`);
         onReport?.(row.id, report);
-        const logged = served?.log.leaves;
         monitor
-          .observe(
-            {
-              id: row.id,
-              ledger,
-              noiseMultiplier: run.plan.noise?.noiseMultiplier ?? null,
-              minCohort: settingsOf(task).startThreshold,
-              loggedRecords: () => logged?.filter(({ kind }) => kind === 'ledger').length ?? null,
-            },
-            report,
-          )
+          .observe(watched, report)
           .catch((error: unknown) => log({ level: 'error', error: String(error) }, 'a task cannot be watched'));
       },
       ...(onWrite === undefined ? {} : { onWrite }),
@@ -410,13 +431,28 @@ export async function createService({
       const cohorts = new Map(rows.map(({ attempt, cohort }) => [attempt, JSON.parse(cohort) as string[]]));
       return found(taskId).served?.receipt(participant, (attempt) => cohorts.get(attempt) ?? []);
     },
+    async erase(taskId, participant, actor) {
+      const { served, service } = found(taskId);
+      if (served === undefined) {
+        throw new CoordinatorError('coordinator/wrong-state', 'this coordinator keeps no log that could say so');
+      }
+      service.left(participant);
+      const proof = await eraseParticipant({ taskId, participant }, { db, registry, log: served });
+      await record.audit(actor, 'erase', taskId);
+      return proof;
+    },
     async metricLines(taskId) {
       found(taskId);
       const rows = await db
         .selectFrom('metrics')
-        .select('report')
-        .where('task_id', '=', taskId)
-        .orderBy('attempt')
+        .innerJoin('attempts', (join) =>
+          join.onRef('attempts.task_id', '=', 'metrics.task_id').onRef('attempts.attempt', '=', 'metrics.attempt'),
+        )
+        .select('metrics.report')
+        .where('metrics.task_id', '=', taskId)
+        // As they ended, which is how the log has them.
+        .orderBy('attempts.closed_at')
+        .orderBy('metrics.attempt')
         .execute();
       return rows.map(({ report }) => `${report}\n`).join('');
     },
@@ -434,6 +470,7 @@ export async function createService({
     alerts: () => monitor.active(),
     requestShutdown: onShutdown,
     async close() {
+      clearInterval(ticking);
       await node?.stop();
       await Promise.all([...running.values()].map(({ service }) => service.close()));
       await record.close();

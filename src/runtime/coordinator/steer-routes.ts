@@ -100,6 +100,14 @@ export function createSteerRoutes({
     return context.json({ link: formatInvitationLink(url, { taskId: id, token }), command, expiresAt }, 201);
   });
 
+  routes.post('/tasks/:task/participants/:participant/erase', async (context) => {
+    const { task: id, participant } = context.req.param();
+    const { principal } = await gate.act(context, { action: 'dataset.erase', ...onTask(id) });
+    return context.text(await service.erase(id, participant, principal.subject), 200, {
+      'content-disposition': 'attachment; filename="erasure.tlog-proof"',
+    });
+  });
+
   routes.get('/tasks/:task/releases', async (context) => {
     const { principal } = await gate.require(context);
     const now = new Date();

@@ -7,7 +7,7 @@
 import type { PrivacyCard } from './card.ts';
 import { drawPlot } from './plot.ts';
 import { answerNistQuestions, detectionAt } from './sheets.ts';
-import { describeActors, describeTrust, describeUnit, describeVoid, PROTECTION_NOTES } from './words.ts';
+import { describeActors, describeProtections, describeTrust, describeUnit, describeVoid } from './words.ts';
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1d1f24;--soft:#5c616b;--line:#dcd9d0;--main:#1f5fbf;--limit:#b3261e;--card:#fff}
@@ -75,7 +75,7 @@ export function formatCardPage(card: PrivacyCard): string {
         'rounds',
         `${card.rounds} in ${card.attempts} attempts, ${card.abortedAttempts} aborted and charged all the same`,
       ],
-      ['safeguards', PROTECTION_NOTES.join(' ')],
+      ['safeguards', describeProtections(card).join(' ')],
     ]),
     '<h2>Who sees what</h2>',
     `<ul>${describeActors(card)

@@ -7,7 +7,7 @@
 import { stringify } from 'yaml';
 
 import type { PrivacyCard } from './card.ts';
-import { describeActors, describeTrust, describeUnit, missing, PROTECTION_NOTES } from './words.ts';
+import { describeActors, describeDomain, describeProtections, describeTrust, describeUnit, missing } from './words.ts';
 
 /** How many events were charged, and as what. */
 function describeCharges({ guarantee, mode, attempts }: PrivacyCard): string {
@@ -45,7 +45,7 @@ export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string,
       },
       dp_variant: {
         variant_name: guarantee === null ? 'None' : 'Approximate DP',
-        data_domain: `Multisets of examples held by the participants; each example's gradient is clipped to an L2 norm of ${guarantee?.clipNorm ?? 0}.`,
+        data_domain: describeDomain(card),
         unprotected_quantities:
           'The number of participants, the cohort of each round and who dropped out of it; the model declaration and its initial ' +
           'parameters; accuracy on public test data. Hyperparameters were chosen outside of the log.',
@@ -86,7 +86,7 @@ export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string,
         preprocessing_and_hyperparameter_tuning:
           controller.tuning ??
           `${card.log.preparations} preparations stand in the log. ${missing('tuning: how hyperparameters were chosen, and whether that was charged')}`,
-        mechanisms: [...PROTECTION_NOTES, `Mechanism: ${guarantee?.mechanism ?? 'none'}`]
+        mechanisms: [...describeProtections(card), `Mechanism: ${guarantee?.mechanism ?? 'none'}`]
           .map((line) => `- ${line}`)
           .join('\n'),
         justification:

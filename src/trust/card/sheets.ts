@@ -7,7 +7,7 @@
  */
 
 import type { PrivacyCard } from './card.ts';
-import { describeActors, describeTrust, describeUnit, describeVoid, missing, PROTECTION_NOTES } from './words.ts';
+import { describeActors, describeProtections, describeTrust, describeUnit, describeVoid, missing } from './words.ts';
 
 interface Answer {
   readonly question: string;
@@ -39,6 +39,7 @@ const CONTRIBUTION_RISK: Readonly<Record<string, string>> = {
 /** Answers the questions along the pyramid of NIST SP 800-226, from its top. [SP800-226] */
 export function answerNistQuestions(card: PrivacyCard): readonly Answer[] {
   const { guarantee, log } = card;
+  const [sampler = '', bound = ''] = describeProtections(card);
   return [
     {
       question: 'What are epsilon and delta, and are they small enough for what is at stake?',
@@ -59,9 +60,12 @@ export function answerNistQuestions(card: PrivacyCard): readonly Answer[] {
     },
     {
       question: 'Which mechanism is used, and is it implemented correctly?',
-      answer: guarantee === null ? 'None.' : `${guarantee.mechanism}. ${PROTECTION_NOTES[0]}`,
+      answer: guarantee === null ? 'None.' : `${guarantee.mechanism}. ${sampler}`,
     },
-    { question: 'Are floating-point numbers a weakness?', answer: `${PROTECTION_NOTES[0]} ${PROTECTION_NOTES[1]}` },
+    {
+      question: 'Are floating-point numbers a weakness?',
+      answer: guarantee === null ? 'There is no noise whose bits could tell.' : `${sampler} ${bound}`,
+    },
     {
       question: 'Does the noise harm accuracy, and for whom?',
       answer:
@@ -120,7 +124,10 @@ export function formatProcessingRecord(card: PrivacyCard): string {
       '(f) time limits for erasure',
       `${controller.retention ?? missing('retention')} Recorded erasures: ${card.log.erasures}.`,
     ],
-    ['(g) technical and organisational measures (Art. 32)', [describeTrust(card), ...PROTECTION_NOTES].join(' ')],
+    [
+      '(g) technical and organisational measures (Art. 32)',
+      [describeTrust(card), ...describeProtections(card)].join(' '),
+    ],
   ];
   const table = rows.map(([left, right]) => `| ${left} | ${right.replaceAll('|', '\\|')} |`).join('\n');
   return `${heading(card, 'Record of processing activities (GDPR Art. 30)')}\n| | |\n|---|---|\n${table}\n`;
@@ -141,7 +148,7 @@ export function formatImpactAssessment(card: PrivacyCard): string {
     '',
     '## (b) Necessity and proportionality',
     '',
-    `Minimisation: no example leaves a participant. ${describeUnit(card)} Legal basis: ${controller.legalBasis ?? missing('legalBasis')}`,
+    `Minimisation: ${card.mode === 'single-party' ? 'the data stays with the party that trains.' : 'no example leaves a participant.'} ${describeUnit(card)} Legal basis: ${controller.legalBasis ?? missing('legalBasis')}`,
     '',
     '## (c) Risks to the rights and freedoms of data subjects',
     '',
@@ -151,11 +158,11 @@ export function formatImpactAssessment(card: PrivacyCard): string {
     `| a contribution is read | coordinator | ${CONTRIBUTION_RISK[card.aggregation] ?? 'NOT mitigated: contributions are in the clear'} |`,
     '| the budget is overdrawn or the record rewritten | operator | detected by anybody with the log’s key; split views need witnesses |',
     `| participants pool what they know | participants | ${card.maxCorrupt ?? 0} of them are accounted for |`,
-    '| a participant poisons the model | participants | clipping bounds each example’s influence; no range proofs |',
+    `| a participant poisons the model | participants | ${guarantee === null ? 'nothing bounds a contribution' : `clipping bounds the influence of one ${guarantee.privacyUnit}`}; no range proofs |`,
     '',
     '## (d) Measures',
     '',
-    list([describeTrust(card), ...PROTECTION_NOTES]),
+    list([describeTrust(card), ...describeProtections(card)]),
     '',
     `Opinion of the data protection officer: ${missing('opinion')}`,
     '',
@@ -182,10 +189,17 @@ export function formatHipaaSheet(card: PrivacyCard): string {
     ['164.312(c) integrity', `model sha256:${card.modelDigest ?? ''}, every file by digest`],
     [
       '164.312(e) transmission security',
-      'TLS where the coordinator is given a certificate; contributions masked or sealed',
+      card.mode === 'served'
+        ? `TLS 1.3 where the coordinator is given a certificate; ${CONTRIBUTION_RISK[card.aggregation] ?? 'contributions are in the clear within it'}`
+        : 'nothing was transmitted: one machine held the run',
     ],
     ['164.316(b)(2) retention of six years', controller.retention ?? missing('retention')],
-    ['164.502(b) minimum necessary', 'data stays with the participants; one noised sum a round leaves them together'],
+    [
+      '164.502(b) minimum necessary',
+      card.mode === 'single-party'
+        ? 'one party holds the data; only the model leaves it'
+        : 'data stays with the participants; one sum a round leaves them together',
+    ],
   ];
   const table = rows.map(([left, right]) => `| ${left} | ${right.replaceAll('|', '\\|')} |`).join('\n');
   return `${heading(card, 'HIPAA sheet')}\n| rule | |\n|---|---|\n${table}\n`;

@@ -90,10 +90,27 @@ export function describeActors(card: PrivacyCard): readonly string[] {
   ];
 }
 
-/** What protects against the defects of implementations. */
-export const PROTECTION_NOTES: readonly string[] = [
-  'Noise is drawn by exact integer samplers from a cryptographic generator; no floating-point noise is released.',
-  'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.',
-  'Every attempt is charged to a hash-chained ledger before data is touched; the ledger’s records stand in a transparency log.',
-  'Participants check the plan against their own policy and keep their own ledger.',
-];
+/** What protects against the defects of implementations: as far as it was there in this run. */
+export function describeProtections({ guarantee, mode }: PrivacyCard): readonly string[] {
+  if (guarantee === null) return ['None: nothing was clipped for privacy, no noise was added, and no budget was kept.'];
+  const bounded =
+    guarantee.privacyUnit === 'example'
+      ? 'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.'
+      : 'Each participant’s update is clipped as a whole before anything is added to it.';
+  return [
+    'Noise is drawn by exact integer samplers from a cryptographic generator; no floating-point noise is released.',
+    bounded,
+    'What is charged is written to a hash-chained ledger before data is touched; the ledger’s records stand in a transparency log.',
+    ...(mode === 'single-party'
+      ? []
+      : ['Participants check the plan against their own policy and keep their own ledger.']),
+  ];
+}
+
+/** What the mechanism bounds. */
+export function describeDomain({ guarantee }: PrivacyCard): string {
+  if (guarantee === null) return 'Multisets of examples; nothing about them is bounded.';
+  return guarantee.privacyUnit === 'example'
+    ? `Multisets of examples; each example's gradient is clipped to an L2 norm of ${guarantee.clipNorm}.`
+    : `Multisets of participants; each participant's update is clipped to an L2 norm of ${guarantee.clipNorm}.`;
+}

@@ -7,6 +7,7 @@
  */
 
 import { commitTo, encodeLeaf, formatLogProof, type LogWriter, type SaltStore } from '../log/index.ts';
+import { LineageError } from './errors.ts';
 
 /** What an erasure gives. */
 export interface ErasureReceipt {
@@ -19,8 +20,10 @@ export interface ErasureReceipt {
 
 /**
  * Erases a subject.
- * @param options - `destroyKeys` destroys what encrypts the subject's data and returns the names of what is gone
- * (crypto-shredding); it runs first, so that the log never claims what did not happen.
+ * @param options - `destroyKeys` destroys what encrypts the subject's data, and every other copy of its salt, and returns
+ * the names of what is gone (crypto-shredding); it runs first, so that the log never claims what did not happen.
+ * @throws {LineageError} `lineage/unknown-subject` when the log has no commitment to it, or it was erased before: a
+ * receipt for what was never there would be worth nothing.
  */
 export async function eraseSubject(
   subject: string,
@@ -30,12 +33,18 @@ export async function eraseSubject(
     destroyKeys = () => Promise.resolve([]),
     time,
   }: {
-    readonly log: LogWriter;
+    readonly log: Pick<LogWriter, 'append' | 'checkpoint' | 'reader'>;
     readonly salts: SaltStore;
     readonly destroyKeys?: (subject: string) => Promise<readonly string[]>;
     readonly time: Date;
   },
 ): Promise<ErasureReceipt> {
+  if (!(await salts.has(subject))) {
+    throw new LineageError(
+      'lineage/unknown-subject',
+      `the log has no commitment to ${subject}, or it was erased before: nothing was changed`,
+    );
+  }
   const commitment = commitTo(subject, await salts.saltOf(subject));
   const keys = await destroyKeys(subject);
   await salts.destroy(subject);

@@ -14,6 +14,8 @@ export const SALT_BYTES = 32;
 /** Salts by subject. A salt is made when it is first asked for, and never again once it was destroyed. */
 export interface SaltStore {
   saltOf(subject: string): Promise<Uint8Array>;
+  /** Whether there is a salt of a subject: made, and not destroyed. */
+  has(subject: string): Promise<boolean>;
   /** Destroys a salt; what was committed under it can no longer be linked to the subject. */
   destroy(subject: string): Promise<void>;
 }

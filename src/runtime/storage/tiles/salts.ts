@@ -78,6 +78,7 @@ export function createFileSaltStore(
       await written();
       return salt;
     },
+    has: (subject) => Promise.resolve((salts.get(subject) ?? DESTROYED) !== DESTROYED),
     destroy(subject) {
       salts.set(subject, DESTROYED);
       write();
@@ -100,6 +101,10 @@ export function createObjectSaltStore(objects: ObjectStore, prefix: string): Sal
       const salt = readEntropy(SALT_BYTES);
       await objects.put(key, salt);
       return salt;
+    },
+    async has(subject) {
+      const key = keyOf(subject);
+      return (await objects.has(key)) && (await objects.get(key)).length === SALT_BYTES;
     },
     destroy: (subject) => objects.put(keyOf(subject), new Uint8Array(1)),
   };

@@ -83,6 +83,9 @@ export interface TaskLog {
   receipts(participants: readonly string[], cohortOf: (attempt: number) => readonly string[]): Promise<Receipt[]>;
 }
 
+/** Begins what stands in a cohort in the place of a member that was erased, before its commitment. */
+export const ERASED = 'erased:';
+
 /** Digest of a model's parameters as rounds offer them. */
 export function digestParameters(parameters: Float32Array): string {
   return toHex(sha256(new Uint8Array(parameters.buffer, parameters.byteOffset, parameters.byteLength)));
@@ -231,6 +234,8 @@ export async function openTaskLog({
       const opened = leaves.flatMap((leaf, index) => (leaf.kind === 'round-opened' ? [{ index, leaf }] : []));
       const commitments = new Map<string, string>();
       const commitmentOf = async (member: string): Promise<string> => {
+        // Whoever was erased stands in a cohort as what the log says of it, and as nothing else.
+        if (member.startsWith(ERASED)) return member.slice(ERASED.length);
         const known = commitments.get(member) ?? (await commit(member));
         commitments.set(member, known);
         return known;
