@@ -5,8 +5,7 @@
  */
 
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
-import { createSeededRng, readEntropy } from '../../src/foundations/random/index.ts';
-import { createDataset, type Dataset } from '../../src/learning/data/index.ts';
+import { readEntropy } from '../../src/foundations/random/index.ts';
 import { createMemoryLedgerStore, type LedgerStore } from '../../src/privacy/accounting/index.ts';
 import { join, type JoinEvent, type JoinOptions } from '../../src/runtime/client/index.ts';
 import {
@@ -19,62 +18,14 @@ import {
 } from '../../src/runtime/coordinator/index.ts';
 import { type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore, type ObjectStore } from '../../src/runtime/storage/objects/index.ts';
+import { smallDataset } from './small-task.ts';
+
+export { smallDataset, smallTask } from './small-task.ts';
 
 /** The operator's token of every service here. */
 export const OPERATOR = 'operator-token-of-the-tests';
 /** The address participants believe in. */
 export const URL_OF_SERVICE = 'http://coordinator.test';
-
-/** A small task: two classes of points, four participants. */
-export function smallTask({
-  rounds = 2,
-  participants = 4,
-  threshold = 3,
-  stageTimeoutMs = 400,
-  name = 'points',
-  features = 6,
-}: {
-  rounds?: number;
-  participants?: number;
-  threshold?: number;
-  stageTimeoutMs?: number;
-  name?: string;
-  features?: number;
-} = {}): string {
-  return `
-task: ${name}
-participants: ${participants}
-data: { kind: idx, folder: none, test: public }
-partition: { kind: iid }
-model: { input: [${features}], layers: [{ kind: dense, out: 2 }], loss: softmaxCrossEntropy }
-training:
-  rounds: ${rounds}
-  spareRounds: 6
-  samplingRate: 0.5
-  expectedBatchSize: 50
-  optimizer: { kind: sgd, learningRate: 0.5 }
-privacy:
-  privacyUnit: example
-  trust: nobody
-  aggregation: { kind: secagg, threshold: ${threshold}, stageTimeoutMs: ${stageTimeoutMs} }
-  maxCorrupt: 1
-  epsilon: 8
-  delta: 1.0e-5
-service: { startThreshold: ${participants}, roundWindowMs: 0 }
-`;
-}
-
-/** Points of two classes. */
-export function smallDataset(seed: string, size = 40, features = 6): Dataset {
-  const rng = createSeededRng(seed);
-  const inputs = new Float32Array(size * features);
-  const labels = new Uint8Array(size);
-  for (let i = 0; i < size; i += 1) {
-    labels[i] = i % 2;
-    for (let j = 0; j < features; j += 1) inputs[i * features + j] = rng.uint32() / 2 ** 32 + (j < 3 ? i % 2 : 0);
-  }
-  return createDataset({ inputs, inputShape: [features], labels, classes: 2 });
-}
 
 /** A service under test. */
 export interface TestService {

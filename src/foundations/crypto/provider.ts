@@ -1,6 +1,6 @@
 /**
- * The one choice between implementations of the primitives: `node:crypto` (OpenSSL) where the process offers it, noble
- * everywhere else. Both are synchronous, so that a state machine that uses them has no suspension point, and both pass
+ * The one choice between implementations of the primitives: `node:crypto` where the process offers it and it passes a test
+ * of known answers, noble everywhere else. Both are synchronous, so that a state machine that uses them has no suspension point, and both pass
  * the same vectors, so that the bytes in the browser are those in Node.
  *
  * Exception to the rule that this wing is free of IO: `globalThis.process?.getBuiltinModule` is asked once for
@@ -11,6 +11,7 @@
 
 import { createNobleProvider } from './noble-provider.ts';
 import { createNodeProvider } from './node-provider.ts';
+import { passesSelfTest } from './self-test.ts';
 
 /** The primitives whose speed depends on the platform. Lengths are checked by the callers in this room. */
 export interface CryptoProvider {
@@ -37,7 +38,8 @@ let chosen: CryptoProvider | undefined;
 export function cryptoProvider(): CryptoProvider {
   if (chosen === undefined) {
     const node = globalThis.process?.getBuiltinModule?.('node:crypto');
-    chosen = node === undefined ? createNobleProvider() : createNodeProvider(node);
+    const offered = node === undefined ? undefined : createNodeProvider(node);
+    chosen = offered !== undefined && passesSelfTest(offered) ? offered : createNobleProvider();
   }
   return chosen;
 }

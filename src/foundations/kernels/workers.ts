@@ -56,10 +56,15 @@ interface Listener {
   failure(reason: unknown): void;
 }
 
-/** Node's own threads, where there are any: a library may have put a global `Worker` of its own beside them. */
+/**
+ * Node's own threads, where there are any that work: a library may have put a global `Worker` of its own beside them, and a
+ * page of Electron that has Node in it (`process.type` is `renderer`, or `worker` in its workers) can start web workers alone.
+ */
 function threadsOfNode(): typeof import('node:worker_threads') | undefined {
   // oxlint-disable-next-line no-restricted-globals
-  return typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:worker_threads');
+  const host = typeof process === 'undefined' ? undefined : (process as typeof process & { readonly type?: string });
+  if (host?.type === 'renderer' || host?.type === 'worker') return undefined;
+  return host?.getBuiltinModule?.('node:worker_threads');
 }
 
 function openPort(entry: WorkerEntry, listener: Listener): Port {

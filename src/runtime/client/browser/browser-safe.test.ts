@@ -28,8 +28,11 @@ function reach(entry: string): Map<string, string> {
   return found;
 }
 
-it('imports nothing of Node’s, nor what reads a disk', () => {
-  const reached = reach(fileURLToPath(new URL('participant-worker.ts', import.meta.url)));
+it.each([
+  ['a page’s worker', 'participant-worker.ts'],
+  ['the library as a page, a web worker or a sandboxed window of Electron imports it', '../index.ts'],
+])('%s imports nothing of Node’s, nor what reads a disk', (_what, entry) => {
+  const reached = reach(fileURLToPath(new URL(entry, import.meta.url)));
   expect(reached.size).toBeGreaterThan(50);
   const foreign = [...reached].filter(([target]) => /^node:|^hyparquet|^pg$|^kysely|^pino/.test(target));
   expect(foreign).toEqual([]);
