@@ -229,7 +229,7 @@ describe('sotto channel', () => {
     const known = ['--channel-state', state];
     expect(await codesOf('open', at('v2.sotto'), '--public-key', at('sign.pem.pub'), ...chain, ...known)).toEqual([]);
     expect(JSON.parse(readFileSync(state, 'utf8'))).toMatchObject({ version: 5 });
-    expect(await codesOf('channel', 'show', at('v3.json'), '--state', state)).toEqual(['package/threshold']);
+    expect(await codesOf('channel', 'show', at('v3.json'), '--state', state)).toEqual(['package/rollback']);
     for (const bad of [
       '{}',
       'nonsense',
