@@ -14,6 +14,13 @@ import { assertObjectKey, objectNotFound, type ObjectStore } from './object-stor
 /** Files being written; a key never starts with a dot, so they are never listed. */
 const PART = '.part-';
 
+/** Makes a rename durable; where a folder cannot be opened or synced, it is as durable as the file system makes it. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
+}
+
 /** Creates a store below `folder`, which is made when it is missing. */
 export function createFileObjectStore(folder: string): ObjectStore {
   const pathOf = (key: string): string => {
@@ -47,6 +54,7 @@ export function createFileObjectStore(folder: string): ObjectStore {
           await file.close();
         }
         await rename(temporary, path);
+        if (durable) await syncFolder(dirname(path));
       } catch (error) {
         await rm(temporary, { force: true });
         throw error;
