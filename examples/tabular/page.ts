@@ -56,7 +56,7 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--faint:
 @media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#16181c;--faint:#99a;--bar:#6ba3f0}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #8884;vertical-align:top}
-figcaption,.faint{color:var(--faint)}.note{border-left:4px solid var(--bar);padding:.3rem .8rem}svg{max-width:100%;height:auto}
+figure{margin:1rem 0;overflow-x:auto}figcaption,.faint{color:var(--faint)}.scroll{overflow-x:auto}.note{border-left:4px solid var(--bar);padding:.3rem .8rem}svg{width:100%;min-width:34rem;max-width:46rem;height:auto}
 svg text{fill:var(--ink);font:14px system-ui,sans-serif}svg rect{fill:var(--bar)}svg .base{stroke:var(--faint);stroke-dasharray:4 4}svg .spread{stroke:var(--ink);stroke-width:2}`;
 
 const escape = (text: string): string =>
@@ -65,7 +65,7 @@ const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 const row = (tag: string, cells: readonly string[]): string =>
   `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')}</tr>`;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<table><thead>${row('th', head)}</thead><tbody>${rows.map((cells) => row('td', cells)).join('')}</tbody></table>`;
+  `<div class="scroll"><table><thead>${row('th', head)}</thead><tbody>${rows.map((cells) => row('td', cells)).join('')}</tbody></table></div>`;
 
 /** Bars of accuracy from the larger class's share upwards: what a model adds to knowing nothing of a person. */
 function drawBars({ models, always }: TableOutcome): string {

@@ -167,6 +167,13 @@ export function openTrainedModel(folder: string): AnsweringModel | RegressionMod
   };
 }
 
+/** What a model that answers by itself promises. */
+export function guaranteeOf({ promise }: Pick<TrainedModel, 'promise'>): string {
+  return promise === null
+    ? 'NONE: this model was trained without privacy (or with a seed); its answers may tell its training data'
+    : `post-processing of a model with ε = ${promise.epsilon.toFixed(3)} at δ = ${promise.delta} for one ${promise.privacyUnit} (${promise.relation}): any number of answers costs nothing more`;
+}
+
 function encodingOf(path: string): z.output<typeof encodingFileSchema> | null {
   if (!existsSync(path)) return null;
   const read = encodingFileSchema.safeParse(readJson(path));

@@ -30,7 +30,7 @@ import {
 } from '../learning/answers/index.ts';
 import { createLedger, type Ledger, openLedger } from '../privacy/accounting/index.ts';
 import { createLedgerFile, writeFileAtomic } from '../runtime/storage/index.ts';
-import { type AnsweringModel, openTrainedModel, type RegressionModel } from './answering.ts';
+import { type AnsweringModel, guaranteeOf, openTrainedModel, type RegressionModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
 import { openTestData, type TestData } from './test-data.ts';
@@ -43,6 +43,7 @@ interface EvaluateOptions {
   readonly separator: string;
   readonly groups?: string;
   readonly groupBy?: string;
+  readonly bins: string;
   readonly errorBound?: string;
   readonly targetMin?: string;
   readonly targetMax?: string;
@@ -69,6 +70,7 @@ export function createEvaluateCommand(): Command {
     .option('--separator <character>', 'between the cells of a CSV file', ',')
     .option('--groups <file>', 'one group name a line, in the order of the examples, to compare groups')
     .option('--group-by <column>', 'with --rows: compare groups by a category that the model knows')
+    .option('--bins <count>', 'cells of scores where counts are protected: fewer carry less noise', '20')
     .option('--error-bound <number>', 'regression, protected: errors count up to this')
     .option('--target-min <number>', 'regression, protected: targets lie above this')
     .option('--target-max <number>', 'regression, protected: targets lie below this')
@@ -120,6 +122,7 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
     classNames: model.kind === 'classifier' ? model.classNames : [],
     groupNames: data.groupNames,
     metrics: measured.metrics,
+    about: [['training', guaranteeOf(model)]],
   };
   const out = options.out ?? join(run, 'evaluation');
   mkdirSync(out, { recursive: true });
@@ -133,6 +136,7 @@ async function evaluate(run: string, options: EvaluateOptions): Promise<void> {
   const rows = [
     ...summaryRows(report),
     ['protection', describeProtection(report.protection)],
+    ['training', guaranteeOf(model)],
     ['report', join(out, 'report.html')],
   ];
   const width = Math.max(...rows.map(([name = '']) => name.length));
@@ -147,7 +151,9 @@ function layoutOf(
   { options, groups, scoresOfAll }: { options: EvaluateOptions; groups: number; scoresOfAll: boolean },
 ): TallyLayout {
   if (model.kind === 'classifier') {
-    return { kind: 'classification', classes: model.classes, groups, bins: 20, scoresOfAll };
+    const bins = integerOption(options.bins, '--bins', { min: 2, max: 4096 });
+    if (bins % 2 !== 0) throw new UsageError('--bins must be even, so that one half is an edge');
+    return { kind: 'classification', classes: model.classes, groups, bins, scoresOfAll };
   }
   const bound = (text: string | undefined, name: string): number => {
     const value = text === undefined || text.trim() === '' ? Number.NaN : Number(text);

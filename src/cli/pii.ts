@@ -101,7 +101,15 @@ async function loadCompromise(): Promise<Compromise> {
 
 function formatSpans(text: string, spans: readonly PiiSpan[]): string {
   if (spans.length === 0) return 'nothing found';
-  const lineAt = (offset: number): number => text.slice(0, offset).split('\n').length;
+  // Findings come in order, so that the text is run through once.
+  let [line, at] = [1, 0];
+  const lineAt = (offset: number): number => {
+    for (let next = text.indexOf('\n', at); next >= 0 && next < offset; next = text.indexOf('\n', at)) {
+      line += 1;
+      at = next + 1;
+    }
+    return line;
+  };
   return spans
     .map(({ type, start, end, score }) => `line ${lineAt(start)}, ${start}–${end}: ${type} (${score})`)
     .join('\n');

@@ -13,7 +13,7 @@ import type { Dataset } from '../learning/data/index.ts';
 import { utf8 } from '../foundations/crypto/index.ts';
 import { readFileOf } from '../runtime/storage/index.ts';
 import { openRunRecorder } from './answer-record.ts';
-import { type AnsweringModel, openAnsweringModel } from './answering.ts';
+import { type AnsweringModel, guaranteeOf, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
 import { createImageReader, createRowReader, createTextReader, readRows } from './questions.ts';
@@ -49,13 +49,6 @@ export function createPredictCommand(): Command {
     .option('--no-record', 'leave no record of the answer in the run’s log')
     .option('--json', 'print the answer as JSON, and nothing else, on standard output')
     .action((run: string, image: string | undefined, options: PredictOptions) => predict(run, image, options));
-}
-
-/** What a model that answers by itself promises. */
-export function guaranteeOf({ promise }: Pick<AnsweringModel, 'promise'>): string {
-  return promise === null
-    ? 'NONE: this model was trained without privacy (or with a seed); its answers may tell its training data'
-    : `post-processing of a model with ε = ${promise.epsilon.toFixed(3)} at δ = ${promise.delta} for one ${promise.privacyUnit} (${promise.relation}): any number of answers costs nothing more`;
 }
 
 async function predict(run: string, image: string | undefined, options: PredictOptions): Promise<void> {

@@ -32,10 +32,9 @@ import { createLedger } from '../privacy/accounting/index.ts';
 import { appendSynced, createLedgerFile, readFileOf } from '../runtime/storage/index.ts';
 import { type AnswerService, createAnswerApp, type Question } from './answer-app.ts';
 import { openRunRecorder } from './answer-record.ts';
-import { type AnsweringModel, openAnsweringModel } from './answering.ts';
+import { type AnsweringModel, guaranteeOf, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
-import { guaranteeOf } from './predict.ts';
 import { createImageReader, createRowReader, createTextReader } from './questions.ts';
 
 interface ServeModelOptions {

@@ -52,7 +52,7 @@ function forEachTie({ order, scores, positive }: Ranking, see: (negatives: numbe
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** The area under the curve with the interval of [DDC88]: the variance of the share of pairs each example is right in. */
+/** The area under the curve with the variance of [DDC88]: that of the share of pairs each example is right in. */
 function estimateAuc(ranking: Ranking): Estimate {
   const positives = ranking.positive.reduce((total, one) => total + one, 0);
   const negatives = ranking.positive.length - positives;
@@ -71,8 +71,17 @@ function estimateAuc(ranking: Ranking): Estimate {
   const value = moments.pairs / positives;
   const varianceOf = (squares: number, count: number): number =>
     count < 2 ? 1 : Math.max(0, squares - count * value * value) / (count - 1) / count;
-  const half = Z95 * Math.sqrt(varianceOf(moments.ofPositives, positives) + varianceOf(moments.ofNegatives, negatives));
-  return { value, noiseInterval: [value, value], interval: [Math.max(0, value - half), Math.min(1, value + half)] };
+  const stddev = Math.sqrt(varianceOf(moments.ofPositives, positives) + varianceOf(moments.ofNegatives, negatives));
+  return { value, noiseInterval: [value, value], interval: aroundArea(value, stddev, Math.min(positives, negatives)) };
+}
+
+/** The interval on the scale of log odds, which stays inside (0, 1) and right near its ends; with no wrong pair, Wilson's. */
+function aroundArea(value: number, stddev: number, examples: number): readonly [number, number] {
+  const least = examples / (examples + Z95 * Z95);
+  if (value >= 1 || value <= 0) return value >= 1 ? [least, 1] : [0, 1 - least];
+  const odds = Math.log(value / (1 - value));
+  const half = (Z95 * stddev) / (value * (1 - value));
+  return [1 / (1 + Math.exp(half - odds)), 1 / (1 + Math.exp(-half - odds))];
 }
 
 /** The curve's corners, thinned for a picture. */

@@ -43,6 +43,8 @@ export interface EvaluationReport {
   readonly classNames: readonly string[];
   readonly groupNames: readonly string[];
   readonly metrics: EvaluationMetrics;
+  /** What else a reader should know, such as what training promised: name and value. */
+  readonly about?: readonly (readonly [name: string, value: string])[];
 }
 
 /** Says in one line how the figures were protected. */
@@ -79,7 +81,7 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--faint:
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #8884}
 td span,td small{white-space:nowrap}td small{color:var(--faint)}
-figure{margin:1.5rem 0;overflow-x:auto}figure.wide svg{max-width:none}figcaption{color:var(--faint)}.note{border-left:4px solid #3b7dd8;padding:.3rem .8rem}svg{max-width:100%;height:auto}`;
+.scroll{overflow-x:auto}figure{margin:1.5rem 0;overflow-x:auto}figure.wide svg{max-width:none}figcaption{color:var(--faint)}.note{border-left:4px solid #3b7dd8;padding:.3rem .8rem}svg{max-width:100%;height:auto}`;
 
 /** Makes the page. */
 export async function renderEvaluationPage(report: EvaluationReport): Promise<string> {
@@ -92,6 +94,7 @@ export async function renderEvaluationPage(report: EvaluationReport): Promise<st
 <p>Test data: ${escapeHtml(data)}.</p>
 <p class="note">${escapeHtml(describeProtection(protection))}</p>
 ${tableOf(['figure', 'value'], summaryRows(report))}
+${report.about === undefined ? '' : tableOf(['about', ''], report.about)}
 ${classTable(report)}${groupTable(report)}${figures}
 </body></html>
 `;
@@ -141,7 +144,7 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
     escapeHtml(cell).replace(/^(.*) (\(95 %: .*\))$/, '<span>$1</span> <small>$2</small>');
   const cells = (tag: string, row: readonly string[]): string =>
     row.map((cell) => `<${tag}>${partsOf(cell)}</${tag}>`).join('');
-  return `<table><thead><tr>${cells('th', head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table>`;
+  return `<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table></div>`;
 }
 
 function classTable({ metrics, classNames }: EvaluationReport): string {
