@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { StorageError } from './errors.ts';
 
@@ -17,9 +17,7 @@ import { StorageError } from './errors.ts';
 export function takeLock(path: string, what: string): () => void {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     try {
-      const file = openSync(path, 'wx');
-      writeSync(file, String(process.pid));
-      closeSync(file);
+      create(path);
       return () => rmSync(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -31,6 +29,21 @@ export function takeLock(path: string, what: string): () => void {
     }
   }
   throw new StorageError('storage/exists', `${what} is being taken by another process`);
+}
+
+/** Makes the lock with its holder in it, at once: one that is empty for a moment would look as if left behind. */
+function create(path: string): void {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, path);
+  } catch (error) {
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    // A disk without links: not at once, and exclusive all the same.
+    writeFileSync(path, String(process.pid), { flag: 'wx' });
+  } finally {
+    rmSync(own, { force: true });
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { inspect } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
@@ -108,6 +109,31 @@ describe('mail', () => {
     expect(lines.filter((line) => /^Bcc/i.test(line))).toEqual([]);
     server.close();
     await expect(sink.deliver(step)).rejects.toMatchObject({ code: 'alerts/not-delivered' });
+  });
+
+  it('shows its password to no server that does not speak TLS, beyond this machine', async () => {
+    const heard: string[] = [];
+    const server = createTcpServer((socket) => {
+      socket.write('220 test\r\n');
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => {
+        heard.push(chunk.toString());
+        // It takes passwords, and offers no STARTTLS.
+        socket.write(/^EHLO/i.test(chunk.toString()) ? '250-test\r\n250 AUTH PLAIN LOGIN\r\n' : '502 no\r\n');
+      });
+    });
+    // Another machine, as far as the sink can tell.
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.2', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const url = `smtp://ops:CANARY-password@127.0.0.2:${port}`;
+    const sink = createMailSink({ url, from: 'sotto@example.org', to: ['ops@example.org'] });
+    const error: unknown = await sink.deliver(step).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'alerts/not-delivered' });
+    expect(`${inspect(error)} ${sink.name}`).not.toContain('CANARY');
+    expect(heard.join('')).not.toMatch(/AUTH|MAIL FROM|CANARY|Q0FOQVJZ/);
+    server.close();
   });
 
   it('is refused without a server or anybody to tell', () => {

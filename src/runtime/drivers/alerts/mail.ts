@@ -47,6 +47,7 @@ export function createMailSink({ url, from, to }: MailOptions): AlertSink {
         disableFileAccess: true,
         disableUrlAccess: true,
         connectionTimeout: 10_000,
+        greetingTimeout: 10_000,
         socketTimeout: 20_000,
       });
       const first = raised[0] ?? resolved[0];

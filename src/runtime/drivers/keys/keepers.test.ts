@@ -127,6 +127,46 @@ describe('key stores', () => {
     expect(readdirSync(keyFolder)).toHaveLength(1);
   });
 
+  it('share a folder of keys without touching each other’s', async () => {
+    const keyFolder = fresh('keys');
+    const [one, two] = [fresh('store'), fresh('store')];
+    const first = await openKeyStore(one, { keeper: createFileKeeper(keyFolder) });
+    const { id } = await first.createKey('run/a');
+    const second = await openKeyStore(two, { keeper: createFileKeeper(keyFolder) });
+    await second.createKey('run/b');
+    await second.rotate();
+    second.close();
+    first.close();
+    const again = await openKeyStore(one, { keeper: createFileKeeper(keyFolder) });
+    expect(await again.openKey(id)).toHaveLength(32);
+    again.close();
+    expect(readdirSync(keyFolder)).toHaveLength(2);
+  });
+
+  it('lose no key when several are made at once, or one is made while the root is replaced', async () => {
+    const [folder, keyFolder] = [fresh('store'), fresh('keys')];
+    const open = () => openKeyStore(folder, { keeper: createFileKeeper(keyFolder) });
+    (await open()).close();
+    const stores = await Promise.all(Array.from({ length: 4 }, open));
+    const made = await Promise.all(
+      stores.map(async (keys, i) => {
+        if (i === 2) await keys.rotate();
+        return keys.createKey(`run/${i}`);
+      }),
+    );
+    for (const keys of stores) keys.close();
+    const last = await open();
+    expect(last.list().map(({ label }) => label)).toHaveLength(4);
+    for (const { id } of made) expect(await last.openKey(id)).toHaveLength(32);
+    last.close();
+    // Another process holds the store: it is waited for, and a lock that was left behind is taken over.
+    writeFileSync(join(folder, `${KEY_STORE_FILE}.lock`), '999999999');
+    const after = await open();
+    await after.createKey('run/after');
+    after.close();
+    expect(existsSync(join(folder, `${KEY_STORE_FILE}.lock`))).toBe(false);
+  });
+
   it('are found changed', async () => {
     const folder = fresh('store');
     const keeper = createFileKeeper(fresh('keys'));

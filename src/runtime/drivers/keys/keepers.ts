@@ -29,44 +29,51 @@ function unwrapUnder(key: Uint8Array, wrapped: Uint8Array, why: string): Uint8Ar
 }
 
 const NAME_BYTES = 8;
+/** Name of a store, name of its key, nonce, sealed root. */
+const WRAPPED_BYTES = 2 * NAME_BYTES + 12 + 32 + 16;
 
 /**
  * Keeps the root under a key in a file of a folder of its own, mode 0600. Every wrap has a new key; the old file is
- * overwritten and removed once the store no longer needs it. Keep this folder apart from the store and its backups:
- * whoever has both has everything.
+ * overwritten and removed once the store no longer needs it. Several stores may share a folder: each touches the files of
+ * its own name alone. Keep this folder apart from the store and its backups: whoever has both has everything.
  */
 export function createFileKeeper(folder: string): RootKeeper {
-  const fileOf = (name: Uint8Array): string => join(folder, `${toHex(name)}.key`);
+  /** Name of the store that is kept; drawn when it is first wrapped. */
+  let store: Uint8Array | undefined;
+  const nameOf = (wrapped: Uint8Array): string =>
+    `${toHex(wrapped.subarray(0, NAME_BYTES))}-${toHex(wrapped.subarray(NAME_BYTES, 2 * NAME_BYTES))}.key`;
   return {
     kind: 'file',
     wrap(root) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const name = readEntropy(NAME_BYTES);
-      const key = loadOrCreateKey(fileOf(name));
-      const wrapped = concatBytes(name, wrapUnder(key, root));
+      store ??= readEntropy(NAME_BYTES);
+      const names = concatBytes(store, readEntropy(NAME_BYTES));
+      const key = loadOrCreateKey(join(folder, nameOf(names)));
+      const wrapped = concatBytes(names, wrapUnder(key, root));
       key.fill(0);
       return Promise.resolve(wrapped);
     },
-    unwrap(wrapped) {
-      const path = fileOf(wrapped.subarray(0, NAME_BYTES));
-      if (!existsSync(path)) {
-        return Promise.reject(new StorageError('storage/key-store', `the key file ${path} is not there`));
+    async unwrap(wrapped) {
+      const path = join(folder, nameOf(wrapped));
+      if (wrapped.length !== WRAPPED_BYTES || !existsSync(path)) {
+        throw new StorageError('storage/key-store', `the key file ${path} is not there`);
       }
       const key = loadOrCreateKey(path);
       try {
-        return Promise.resolve(unwrapUnder(key, wrapped.subarray(NAME_BYTES), 'its key file is another one'));
-      } catch (error) {
-        return Promise.reject(error as Error);
+        const root = unwrapUnder(key, wrapped.subarray(2 * NAME_BYTES), 'its key file is another one');
+        store = wrapped.slice(0, NAME_BYTES);
+        return root;
       } finally {
         key.fill(0);
       }
     },
     settle(wrapped) {
-      const current = `${toHex(wrapped.subarray(0, NAME_BYTES))}.key`;
+      const current = nameOf(wrapped);
+      const own = current.slice(0, 2 * NAME_BYTES + 1);
       for (const file of readdirSync(folder)) {
-        if (!/^[0-9a-f]{16}\.key$/.test(file) || file === current) continue;
+        if (!file.startsWith(own) || !file.endsWith('.key') || file === current) continue;
         const path = join(folder, file);
-        writeFileSync(path, '0'.repeat(readFileSync(path).length));
+        writeFileSync(path, '0'.repeat(readFileSync(path).length), { flag: 'r+', flush: true });
         rmSync(path);
       }
       return Promise.resolve();

@@ -16,6 +16,7 @@ import { fromHex, openSealed, seal, toHex, utf8 } from '../../../foundations/cry
 import { readEntropy } from '../../../foundations/random/index.ts';
 import { StorageError } from '../errors.ts';
 import { readFileOf, writeFileAtomic } from '../files.ts';
+import { takeLock } from '../lock.ts';
 
 /** Wraps the root key. What it needs to unwrap it again, other than its secret, is in what it returns. */
 export interface RootKeeper {
@@ -106,6 +107,25 @@ function unwrapKey(wrapped: string, root: Uint8Array, info: { id: string; label:
   }
 }
 
+/** The last change of each store in this process. */
+const turns = new Map<string, Promise<void>>();
+const LOCK_TRIES = 200;
+const LOCK_WAIT_MS = 50;
+
+/** Waits until no other process changes the store. @throws {@link StorageError} `storage/exists` after ten seconds. */
+async function waitForLock(lock: string, what: string): Promise<() => void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return takeLock(lock, what);
+    } catch (error) {
+      if (!(error instanceof StorageError && error.code === 'storage/exists') || tries >= LOCK_TRIES) throw error;
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, LOCK_WAIT_MS);
+    });
+  }
+}
+
 /**
  * Opens the key store in a folder, or makes one.
  * @param options - `create: false` refuses a folder without a store.
@@ -117,9 +137,28 @@ export async function openKeyStore(
 ): Promise<KeyStore> {
   const path = join(folder, KEY_STORE_FILE);
   let keeper = first;
-  let root: Uint8Array;
-  let file: StoreFile;
-  if (existsSync(path)) {
+  let root: Uint8Array = new Uint8Array(0);
+  let file: StoreFile = { format: 'sotto-key-store', version: 1, keeper: keeper.kind, root: '', keys: [] };
+  const isThere = existsSync(path);
+  if (!isThere && !create) {
+    throw new StorageError('storage/not-found', `there is no key store in ${folder}: sotto keystore init ${folder}`);
+  }
+  if (!isThere) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (isThere) {
+    await reload();
+    await keeper.settle?.(fromHex(file.root));
+  } else {
+    await alone(async () => {
+      // Somebody may have made it while this one waited.
+      if (existsSync(path)) return;
+      root = readEntropy(32);
+      await write(file, root, keeper);
+    });
+  }
+
+  /** Reads the file, and opens its root where it is another one than before. */
+  async function reload(): Promise<void> {
+    const before = file.root;
     try {
       file = schema.parse(JSON.parse(new TextDecoder().decode(readFileOf(path, 'key store'))));
     } catch (cause) {
@@ -128,16 +167,30 @@ export async function openKeyStore(
     if (file.keeper !== keeper.kind) {
       throw new StorageError('storage/key-store', `${path} is kept by ${file.keeper}, not by ${keeper.kind}`);
     }
+    if (file.root === before) return;
+    root.fill(0);
     root = await keeper.unwrap(fromHex(file.root));
-    await keeper.settle?.(fromHex(file.root));
-  } else {
-    if (!create) {
-      throw new StorageError('storage/not-found', `there is no key store in ${folder}: sotto keystore init ${folder}`);
-    }
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    root = readEntropy(32);
-    file = { format: 'sotto-key-store', version: 1, keeper: keeper.kind, root: '', keys: [] };
-    await write(file, root, keeper);
+  }
+
+  /** Lets one change at a time be made, in this process and beside others, from the store as it is now. */
+  function alone<T>(change: () => Promise<T>): Promise<T> {
+    const done = (turns.get(path) ?? Promise.resolve()).then(async () => {
+      const release = await waitForLock(`${path}.lock`, path);
+      try {
+        if (existsSync(path)) await reload();
+        return await change();
+      } finally {
+        release();
+      }
+    });
+    turns.set(
+      path,
+      done.then(
+        () => {},
+        () => {},
+      ),
+    );
+    return done;
   }
 
   async function write(next: Omit<StoreFile, 'root' | 'keeper'>, nextRoot: Uint8Array, by: RootKeeper): Promise<void> {
@@ -148,7 +201,7 @@ export async function openKeyStore(
     await by.settle?.(wrapped);
   }
 
-  /** Writes the keys without those that `drop` names, all under a new root. */
+  /** Writes the keys, all under a new root. */
   async function renew(keys: StoreFile['keys'], by: RootKeeper): Promise<void> {
     const next = readEntropy(32);
     const rewrapped = keys.map((info) => {
@@ -184,7 +237,9 @@ export async function openKeyStore(
       if (!/^[\x21-\x7e]{1,200}$/.test(label)) throw new RangeError('"label" must be 1 to 200 printable characters');
       const key = readEntropy(32);
       const info = { id: toHex(readEntropy(16)), label, createdAt: new Date().toISOString(), destroyedAt: null };
-      await write({ ...file, keys: [...file.keys, { ...info, wrapped: wrapKey(key, root, info) }] }, root, keeper);
+      await alone(() =>
+        write({ ...file, keys: [...file.keys, { ...info, wrapped: wrapKey(key, root, info) }] }, root, keeper),
+      );
       key.fill(0);
       return info;
     },
@@ -197,15 +252,16 @@ export async function openKeyStore(
       return unwrapKey(info.wrapped, root, info);
     },
     list: () => file.keys.map(infoOf),
-    rotate: () => renew(file.keys, keeper),
-    rekey: (by) => renew(file.keys, by),
-    async destroy(id) {
-      found(id);
-      const destroyedAt = new Date().toISOString();
-      const keys = file.keys.map((info) => (info.id === id ? { ...info, destroyedAt, wrapped: null } : info));
-      await renew(keys, keeper);
-      return infoOf(found(id));
-    },
+    rotate: () => alone(() => renew(file.keys, keeper)),
+    rekey: (by) => alone(() => renew(file.keys, by)),
+    destroy: (id) =>
+      alone(async () => {
+        found(id);
+        const destroyedAt = new Date().toISOString();
+        const keys = file.keys.map((info) => (info.id === id ? { ...info, destroyedAt, wrapped: null } : info));
+        await renew(keys, keeper);
+        return infoOf(found(id));
+      }),
     close() {
       root.fill(0);
     },
