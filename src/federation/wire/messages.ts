@@ -160,8 +160,10 @@ function viewPayload(bytes: Uint8Array): AggregationMessage | SealedMessage | un
     taskId += String.fromCharCode(letter);
   }
   const round = readHead(bytes, id.next + id.value, MAJOR.unsigned);
-  const attempt = round && readHead(bytes, round.next, MAJOR.unsigned);
-  const payload = attempt && readHead(bytes, attempt.next, MAJOR.bytes);
+  if (round === undefined) return undefined;
+  const attempt = readHead(bytes, round.next, MAJOR.unsigned);
+  if (attempt === undefined) return undefined;
+  const payload = readHead(bytes, attempt.next, MAJOR.bytes);
   if (payload === undefined || payload.next + payload.value !== bytes.length) return undefined;
   return {
     kind: kind === KINDS.sealed ? 'sealed' : 'aggregation',

@@ -126,18 +126,21 @@ export function createAttemptRunner({
 
   async function replayEvents(attempt: OpenAttempt): Promise<void> {
     const { machine, record } = attempt;
-    const events = await journal.events(record.attempt);
-    if (events === undefined) {
-      await abortUnreadable(attempt, new StorageError('storage/unreadable', 'a contribution was lost with the power'));
-      return;
-    }
-    attempt.position = events.length;
+    const { count, read } = await journal.events(record.attempt);
+    attempt.position = count;
     let effects = machine.begin();
     await perform(
       attempt,
-      effects.filter(({ kind }) => kind !== 'timer' || events.length === 0),
+      effects.filter(({ kind }) => kind !== 'timer' || count === 0),
     );
-    for (const [i, event] of events.entries()) {
+    let left = count;
+    for await (const event of read()) {
+      left -= 1;
+      if (event.kind === 'lost') {
+        const error = new StorageError('storage/unreadable', 'a contribution was lost with the power');
+        await abortUnreadable(attempt, error);
+        return;
+      }
       if (event.kind === 'timeout') effects = machine.timeout(event.stage);
       else {
         const plain = await reveal(event.participant, event.bytes).catch((error: unknown) =>
@@ -151,7 +154,7 @@ export function createAttemptRunner({
       // Only the last stage's timer still means something.
       await perform(
         attempt,
-        effects.filter(({ kind }) => kind !== 'timer' || i === events.length - 1),
+        effects.filter(({ kind }) => kind !== 'timer' || left === 0),
       );
     }
     if (isOpen(attempt) && !effects.some(({ kind }) => kind === 'timer')) armTimer(attempt, machine.stage);

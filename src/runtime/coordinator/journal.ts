@@ -30,6 +30,9 @@ export type AttemptEvent =
   | { readonly kind: 'message'; readonly stage: string; readonly participant: string; readonly bytes: Uint8Array }
   | { readonly kind: 'timeout'; readonly stage: string };
 
+/** An event that is read again; `lost`: a vector that did not outlive a power failure. */
+export type ReplayedEvent = AttemptEvent | { readonly kind: 'lost' };
+
 /** The journal of one task. */
 export interface Journal {
   open(record: AttemptRecord): Promise<void>;
@@ -47,8 +50,8 @@ export interface Journal {
   sweep(attempt: number): Promise<void>;
   /** The attempts that are open, the oldest first. */
   opened(): Promise<readonly AttemptRecord[]>;
-  /** The events of an attempt; undefined when a vector among them did not outlive a power failure. */
-  events(attempt: number): Promise<readonly AttemptEvent[] | undefined>;
+  /** The events of an attempt, read as they are asked for: a cohort's vectors are never in memory together. */
+  events(attempt: number): Promise<{ readonly count: number; readonly read: () => AsyncGenerator<ReplayedEvent> }>;
   /** The cohorts of all attempts so far, in order. */
   cohorts(): Promise<readonly Pick<AttemptRecord, 'attempt' | 'cohort'>[]>;
   lastAttempt(): Promise<number>;
@@ -211,18 +214,19 @@ export function createJournal({
         .where('attempt', '=', attempt)
         .orderBy('position')
         .execute();
-      const events: AttemptEvent[] = [];
-      const read = createPackReader();
-      for (const { kind, stage, participant, payload, position, object_key: key } of rows) {
-        if (kind === 'timeout') events.push({ kind: 'timeout', stage });
-        else if (participant !== null) {
-          const stored = new Uint8Array(payload ?? []);
-          const bytes = key === null ? (vault?.open(nameOf(attempt, position), stored) ?? stored) : await read(key);
-          if (bytes === undefined) return undefined;
-          events.push({ kind: 'message', stage, participant, bytes });
+      async function* read(): AsyncGenerator<ReplayedEvent> {
+        const readPack = createPackReader();
+        for (const { kind, stage, participant, payload, position, object_key: key } of rows) {
+          if (kind === 'timeout') yield { kind: 'timeout', stage };
+          else if (participant !== null) {
+            const stored = new Uint8Array(payload ?? []);
+            const bytes =
+              key === null ? (vault?.open(nameOf(attempt, position), stored) ?? stored) : await readPack(key);
+            yield bytes === undefined ? { kind: 'lost' } : { kind: 'message', stage, participant, bytes };
+          }
         }
       }
-      return events;
+      return { count: rows.length, read };
     },
     async cohorts() {
       const rows = await db
