@@ -36,6 +36,7 @@ export function planFor(participants: number, threshold: number): TaskPlan {
           shareRatio: 1,
           stageTimeoutMs: 1000,
           adversary: 'honest-but-curious',
+          setup: 'round',
         },
         maxCorrupt: 1,
         epsilon: 3,

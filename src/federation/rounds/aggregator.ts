@@ -43,7 +43,7 @@ export interface Aggregator {
 /** The settings both sides of one attempt derive alike. */
 export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggConfig {
   if (plan.aggregation.kind !== 'secagg') throw new TypeError('the plan does not aggregate by secagg');
-  const { threshold, maxCorrupt, adversary, degree, dropoutFraction, minSurvivors } = plan.aggregation;
+  const { threshold, maxCorrupt, adversary, setup, degree, dropoutFraction, minSurvivors } = plan.aggregation;
   return {
     taskId: address.taskId,
     round: address.round,
@@ -55,6 +55,7 @@ export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggCon
     minSurvivors,
     configDigest: plan.digest,
     adversary,
+    setup,
     ...(degree === undefined
       ? {}
       : {

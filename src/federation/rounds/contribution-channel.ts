@@ -7,7 +7,12 @@
 
 import type { Rng } from '../../foundations/random/index.ts';
 import { createRing, encodeRing } from '../../foundations/vector/index.ts';
-import { createSecAggParticipant, type SecAggIdentity, type SecAggPolicy } from '../../secure/secagg/index.ts';
+import {
+  createSecAggParticipant,
+  type SecAggIdentity,
+  type SecAggPolicy,
+  type SecAggSetup,
+} from '../../secure/secagg/index.ts';
 import { encryptContribution, sealShares } from '../assistants/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
 import { secaggConfig } from './aggregator.ts';
@@ -35,6 +40,8 @@ export interface ChannelSecurity {
   /** Needed against a malicious coordinator, and for sums with assistants. */
   readonly identity?: SecAggIdentity;
   readonly policy?: SecAggPolicy;
+  /** Keys of the whole task, where the plan agrees on them once; see `createSecAggSetup`. */
+  readonly setup?: SecAggSetup | undefined;
   /** Keys of the parties that help to form the sum. */
   readonly assistance?: Assistance | undefined;
 }
@@ -62,7 +69,14 @@ export function createContributionChannel({
     };
   }
   if (plan.aggregation.kind !== 'secagg') return createAssistedChannel({ id, address, rng, ...security });
-  const participant = createSecAggParticipant({ ...security, id, config: secaggConfig(plan, address), rng });
+  const { setup, ...others } = security;
+  const participant = createSecAggParticipant({
+    ...others,
+    ...(setup === undefined ? {} : { setup }),
+    id,
+    config: secaggConfig(plan, address),
+    rng,
+  });
   const ring = createRing({ bitWidth: plan.bitWidth });
   let held: Uint8Array | undefined;
   const answer = (payload: Uint8Array | null): ChannelAnswer =>

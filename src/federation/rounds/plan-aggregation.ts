@@ -37,8 +37,8 @@ export function planAggregation({ participants, privacy, rounds }: Settings): Pl
     const { name, keyDigest = null } = holder;
     return { kind: 'homomorphic', ...common, scheme, keyBits, holder: { name, keyDigest } };
   }
-  const { adversary, shareRatio, dropoutFraction } = aggregation;
-  const common = { kind: 'secagg', maxCorrupt, stageTimeoutMs, adversary } as const;
+  const { adversary, setup, shareRatio, dropoutFraction } = aggregation;
+  const common = { kind: 'secagg', maxCorrupt, stageTimeoutMs, adversary, setup } as const;
   const kept = (fraction: number): number => Math.max(2, Math.ceil((1 - fraction) * cohort - 1e-9));
   const sparse = shareRatio === 1 ? undefined : planGraph(aggregation, { cohort, maxCorrupt });
   if (sparse !== undefined) {

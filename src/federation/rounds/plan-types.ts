@@ -53,6 +53,8 @@ export type PlannedAggregation =
       readonly maxCorrupt: number;
       readonly stageTimeoutMs: number;
       readonly adversary: 'honest-but-curious' | 'malicious-coordinator';
+      /** Whether pair secrets are agreed on in every round, or once for the task. */
+      readonly setup: 'round' | 'task';
     }
   | (AssistedAggregation & {
       readonly kind: 'shares';

@@ -20,7 +20,14 @@ const task = ({
   privacy: {
     privacyUnit: 'example',
     trust: 'nobody',
-    aggregation: { kind: 'secagg', threshold, shareRatio: 1, adversary: 'honest-but-curious', stageTimeoutMs: 1000 },
+    aggregation: {
+      kind: 'secagg',
+      threshold,
+      shareRatio: 1,
+      adversary: 'honest-but-curious',
+      setup: 'round',
+      stageTimeoutMs: 1000,
+    },
     maxCorrupt,
     epsilon,
     delta: 1e-5,
@@ -61,6 +68,7 @@ describe('a plan', () => {
       shareRatio: 'auto',
       dropoutFraction: 0.1,
       adversary: 'malicious-coordinator',
+      setup: 'round',
       stageTimeoutMs: 1000,
     } as const;
     const plan = planTask({ ...usual, privacy: { ...usual.privacy, aggregation } }, facts);

@@ -35,6 +35,8 @@ const secaggSchema = z
     dropoutFraction: z.number().min(0).max(0.8, 'must be ≤ 0.8').optional(),
     /** Each protocol stage ends then, with whoever has answered. */
     stageTimeoutMs: count.default(10_000),
+    /** Fresh keys in every round, or one agreement for the whole task: cheaper, with keys that live as long as it. */
+    setup: z.enum(['round', 'task'], 'must be round or task').default('round'),
     /** Against whom masks hold; `malicious-coordinator` needs identities and a fifth message. */
     adversary: z.enum(['honest-but-curious', 'malicious-coordinator']).default('honest-but-curious'),
   })

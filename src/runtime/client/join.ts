@@ -19,6 +19,7 @@ import { agreeOnAssistants } from './assistants.ts';
 import type { AttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';
 import { createParticipant } from './participant.ts';
+import { openParticipantState, type ParticipantState, type StateStore } from './participant-state.ts';
 import { adversaryOf, assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy, securityOf } from './policy.ts';
 import { digestReceipt, FIRST_RECEIPT, type RoundReceipt } from './receipts.ts';
 import { createRetry, type Retry } from './retry.ts';
@@ -60,6 +61,11 @@ export interface JoinOptions {
   readonly policy?: ParticipantPolicy;
   /** Where the participant keeps its own ledger. */
   readonly ledgerStore: LedgerStore;
+  /**
+   * Where the participant keeps what it must find again: its own layers, its control, keys of a task-long setup. Without it
+   * a restart begins at the public start again, and a task with `setup: task` is not taken up again.
+   */
+  readonly stateStore?: StateStore;
   readonly signal: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
   readonly fetch?: typeof fetch;
@@ -125,6 +131,15 @@ export async function join(options: JoinOptions): Promise<void> {
     dataset: run.prepare(dataset),
     personal: run.personal,
   });
+  const state = await openParticipantState({
+    store: options.stateStore,
+    key,
+    taskId: run.taskId,
+    participant: joined.participant,
+    plan,
+    contributor,
+    chargedAttempt: await lastCharged(ledger),
+  });
   let reservation: Reservation | undefined;
   let offer: RoundOffer | undefined;
   let contributed = false;
@@ -141,6 +156,7 @@ export async function join(options: JoinOptions): Promise<void> {
       identity: { signingKey: key, ...(options.certificate === undefined ? {} : { certificate: options.certificate }) },
       policy: securityOf(policy),
       assistance,
+      setup: state.setup,
     },
     ...(attestation === undefined
       ? {}
@@ -213,7 +229,7 @@ export async function join(options: JoinOptions): Promise<void> {
           offer = told;
           contributed = false;
         }
-        await answer(bytes, { participant, transport, retry, onEvent, attestation, resealing });
+        await answer(bytes, { participant, state, transport, retry, onEvent, attestation, resealing });
         cursor = at;
       }
     }
@@ -302,6 +318,7 @@ async function answer(
   bytes: Uint8Array,
   {
     participant,
+    state,
     transport,
     retry,
     onEvent,
@@ -310,6 +327,7 @@ async function answer(
   }: {
     resealing: Resealing;
     participant: ReturnType<typeof createParticipant>;
+    state: ParticipantState;
     transport: Transport;
     retry: Retry;
     onEvent: (event: JoinEvent) => void;
@@ -324,6 +342,8 @@ async function answer(
     onEvent({ kind: 'refused', reason: error.message });
     return;
   }
+  // Before anything leaves: after a restart this side must know what the others may have seen.
+  await state.save();
   for (const reply of replies) {
     const send = async (sending: Uint8Array): Promise<void> => {
       await retry(async () => {
@@ -349,6 +369,12 @@ async function answer(
       onEvent({ kind: 'refused', reason: error.message });
     }
   }
+}
+
+/** The highest attempt that the own ledger has charged. */
+async function lastCharged(ledger: Ledger | undefined): Promise<number> {
+  const report = await ledger?.verify();
+  return Math.max(0, ...(report?.charges.map(({ attempt }) => attempt ?? 0) ?? []));
 }
 
 async function openLedger({ task, plan }: RunPlan, store: LedgerStore): Promise<Ledger | undefined> {

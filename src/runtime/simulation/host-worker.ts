@@ -13,7 +13,8 @@ import { createSeededRng, createSystemRng, type Rng } from '../../foundations/ra
 import { createDataset, type Dataset } from '../../learning/data/index.ts';
 import { createEngine, type Engine } from '../../learning/models/index.ts';
 import { createParticipant, type Participant } from '../client/index.ts';
-import { type Contributor, createContributor, planRun } from '../training/index.ts';
+import { createSecAggSetup, type SecAggSetup } from '../../secure/secagg/index.ts';
+import { type Contributor, createContributor, planRun, type RunPlan } from '../training/index.ts';
 import { prepareLazily } from './lazy-features.ts';
 import type { HostAnswer, HostRequest, HostSeconds, HostSetup, TimedAnswer } from './host-protocol.ts';
 
@@ -44,6 +45,17 @@ function attemptRng(seed: string | undefined, id: string, attempt: number): Rng 
     : createSeededRng(`simulation/${seed}`).fork(`participant/${id}/attempt/${attempt}`);
 }
 
+/** Keys of the whole task, where its masks come from such. */
+function setupOf(
+  { aggregation }: RunPlan['plan'],
+  { taskId, seed, id }: { taskId: string; seed: string | undefined; id: string },
+): SecAggSetup | undefined {
+  if (aggregation.kind !== 'secagg' || aggregation.setup === 'round') return undefined;
+  const rng =
+    seed === undefined ? createSystemRng() : createSeededRng(`simulation/${seed}`).fork(`participant/${id}/setup`);
+  return createSecAggSetup({ taskId, rng });
+}
+
 async function setUp({ task, seed, participants, assistantKeys, test }: HostSetup): Promise<Host> {
   const testData = createDataset(test);
   const { layers, plan, personal, prepare, taskId } = planRun(task, testData);
@@ -60,7 +72,7 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
     const identity = identitySeed && { signingKey: createSigningKey(identitySeed) };
-    const security = { assistance, ...(identity && { identity }) };
+    const security = { assistance, setup: setupOf(plan, { taskId, seed, id }), ...(identity && { identity }) };
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security, decode: decodeOnce }));
   }
   let prepared: Dataset | undefined;

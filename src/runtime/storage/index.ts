@@ -8,6 +8,7 @@ export { type KeyInfo, type KeyStore, KEY_STORE_FILE, openKeyStore, type RootKee
 export { createSealedLedgerStore } from './sealed/sealed-ledger.ts';
 export { createSealedObjectStore } from './sealed/sealed-objects.ts';
 export { createVault, createVaultReader, isSealedFile, openVault, sealedKeyId, type Vault } from './sealed/vault.ts';
+export { createStateFile } from './state-file.ts';
 export { type DataPart, loadTaskData } from './task-data.ts';
 export { createCsvParser, type CsvParser, formatCsvRow } from './tables/csv.ts';
 export { type PrepareOptions, type PrepareResult, runPreparation } from './tables/run-preparation.ts';

@@ -20,6 +20,19 @@ export interface ContributionSeconds {
   noise: number;
 }
 
+/**
+ * What a data holder learned for itself, and needs again after a restart. It was made without noise: it stays where the
+ * examples are.
+ */
+export interface ContributorState {
+  /** The layers that it keeps to itself. */
+  readonly own?: Float32Array;
+  /** Its control (SCAFFOLD). */
+  readonly control?: Float64Array;
+  /** What top-k left out so far. */
+  readonly residual?: Float64Array;
+}
+
 /** Computes contributions of one data holder. */
 export interface Contributor {
   /**
@@ -34,6 +47,10 @@ export interface Contributor {
    * alone: these layers were trained without noise.
    */
   ownModel(parameters: Float32Array): Float32Array;
+  /** What a restart must not lose; copies. Empty where every round begins from nothing but the model. */
+  state(): ContributorState;
+  /** Goes on from an earlier state. @throws RangeError when it is not of this plan. */
+  restore(state: ContributorState): void;
   readonly seconds: ContributionSeconds;
   /** Examples so far whose gradient was not finite and was zeroed. For the data holder alone. */
   readonly nonFinite: number;
@@ -68,6 +85,10 @@ export function createContributor({
   return {
     seconds,
     ownModel: (parameters) => parameters,
+    state: () => ({}),
+    restore({ own, control, residual }) {
+      if (own ?? control ?? residual) throw new RangeError('"state" is of another plan: this one keeps none');
+    },
     get nonFinite() {
       return nonFinite;
     },

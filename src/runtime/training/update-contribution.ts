@@ -134,6 +134,22 @@ export function createUpdateContributor({
   return {
     seconds,
     ownModel: (shared) => complete(shared.slice(0, dimension)),
+    state: () => ({
+      ...(own === undefined ? {} : { own: own.slice() }),
+      ...(control === undefined ? {} : { control: control.slice() }),
+      ...(residual === undefined ? {} : { residual: residual.slice() }),
+    }),
+    restore(state) {
+      const parts = [
+        [own, state.own],
+        [control, state.control],
+        [residual, state.residual],
+      ] as const;
+      if (parts.some(([mine, given]) => mine?.length !== given?.length)) {
+        throw new RangeError('"state" is of another plan: its parts have other lengths');
+      }
+      for (const [mine, given] of parts) if (given !== undefined) mine?.set(given);
+    },
     get nonFinite() {
       return nonFinite;
     },

@@ -174,6 +174,10 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
       policy,
       fetch: heedful,
       ledgerStore: await listOf('ledger', place),
+      stateStore: {
+        load: async () => (await database.get('single', stateOf(place))) as Uint8Array | undefined,
+        save: (sealed) => database.put('single', stateOf(place), sealed),
+      },
       previousReceipt: newest === undefined ? FIRST_RECEIPT : digestReceipt(newest),
       signal: stop.signal,
       onEvent(event) {
@@ -330,6 +334,8 @@ export function createParticipantHost(onEvent: (event: HostEvent) => void): Part
     },
   };
 }
+
+const stateOf = (place: string): string => `state ${place}`;
 
 /** Names a task of a coordinator. */
 function placeOf({ url, taskId }: { url: string; taskId: string }): string {

@@ -1,3 +1,8 @@
-export { type ContributionSeconds, type Contributor, createContributor } from '../contribution.ts';
+export {
+  type ContributionSeconds,
+  type Contributor,
+  type ContributorState,
+  createContributor,
+} from '../contribution.ts';
 export { createModelState, type ModelState } from '../model-state.ts';
 export { planRun, type RunPlan } from '../plan-run.ts';
