@@ -6,6 +6,7 @@ export const formatCount = (value: number): string => integer.format(value);
 
 export function formatEpsilon(value: number | null): string {
   if (value === null) return 'none';
+  if (value === 0) return '0';
   return value < 0.1 ? value.toPrecision(2) : value.toFixed(2);
 }
 

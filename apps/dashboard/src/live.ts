@@ -102,6 +102,7 @@ export function followTask(id: string): () => void {
     return () => {};
   }
   if (task.value?.id !== id) task.value = undefined;
+  begin();
   let pending: TaskChange[] = [];
   let scheduled = false;
   let apply: ((changes: readonly TaskChange[]) => void) | undefined;
@@ -132,13 +133,19 @@ export function followTask(id: string): () => void {
 
 /** Follows the list of tasks. */
 export function followTasks(): () => void {
+  missing.value = undefined;
   if (report !== undefined) return () => {};
+  begin();
   const source = new EventSource('/api/feed');
   source.addEventListener('tasks', (event) => {
     heads.value = JSON.parse(event.data as string) as TaskHead[];
     connection.value = 'live';
   });
   return end(source, () => {});
+}
+
+function begin(): void {
+  if (connection.value !== 'over') connection.value = 'connecting';
 }
 
 function end(source: EventSource, onError: () => void): () => void {

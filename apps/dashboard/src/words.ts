@@ -60,14 +60,18 @@ export const wordsAfter: Readonly<Record<ParticipantState, string>> = {
   away: 'did not contribute',
 };
 
+/** Who can read a single contribution, by how the sum is formed. */
+const SEEN: Readonly<Record<string, string>> = {
+  secagg: 'No single contribution can be read by anybody',
+  shares: 'No single contribution can be read by anybody, as long as one aggregation server keeps to itself',
+  homomorphic: 'No single contribution can be read by anybody, as long as the holder of the key opens sums alone',
+};
+
 /** Whom a task asks to be trusted, in one sentence. */
 export function promiseOf({ privacy }: TaskHead): string {
   if (privacy.trust === 'off') return 'This task protects nobody.';
   if (privacy.seeded) return 'Seeded: everything here follows from a seed, so nothing here protects anybody.';
-  const seen =
-    privacy.aggregation === 'secagg'
-      ? 'No single contribution can be read by anybody'
-      : 'Contributions reach the coordinator in the clear';
+  const seen = SEEN[privacy.aggregation] ?? 'Contributions reach the coordinator in the clear';
   switch (privacy.trust) {
     case 'nobody':
       return `${seen}; each participant adds its share of the noise itself.`;

@@ -5,7 +5,7 @@ import { Running } from './parts/running.tsx';
 import { ThemeSwitch } from './parts/theme-switch.tsx';
 import { WayIn } from './parts/way-in.tsx';
 import { See } from './see/see.tsx';
-import { online, simulated, takingPart, view, type View } from './state.ts';
+import { online, show, simulated, takingPart, view, type View } from './state.ts';
 
 const LINKS: readonly { readonly to: View; readonly text: string }[] = [
   { to: 'take-part', text: 'Take part' },
@@ -35,7 +35,7 @@ export function App() {
               type="button"
               class="tab"
               aria-current={to === now ? 'page' : undefined}
-              onClick={() => (view.value = to)}
+              onClick={() => show(to)}
             >
               {text}
             </button>

@@ -62,24 +62,72 @@ function computed({
   ];
 }
 
-function leaving({ contributionBytes, parameterCount, aggregation, rounds, trust }: TaskView): string[] {
-  const form =
-    aggregation === 'secagg'
-      ? 'a list of numbers that look like dice rolls, because masks hide them'
-      : trust === 'local'
-        ? 'a list of noisy numbers'
-        : 'a list of numbers THAT THE COORDINATOR CAN READ';
+/** Whether nobody but the participant can read its contribution, by masks, shares or encryption. */
+export const isUnreadable = ({ aggregation }: TaskView): boolean => aggregation !== 'clear';
+
+/** The sentence that a person reads first. */
+export function summaryOf(task: TaskView): string {
+  const { trust } = task;
+  const fate = isUnreadable(task)
+    ? 'what leaves it is summed with the others’ before anybody can read it.'
+    : trust === 'local'
+      ? 'what leaves it carries noise that hides it by itself, and the coordinator reads no more than that.'
+      : 'WHAT LEAVES IT CAN BE READ BY THE COORDINATOR.';
+  return `${plural(task.participants, 'participant')} train one model together. Your data stays on this device; ${fate}`;
+}
+
+/** Names in a row: `a`, `a and b`, `a, b and c`. */
+function row(names: readonly string[]): string {
+  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function formOf({ aggregation, assistants, trust }: TaskView): string {
+  switch (aggregation) {
+    case 'secagg':
+      return 'a list of numbers that look like dice rolls, because masks hide them';
+    case 'shares':
+      return `a list of numbers cut into ${assistants.length} pieces that look like dice rolls each, one for ${row(assistants)} each`;
+    case 'homomorphic':
+      return `an encrypted list of numbers, which none but ${row(assistants)} can open, who opens sums alone`;
+    default:
+      return trust === 'local' ? 'a list of noisy numbers' : 'a list of numbers THAT THE COORDINATOR CAN READ';
+  }
+}
+
+function leaving(task: TaskView): string[] {
+  const { contributionBytes, parameterCount, aggregation, rounds } = task;
+  // Ciphertexts and pieces are larger than what they hold; by how much is not said here.
+  const size =
+    aggregation === 'secagg' || aggregation === 'clear'
+      ? `${count(parameterCount)} of them, ${bytes(contributionBytes)}; ${bytes(contributionBytes * rounds)} in all`
+      : `${count(parameterCount)} of them; more than ${bytes(contributionBytes * rounds)} in all`;
   return [
-    `Once a round: ${form} (${count(parameterCount)} of them, ${bytes(contributionBytes)}; ${bytes(contributionBytes * rounds)} in all).`,
-    'Keys and signatures that let the others’ masks cancel against yours.',
+    `Once a round: ${formOf(task)} (${size}).`,
+    aggregation === 'secagg'
+      ? 'Keys and signatures that let the others’ masks cancel against yours.'
+      : 'Keys and signatures that show that it comes from you.',
     'The label you choose below, a public key made for this browser, and the times at which you answer.',
   ];
 }
 
-function learned({ participants, threshold, trust, aggregation, maxCorrupt, epsilon, delta }: TaskView): string[] {
+/** On whom it depends that no single contribution is seen, beside the participants. */
+function conditionOf({ aggregation, assistants }: TaskView): string | undefined {
+  if (aggregation === 'shares') {
+    return `That holds as long as ${row(assistants)} do not put their pieces together: one of them that does not is enough.`;
+  }
+  if (aggregation === 'homomorphic') {
+    return `That holds as long as ${row(assistants)}, who has the key, does not secretly work with the coordinator.`;
+  }
+  return undefined;
+}
+
+function learned(task: TaskView): string[] {
+  const { participants, threshold, trust, maxCorrupt, epsilon, delta } = task;
   const said: string[] = [];
-  if (aggregation === 'secagg') {
+  if (isUnreadable(task)) {
     said.push(`The sum over at least ${threshold} of ${participants} participants, never a single contribution.`);
+    const condition = conditionOf(task);
+    if (condition !== undefined) said.push(condition);
     said.push(
       maxCorrupt > 0
         ? `That stays so even if ${maxCorrupt === 1 ? 'one of the others' : `${maxCorrupt} of the others`} secretly worked with the coordinator.`

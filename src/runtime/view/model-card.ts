@@ -48,14 +48,25 @@ export function describeModel({ head, models, history, alarms }: TaskView): stri
   ].join('\n');
 }
 
+/** What the coordinator saw, and on whom that depended. */
+function sumOf({ aggregation, threshold, adversary }: TaskView['head']['privacy']): string {
+  const sums = `the coordinator saw ${threshold === null ? 'sums' : `sums of at least ${threshold} contributions`} and no single one`;
+  switch (aggregation) {
+    case 'secagg':
+      return adversary === 'malicious-coordinator'
+        ? `Contributions were masked: ${sums}, even where it did not follow the protocol.`
+        : `Contributions were masked: ${sums}, provided that it followed the protocol (honest but curious).`;
+    case 'shares':
+      return `Contributions were cut into shares for servers of their own: ${sums}, provided that one of the servers kept its shares to itself.`;
+    case 'homomorphic':
+      return `Contributions were encrypted: ${sums}, provided that the holder of the key opened sums alone.`;
+    default:
+      return 'Contributions reached the coordinator in the clear.';
+  }
+}
+
 function trustOf({ privacy }: TaskView['head']): string {
-  const sum =
-    privacy.aggregation === 'secagg'
-      ? `Contributions were masked: the coordinator saw sums of at least ${privacy.threshold} contributions and no single one` +
-        (privacy.adversary === 'malicious-coordinator'
-          ? ', even where it did not follow the protocol.'
-          : ', provided that it followed the protocol (honest but curious).')
-      : 'Contributions reached the coordinator in the clear.';
+  const sum = sumOf(privacy);
   switch (privacy.trust) {
     case 'nobody':
       return `${sum} Each participant added a share of the noise; up to ${privacy.maxCorrupt} of them may be corrupt.`;

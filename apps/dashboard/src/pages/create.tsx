@@ -13,6 +13,7 @@ import { Field, type Schema } from './form.tsx';
 interface TaskForm {
   readonly schema: Schema;
   readonly explanations: Readonly<Record<string, string>>;
+  readonly choices: Readonly<Record<string, string>>;
   readonly start: Readonly<Record<string, unknown>>;
 }
 
@@ -106,10 +107,11 @@ function Creating({ form }: { form: TaskForm }) {
           value={task}
           required
           explanations={form.explanations}
+          choiceWords={form.choices}
           onChange={setTask}
         />
       </div>
-      <aside class="card stack" aria-label="Preview" aria-busy={computing}>
+      <aside class="card stack" id="preview" aria-label="Preview" aria-busy={computing}>
         <h2>What it would mean</h2>
         {problem !== '' && (
           <p class="message bad" role="alert">
@@ -131,8 +133,23 @@ function Creating({ form }: { form: TaskForm }) {
           </details>
         )}
       </aside>
+      {preview !== undefined && (
+        <button
+          type="button"
+          class="strip"
+          onClick={() => document.getElementById('preview')?.scrollIntoView({ behavior: 'smooth' })}
+        >
+          {problem === '' ? briefOf(preview.preview) : 'This cannot run yet: see why'}
+        </button>
+      )}
     </form>
   );
+}
+
+/** The preview in one line, for narrow pages on which the whole of it stands below the form. */
+function briefOf({ epsilonAtEnd, bytesTotal, rounds }: Preview): string {
+  const privacy = epsilonAtEnd === null ? 'protects nobody' : `ε ${formatEpsilon(epsilonAtEnd)}`;
+  return `${privacy} · ${plural(rounds, 'round')} · ${formatBytes(bytesTotal)} each`;
 }
 
 function Meaning({ preview, stale }: { preview: Preview; stale: boolean }) {
@@ -166,7 +183,7 @@ function Meaning({ preview, stale }: { preview: Preview; stale: boolean }) {
       <dd>{plural(preview.parameters, 'parameter')}</dd>
       <dt>traffic</dt>
       <dd>
-        {formatBytes(preview.bytesPerRound)} a participant and round, {formatBytes(preview.bytesTotal)} in all
+        {formatBytes(preview.bytesPerRound)} per participant and round, {formatBytes(preview.bytesTotal)} in all
       </dd>
       <dt>time</dt>
       <dd>

@@ -50,17 +50,20 @@ const fixedOf = (choice: Schema): readonly (readonly [string, unknown])[] =>
 /** Keys that say most of a choice, first. */
 const TELLING = ['trust', 'kind', 'privacyUnit', 'aggregation'];
 
-/** Names the choices by as few of the keys that they fix as tell them apart. */
-function namesOf(choices: readonly Schema[]): readonly string[] {
+/** Names the choices by as few of the keys that they fix as tell them apart; `words` are what values are called. */
+function namesOf(
+  choices: readonly Schema[],
+  { path, words }: { path: string; words: Readonly<Record<string, string>> },
+): readonly string[] {
   const keys = [...new Set([...TELLING, ...choices.flatMap((choice) => fixedOf(choice).map(([key]) => key))])];
   const used: string[] = [];
   const name = (choice: Schema, i: number): string => {
     if (choice.const !== undefined) return textOf(choice.const);
     const parts = used.flatMap((key) => {
       const value = choice.properties?.[key]?.const;
-      return value === undefined ? [] : [textOf(value)];
+      return value === undefined ? [] : [words[`${path}.${key}=${textOf(value)}`] ?? textOf(value)];
     });
-    return parts.length === 0 ? (choice.type ?? `choice ${i + 1}`) : parts.join(', ');
+    return parts.length === 0 ? (choice.type ?? `choice ${i + 1}`) : parts.join('; ');
   };
   for (const key of keys) {
     const values = new Set(choices.map((choice) => choice.properties?.[key]?.const));
@@ -109,6 +112,8 @@ interface FieldProps {
   readonly value: unknown;
   readonly required: boolean;
   readonly explanations: Readonly<Record<string, string>>;
+  /** What choices are called, by `path=value`. */
+  readonly choiceWords: Readonly<Record<string, string>>;
   readonly onChange: (value: unknown) => void;
 }
 
@@ -141,7 +146,7 @@ function Group({ choices, ...props }: FieldProps & { readonly choices: readonly 
   const chosen = chosenOf(choices, value);
   const choice = choices[chosen] as Schema;
   const fields = isFields(value) ? value : {};
-  const names = namesOf(choices);
+  const names = namesOf(choices, { path, words: props.choiceWords });
   const place = (key: string): number => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
   const entries = Object.entries(choice.properties ?? {})
     .filter(([, inner]) => inner.const === undefined)
@@ -161,6 +166,7 @@ function Group({ choices, ...props }: FieldProps & { readonly choices: readonly 
           value={fields[key]}
           required={(choice.required ?? []).includes(key)}
           explanations={explanations}
+          choiceWords={props.choiceWords}
           onChange={(next) => {
             const { [key]: _old, ...others } = fields;
             onChange(next === undefined ? others : { ...others, [key]: next });

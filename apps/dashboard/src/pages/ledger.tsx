@@ -2,7 +2,7 @@
 
 import type { LedgerView } from '../../../../src/runtime/view/task-view.ts';
 import { getJson } from '../api.ts';
-import { formatDelta, formatEpsilon, formatTime, plural, shortHash } from '../format.ts';
+import { formatDelta, formatTime, plural, shortHash } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Async, useLoaded } from '../parts/async.tsx';
 import { Table } from '../parts/table.tsx';
@@ -34,7 +34,7 @@ export function LedgerTab({ live }: { live: LiveTask }) {
     <Async of={loaded}>
       {(ledger) =>
         ledger.lines.length === 0 ? (
-          <p class="soft">
+          <p class="card empty">
             Nothing was charged:{' '}
             {live.head.value.privacy.trust === 'off' ? 'this task is not private.' : 'no round has opened.'}
           </p>
@@ -77,7 +77,7 @@ export function LedgerTab({ live }: { live: LiveTask }) {
                   .map(({ index, time, kind, attempt, round, purpose, hash }) => (
                     <tr key={index}>
                       <td class="number">{index}</td>
-                      <td>{formatTime(time)}</td>
+                      <td class="time">{formatTime(time)}</td>
                       <td>{KINDS[kind] ?? kind}</td>
                       <td class="number">{attempt ?? '–'}</td>
                       <td class="number">{round ?? '–'}</td>
@@ -90,7 +90,6 @@ export function LedgerTab({ live }: { live: LiveTask }) {
               </Table>
               {ledger.lines.length > SHOWN && <p class="soft">The last {SHOWN} records; the file has all of them.</p>}
             </section>
-            <p class="soft">ε now: {formatEpsilon(live.head.value.epsilon)}</p>
           </div>
         )
       }

@@ -31,7 +31,7 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
   }, [participants, text]);
   if (participants.length === 0) {
     return (
-      <p class="soft">
+      <p class="card empty">
         {live.head.value.mode === 'single-party'
           ? 'One party trains on all of the data: there are no participants.'
           : 'Nobody has joined yet. Participants are known by a key and a pseudonym; what they call themselves is shown and never trusted.'}

@@ -46,7 +46,7 @@ export function PeoplePage() {
       <Async of={people}>
         {(list) => (
           <section class="card" aria-label="Accounts">
-            <Table label="Table of accounts" columns={['Name', 'Roles', '']}>
+            <Table label="Table of accounts" columns={['Name', 'Roles']}>
               {list.map((person) => (
                 <PersonRow key={person.id} person={person} acts={acts} mayGrant={mayGrant} />
               ))}
@@ -117,18 +117,16 @@ function PersonRow({ person, acts: { act }, mayGrant }: { person: Person; acts: 
               ))}
             </select>
           )}
+          {mayChange && (
+            <button
+              type="button"
+              class="danger end"
+              onClick={() => act(send('PATCH', `/people/${id}`, { disabled: !disabled }))}
+            >
+              {disabled ? 'Let in again' : 'Shut out'}
+            </button>
+          )}
         </div>
-      </td>
-      <td class="number">
-        {mayChange && (
-          <button
-            type="button"
-            class="danger"
-            onClick={() => act(send('PATCH', `/people/${id}`, { disabled: !disabled }))}
-          >
-            {disabled ? 'Let in again' : 'Shut out'}
-          </button>
-        )}
       </td>
     </tr>
   );
@@ -195,7 +193,7 @@ export function RecordPage() {
             <Table label="Table of the record" columns={['Time', 'Who', 'What', 'On', 'Outcome', 'More']}>
               {list.map(({ at, subject, action, resource, outcome, detail }, i) => (
                 <tr key={i}>
-                  <td>{formatTime(at)}</td>
+                  <td class="time">{formatTime(at)}</td>
                   <td>{subject}</td>
                   <td>{action}</td>
                   <td>{resource}</td>

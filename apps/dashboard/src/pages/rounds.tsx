@@ -20,7 +20,7 @@ export function RoundsTab({ live }: { live: LiveTask }) {
   const shown = all ? newest : newest.slice(0, FIRST);
   const point = history.find(({ attempt }) => attempt === chosen) ?? newest[0];
   const virtual = live.head.value.mode !== 'served';
-  if (point === undefined) return <p class="soft">No round has ended yet.</p>;
+  if (point === undefined) return <p class="card empty">No round has ended yet.</p>;
   return (
     <div class="grid">
       <section class="card wide" aria-label="One attempt">
@@ -66,11 +66,11 @@ export function RoundsTab({ live }: { live: LiveTask }) {
           ]}
         >
           {shown.map((each) => (
-            <tr key={each.attempt} aria-selected={each.attempt === point.attempt}>
+            <tr key={each.attempt} data-chosen={each.attempt === point.attempt}>
               <td>
                 <button
                   type="button"
-                  class="quiet"
+                  class="quiet choose"
                   aria-pressed={each.attempt === point.attempt}
                   onClick={() => choose(each.attempt)}
                 >

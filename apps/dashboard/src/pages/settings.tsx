@@ -91,8 +91,10 @@ function Account() {
   return (
     <section class="card half" aria-label="Account">
       <header>
-        <h2>{who.name}</h2>
-        <p>{who.roles.join(', ') || 'no role'}</p>
+        <h2>Your account</h2>
+        <p>
+          {who.name}: {who.roles.join(', ') || 'no role'}
+        </p>
       </header>
       <div class="stack">
         {who.subject.startsWith('local:') && (
@@ -222,7 +224,7 @@ function Tokens() {
                     </td>
                     <td>{may.join(', ')}</td>
                     <td>{scope}</td>
-                    <td>{formatTime(expiresAt)}</td>
+                    <td class="time">{formatTime(expiresAt)}</td>
                     <td class="number">
                       {revoked ? (
                         <span class="pill">revoked</span>

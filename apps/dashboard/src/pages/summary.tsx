@@ -44,8 +44,8 @@ export function SummaryTab({ live }: { live: LiveTask }) {
             <h2>Participants</h2>
             <p>
               {isOver(head.state)
-                ? `${plural(head.participants, 'participant')} at the most`
-                : `${plural(head.present, 'participant')} there`}
+                ? `at most ${formatCount(head.participants)} in a round`
+                : `${formatCount(head.present)} there now`}
             </p>
           </header>
           {live.participants.value.length === 0 ? (
@@ -97,7 +97,7 @@ function Figures({ head }: { head: TaskHead }) {
         <dt>Traffic</dt>
         <dd>
           {head.bytesPerParticipant === 0 ? '–' : formatBytes(head.bytesPerParticipant)}
-          <small>a participant and round</small>
+          <small>per participant and round</small>
         </dd>
       </div>
     </dl>

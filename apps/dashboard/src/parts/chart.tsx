@@ -124,7 +124,7 @@ export function Chart({
   return (
     <>
       <div class="chart" role="img" aria-label={label} ref={holder} />
-      <p class="soft" aria-hidden="true" style={{ minHeight: '1.5em' }} ref={reading} />
+      <p class="reading" aria-hidden="true" ref={reading} />
     </>
   );
 }

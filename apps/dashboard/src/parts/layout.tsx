@@ -3,7 +3,7 @@
 import type { ComponentChildren } from 'preact';
 
 import { simulatedAttestation } from '../api.ts';
-import { connection } from '../live.ts';
+import { connection, missing } from '../live.ts';
 import { report } from '../report.ts';
 import { linkTo, route } from '../router.ts';
 import { permissions, session } from '../session.ts';
@@ -69,7 +69,7 @@ export function Layout({ children }: { children: ComponentChildren }) {
           )}
         </nav>
         <div class="side">
-          {who?.mode !== 'signed-out' && (
+          {who?.mode !== 'signed-out' && missing.value === undefined && isLive(page) && (
             <span class="live" role="status" data-state={connection.value}>
               {report === undefined ? CONNECTION[connection.value] : 'a report'}
             </span>
@@ -88,6 +88,9 @@ export function Layout({ children }: { children: ComponentChildren }) {
     </>
   );
 }
+
+/** Whether a page follows what happens; the others show what was so when they were opened. */
+const isLive = (page: string): boolean => ['', 'tasks', 'setup', 'sign-in-failed'].includes(page);
 
 /** The address behind the # says which page this is, so the link moves the focus itself. */
 function skip(event: Event): void {

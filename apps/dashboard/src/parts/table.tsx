@@ -23,7 +23,9 @@ export function Table({
               const isNumber = column.startsWith('#');
               const text = isNumber ? column.slice(1) : column;
               return text === '' ? (
-                <td key={column} />
+                <th key={column} scope="col">
+                  <span class="hidden">What may be done</span>
+                </th>
               ) : (
                 <th key={column} scope="col" {...(isNumber ? { class: 'number' } : {})}>
                   {text}

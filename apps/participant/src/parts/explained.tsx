@@ -59,7 +59,10 @@ export function Explained({ task }: { task: TaskView }) {
           <Fact name="Rounds" value={String(task.rounds)} />
           {task.epsilon !== null && <Fact name="One round" value={`ε ≤ ${short(task.epsilonPerRound)}`} />}
           {task.noiseMultiplier !== null && (
-            <Fact name="Noise" value={`${short(task.noiseMultiplier)} × one example’s pull`} />
+            <Fact
+              name="Noise"
+              value={`${short(task.noiseMultiplier)} × one ${task.privacyUnit === 'client' ? 'participant' : 'example'}’s pull`}
+            />
           )}
         </dl>
       </article>

@@ -14,9 +14,9 @@ import {
   progress,
   receipts,
   save,
+  show,
   summary,
   task,
-  view,
 } from '../state.ts';
 import { Attestation } from './attestation.tsx';
 import { Explained } from './explained.tsx';
@@ -85,7 +85,7 @@ export function Running() {
             </button>
           )}
           {ended && (
-            <button type="button" class="button" onClick={() => (view.value = 'see')}>
+            <button type="button" class="button" onClick={() => show('see')}>
               See what the coordinator saw
             </button>
           )}
@@ -93,7 +93,7 @@ export function Running() {
       </section>
       <section aria-labelledby="my-budget">
         <h2 id="my-budget">My budget</h2>
-        {budget.value === null ? (
+        {budget.value === null || budget.value.charges === 0 ? (
           <p>Nothing was charged yet. A charge is written before your data is touched.</p>
         ) : (
           <p>

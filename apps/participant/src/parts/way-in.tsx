@@ -1,4 +1,4 @@
-import { plural } from '../format.ts';
+import { summaryOf } from '../explain.ts';
 import {
   attestation,
   choose,
@@ -12,9 +12,9 @@ import {
   phase,
   place,
   refusal,
+  show,
   summary,
   task,
-  view,
 } from '../state.ts';
 import { Attestation } from './attestation.tsx';
 import { ConditionsForm } from './conditions.tsx';
@@ -33,10 +33,7 @@ export function WayIn() {
       <section class="hero">
         <p class="eyebrow">{again ? 'Welcome back to' : 'You are invited to'}</p>
         <h1>{now.name}</h1>
-        <p class="lead">
-          {plural(now.participants, 'participant')} train one model together. Your data stays on this device; what
-          leaves it is summed with the others’ before anybody can read it.
-        </p>
+        <p class="lead">{summaryOf(now)}</p>
       </section>
       <section aria-labelledby="step-1">
         <h2 id="step-1">
@@ -45,7 +42,7 @@ export function WayIn() {
         <Explained task={now} />
         <p class="small">
           Do not take our word for it:{' '}
-          <button type="button" class="link" onClick={() => (view.value = 'see')}>
+          <button type="button" class="link" onClick={() => show('see')}>
             see for yourself
           </button>{' '}
           what the coordinator would get, with and without each protection.
@@ -147,7 +144,7 @@ function Threshold() {
         </>
       )}
       <p>
-        <button type="button" class="button quiet" onClick={() => (view.value = 'see')}>
+        <button type="button" class="button quiet" onClick={() => show('see')}>
           See for yourself what protections do
         </button>
       </p>

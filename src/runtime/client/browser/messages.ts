@@ -30,7 +30,9 @@ export interface TaskView {
   readonly trust: string;
   readonly privacyUnit: string;
   readonly aggregation: string;
-  /** Fewest participants in a sum; 0 without secure aggregation. */
+  /** Those beside the coordinator who help to form the sum: aggregation servers, or the holder of the key. */
+  readonly assistants: readonly string[];
+  /** Fewest participants in a sum; 0 where the coordinator reads every contribution. */
   readonly threshold: number;
   readonly maxCorrupt: number;
   /** Totals of the task; absent without privacy. */

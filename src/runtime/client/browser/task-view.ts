@@ -30,7 +30,6 @@ export function deriveRun({ task, inputShape, planDigest }: Invited): RunPlan {
 export function viewTask(run: RunPlan, { taskId, invited }: { taskId: string; invited: Invited }): TaskView {
   const { task, plan, layers } = run;
   const { privacy } = task;
-  const secagg = plan.aggregation.kind === 'secagg' ? plan.aggregation : undefined;
   return {
     taskId,
     name: task.task,
@@ -51,8 +50,9 @@ export function viewTask(run: RunPlan, { taskId, invited }: { taskId: string; in
     trust: privacy.trust,
     privacyUnit: privacy.trust === 'off' ? 'none' : privacy.privacyUnit,
     aggregation: plan.aggregation.kind,
-    threshold: secagg?.threshold ?? 0,
-    maxCorrupt: secagg?.maxCorrupt ?? 0,
+    assistants: assistantsOf(plan.aggregation),
+    threshold: plan.aggregation.kind === 'clear' ? 0 : plan.aggregation.minSurvivors,
+    maxCorrupt: plan.aggregation.kind === 'clear' ? 0 : plan.aggregation.maxCorrupt,
     epsilon: privacy.trust === 'off' ? null : (privacy.epsilon ?? plan.epsilonAtEnd),
     delta: privacy.trust === 'off' ? null : (privacy.delta ?? null),
     epsilonPerRound: plan.epsilonPerAttempt,
@@ -61,6 +61,11 @@ export function viewTask(run: RunPlan, { taskId, invited }: { taskId: string; in
     planDigest: toHex(plan.digest),
     definition: invited.task,
   };
+}
+
+function assistantsOf(aggregation: RunPlan['plan']['aggregation']): readonly string[] {
+  if (aggregation.kind === 'shares') return aggregation.servers.map(({ name }) => name);
+  return aggregation.kind === 'homomorphic' ? [aggregation.holder.name] : [];
 }
 
 function tokensOf({ task }: RunPlan): TaskView['tokens'] {
