@@ -113,3 +113,35 @@ describe('coins', () => {
     expect((words >> 32n).toString(16).padStart(8, '0')).toBe(second);
   });
 });
+
+describe('the memory of a kernel', () => {
+  it('never hands out an address twice: beyond 2 GiB it goes on, beyond 4 GiB it refuses', () => {
+    const kernel = createLinearKernels();
+    const start = kernel.mark();
+    const first = kernel.alloc(2 ** 31 - 2 ** 20);
+    const second = kernel.alloc(2 ** 21);
+    const third = kernel.alloc(16);
+    expect([second - first, third - second]).toEqual([2 ** 31 - 2 ** 20, 2 ** 21]);
+    expect(third).toBeGreaterThan(2 ** 31);
+    for (const sizeBytes of [2 ** 31, 2 ** 40, Number.NaN, -16]) {
+      expect(() => kernel.alloc(sizeBytes)).toThrow('a kernel would need');
+    }
+    kernel.release(start);
+    expect(kernel.alloc(16)).toBe(first);
+  });
+});
+
+describe('squared norms', () => {
+  it('hold to 2^-21 for all magnitudes that floats have, the smallest among them', () => {
+    const { exports, memory, alloc } = kernels();
+    const at = alloc(4 * 50);
+    const x = new Float32Array(memory.buffer, at, 50);
+    for (let power = -149; power < 60; power += 1) {
+      for (const count of [1, 15, 16, 37, 50]) {
+        for (let i = 0; i < 50; i += 1) x[i] = (1 + Math.sin(i)) * 2 ** (power - (i % 5));
+        const exact = x.subarray(0, count).reduce((sum, value) => sum + value * value, 0);
+        expect(Math.abs(exports.sumSquares(at, count) - exact)).toBeLessThanOrEqual(2 ** -21 * exact);
+      }
+    }
+  });
+});

@@ -62,6 +62,13 @@ function open(request: Extract<EngineRequest, { kind: 'open' }>): void {
   };
 }
 
+/** Parameters that came with a request, or those in shared memory. */
+function parametersOf(request: { parameters: Float32Array | undefined }, { parameters }: State): Float32Array {
+  const found = request.parameters ?? parameters;
+  if (found === undefined) throw new TypeError('the worker has no parameters');
+  return found;
+}
+
 function answer(request: EngineRequest): Served<EngineAnswer> {
   if (request.kind === 'open') {
     open(request);
@@ -79,11 +86,9 @@ function answer(request: EngineRequest): Served<EngineAnswer> {
   }
   if (state === undefined) throw new TypeError('the worker was not opened');
   const { engine, session } = state;
-  const parameters = request.parameters ?? state.parameters;
-  if (parameters === undefined) throw new TypeError('the worker has no parameters');
   if (request.kind === 'sum') {
     const { begin, shard, end } = request;
-    if (begin !== undefined) session.begin({ parameters, ...begin });
+    if (begin !== undefined) session.begin({ parameters: parametersOf(request, state), ...begin });
     session.add({ ...rowsOf(shard.picked), identities: shard.identities, blocks: blocksOf(shard.counts) });
     if (!end) return { answer: { kind: 'sum', nonFinite: 0, finite: true, sum: undefined } };
     const { sum, nonFinite, finite } = session.end(state.sum);
@@ -91,6 +96,7 @@ function answer(request: EngineRequest): Served<EngineAnswer> {
     if (state.sum !== undefined) return { answer: { kind: 'sum', nonFinite, finite, sum: undefined }, after };
     return { answer: { kind: 'sum', nonFinite, finite, sum }, transfer: [sum.buffer as ArrayBuffer], after };
   }
+  const parameters = parametersOf(request, state);
   const { dataset, rows: indices } = rowsOf(request.picked);
   if (request.kind === 'evaluate') {
     const [score = { loss: 0, correct: 0 }] = engine.scores({ parameters, dataset, indices });

@@ -100,6 +100,78 @@ describe.each([
   });
 });
 
+describe('the bound of one example', () => {
+  const norm = (values: Float64Array): number => Math.hypot(...values);
+
+  it('holds where the squares of the output gradients underflow in float32', () => {
+    const plan = compilePlan(model([dense({ out: 16, bias: false })], { input: [1], loss: 'squaredError' }));
+    const dataset = createDataset({
+      inputs: Float32Array.of(2 ** 39),
+      inputShape: [1],
+      labels: new Float32Array(16).fill(2 ** -76),
+      labelWidth: 16,
+    });
+    // The gradient is 16 times -2^-36; the squares of the 2^-75 it is made of are below the least float.
+    const clipNorm = 2 ** -40;
+    const { sum } = createEngine(plan).clippedSum({
+      parameters: new Float32Array(16),
+      dataset,
+      indices: [0],
+      clipNorm,
+    });
+    expect(norm(sum)).toBeLessThanOrEqual(computeClippedSumSensitivity({ clipNorm, plan }));
+    expect(norm(sum)).toBeGreaterThan(0.999 * clipNorm);
+  });
+
+  it.each(['sum', 'mean'] as const)('holds for a long bag of one word: %s', (mode) => {
+    const length = 2 ** 16 + 3;
+    const plan = compilePlan(
+      model([embeddingBag({ vocabulary: 3, dimension: 5, mode }), dense({ out: 2, frozen: true })], {
+        input: [length],
+        loss: 'softmaxCrossEntropy',
+      }),
+    );
+    const inputs = new Uint8Array(2 * length).fill(1);
+    inputs.fill(2, 5, 9);
+    const dataset = createDataset({ inputs, inputShape: [length], labels: Uint8Array.of(0, 1) });
+    const frozen = Float32Array.from({ length: plan.frozenCount }, (_, i) => (i % 3) - 0.7);
+    const request = { parameters: new Float32Array(plan.parameterCount), dataset };
+    const engine = createEngine(plan, { frozen });
+    for (const indices of [[0], [1]]) {
+      const plain = norm(engine.clippedSum({ ...request, indices, clipNorm: Infinity }).sum);
+      expect(engine.gradientNorms({ ...request, indices })[0]).toBeCloseTo(plain, 3);
+      const { sum } = engine.clippedSum({ ...request, indices, clipNorm: plain / 10 });
+      expect(norm(sum) / (plain / 10)).toBeCloseTo(1, 5);
+      expect(norm(sum)).toBeLessThanOrEqual(plain / 10);
+    }
+  });
+});
+
+describe('a number that stands for no token', () => {
+  const declared = (padding: number) =>
+    compilePlan(
+      model([embeddingBag({ vocabulary: 7, dimension: 3, mode: 'mean', padding }), dense({ out: 2 })], {
+        input: [5],
+        loss: 'softmaxCrossEntropy',
+      }),
+    );
+
+  it.each([-1, 0, 3, 7, 9])('is left out wherever it lies: %i', (padding) => {
+    const bags = [[1, 1, 2, 4, 5], [2, undefined, undefined, 6, undefined], Array<undefined>(5).fill(undefined)];
+    const dataOf = (none: number) =>
+      createDataset({
+        inputs: Float32Array.from(bags.flat(), (token) => token ?? none),
+        inputShape: [5],
+        labels: Uint8Array.of(0, 1, 1),
+      });
+    const parameters = initializeParameters(declared(7), createSeededRng('padding'));
+    const sumOf = (none: number): Float64Array =>
+      createEngine(declared(none)).clippedSum({ parameters, dataset: dataOf(none), indices: [0, 1, 2], clipNorm: 0.2 })
+        .sum;
+    expect(sumOf(padding)).toEqual(sumOf(100));
+  });
+});
+
 describe('gradients that are not finite', () => {
   it.each([
     ['NaN', Number.NaN, mlp],
@@ -163,6 +235,15 @@ describe('what does not fit', () => {
       '"clipNorms" must hold 2 numbers',
     );
     expect(() => createEngine(engine.plan, { augmentation: { views: 2, flip: true } })).toThrow('views move images');
+  });
+
+  it('is refused where automatic clipping would divide by nothing', () => {
+    for (const stability of [0, 1e-300, Number.NaN, Infinity]) {
+      const clipping = { kind: 'automatic', clipNorm: 1, stability } as const;
+      expect(() => engine.clippedSum({ ...request, clipping })).toThrow(
+        '"stability" must be a number in [2^-40, 2^60]',
+      );
+    }
   });
 
   it('is refused for tokens out of the vocabulary', () => {

@@ -1,5 +1,5 @@
 export { createWeightAverage, type WeightAverage } from './averaging.ts';
-export { type Augmentation } from './augmentation.ts';
+export { assertAugmentation, type Augmentation } from './augmentation.ts';
 export {
   assertClipping,
   computeClipFactor,

@@ -258,6 +258,13 @@ describe('dropout', () => {
     expect(norm(both.map((g, j) => g - (apart[j] as number)))).toBeLessThan(1e-5 * norm(both));
   });
 
+  it('drops everything at a rate next to one', () => {
+    const sure = compilePlan(net([dense({ out: 400 }), dropout({ rate: 1 - 2 ** -40 }), dense({ out: 2 })], [3]));
+    const request = { parameters, dataset, indices: [0], clipNorm: Infinity, stepSeed: 1n };
+    const { sum } = createEngine(sure).clippedSum(request);
+    expect(sum.subarray(0, 2400)).toEqual(new Float64Array(2400));
+  });
+
   it('asks for coins, and drops nothing in evaluation', () => {
     expect(() => engine.clippedSum({ parameters, dataset, indices: [0], clipNorm: 1 })).toThrow('"stepSeed" is needed');
     const bare = compilePlan(net([dense({ out: 400 }), dense({ out: 2 })], [3]));

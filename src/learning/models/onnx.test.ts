@@ -117,15 +117,21 @@ describe('exportOnnx', () => {
     expect(largestError(actual, expected)).toBeLessThan(1e-5 * scale);
   });
 
-  it.each(['sum', 'mean'] as const)('leaves out what is no token, and allows empty bags: %s', async (mode) => {
+  it.each([
+    ['sum', 6],
+    ['mean', 6],
+    ['mean', 5],
+    ['sum', -1],
+  ] as const)('leaves out what is no token, and allows empty bags: %s, %i for none', async (mode, padding) => {
     const plan = compilePlan(
-      model([embeddingBag({ vocabulary: 6, dimension: 3, mode }), dense({ out: 2 })], {
+      model([embeddingBag({ vocabulary: 6, dimension: 3, mode, padding }), dense({ out: 2 })], {
         input: [4],
         loss: 'softmaxCrossEntropy',
       }),
     );
     const { parameters } = parametersOf(plan);
-    const inputs = Float32Array.of(0, 5, 5, 6, 6, 6, 6, 6, 1, 2, 3, 4);
+    const none = padding;
+    const inputs = Float32Array.of(0, 4, 4, none, none, none, none, none, 1, 2, 3, 4);
     const expected = createEngine(plan).predict({ parameters, dataset: dataOf([4], inputs) });
     const actual = await runInOnnx(exportOnnx(plan, { parameters }), inputs, [3, 4]);
     expect(largestError(actual, expected)).toBeLessThan(1e-5);
@@ -269,6 +275,40 @@ describe('importOnnx', () => {
       graph([node('Relu', ['x'], 'a'), node('Tanh', ['x'], 'b'), node('Add', ['a', 'b'], 'y')], {}, [7]),
     ],
     ['channels first', graph([node('Conv', ['x', 'k'], 'y')], square, [2, 8, 8])],
+    [
+      'no residual connection',
+      graph(
+        [node('Flatten', ['x'], 'f'), node('MatMul', ['f', 'q'], 'a'), node('Add', ['f', 'a'], 'y')],
+        { q: tensor([8, 8], 'q') },
+        [2, 2, 2],
+      ),
+    ],
+    ['has a bias of [3, 1]', graph([node('Gemm', ['x', 'w', 'b'], 'y')], { ...w, b: tensor([3, 1], 'b') }, [7])],
+    ['must multiply by a matrix', graph([node('Gemm', ['x', 'b'], 'y')], { b: tensor([7, 3, 1], 'b') }, [7])],
+    [
+      '"layers.0.padding.0"',
+      graph(
+        [
+          node('Conv', ['x', 'k'], 'c', { pads: [-1n, -1n, -1n, -1n] }),
+          node('Flatten', ['c'], 'f'),
+          node('MatMul', ['f', 'v'], 'y'),
+        ],
+        { k: tensor([3, 2, 2, 2], 'k'), v: tensor([75, 3], 'v') },
+        [2, 8, 8],
+      ),
+    ],
+    [
+      'for a value of shape [NaN]',
+      graph(
+        [
+          node('MaxPool', ['x'], 'c', { kernel_shape: [2n, 2n], strides: [2n] }),
+          node('Flatten', ['c'], 'f'),
+          node('MatMul', ['f', 'w'], 'y'),
+        ],
+        w,
+        [2, 8, 8],
+      ),
+    ],
     ['of a known shape', { ...foreign, inputs: [{ name: 'x', shape: ['batch', 'n'] }] }],
   ] as [string, OnnxModel][])('refuses what %s', (message, file) => {
     const read = () => importOnnx(encodeOnnx(file));

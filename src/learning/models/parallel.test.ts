@@ -60,6 +60,13 @@ describe('an engine on several workers', () => {
       }
       expect(await engine.evaluate({ parameters, dataset })).toEqual(score);
       expect(await engine.predict({ parameters, dataset })).toEqual(outputs);
+      // More data sets in shared memory than workers keep, in turns.
+      for (const data of [1, 2, 3].map(() => shareDataset(dataset))) {
+        expect(await engine.evaluate({ parameters, dataset: data })).toEqual(score);
+        expect((await engine.clippedSum({ ...request, dataset: data })).sum).toEqual(sum);
+        const few = await engine.predict({ parameters, dataset: data, indices: [7, 2999, 7] });
+        expect(few).toEqual(one.predict({ parameters, dataset, indices: [7, 2999, 7] }));
+      }
     }
   });
 
@@ -72,6 +79,35 @@ describe('an engine on several workers', () => {
     for (const [i, parameters] of models.entries()) {
       expect((await sums[i])?.sum).toEqual(one.clippedSum({ parameters, dataset, indices, clipNorm: 1 }).sum);
     }
+  });
+
+  it('leaves nothing of a step that failed in the next one', async () => {
+    const plan = compilePlan(model([dense({ out: 2 })], { input: [2], loss: 'softmaxCrossEntropy' }));
+    const engine = await createParallelEngine(plan, { workers: 2, sharedMemory: false });
+    open.push(engine);
+    const size = 40_000;
+    const large = createDataset({ inputs: rng.bytes(2 * size), inputShape: [2], labels: new Uint8Array(size) });
+    let copies = 0;
+    const broken = {
+      ...large,
+      // The second worker's first piece: the first one is at work and has more to come.
+      subset(rows: ArrayLike<number>) {
+        copies += 1;
+        if (copies === 2) throw new RangeError('the data went away');
+        return large.subset(rows);
+      },
+    };
+    const request = { parameters: new Float32Array(plan.parameterCount), clipNorm: 1 };
+    const all = Uint32Array.from({ length: size }, (_, i) => i);
+    const failing = engine.clippedSum({ ...request, dataset: broken, indices: all });
+    const next = engine.clippedSum({ ...request, dataset: large, indices: [1, 2, 3] });
+    await expect(failing).rejects.toThrow('the data went away');
+    const one = createEngine(plan);
+    expect((await next).sum).toEqual(one.clippedSum({ ...request, dataset: large, indices: [1, 2, 3] }).sum);
+    // Samples of several pieces a worker, copied.
+    const whole = { ...request, dataset: large, indices: all };
+    expect((await engine.clippedSum(whole)).sum).toEqual(one.clippedSum(whole).sum);
+    await expect(engine.evaluate({ ...request, dataset: large, indices: [size] })).rejects.toThrow('"indices[0]"');
   });
 
   it('gives zeros for an empty sample, and refuses what one thread refuses', async () => {

@@ -82,7 +82,7 @@ export async function createParallelEngine(
     : undefined;
   const sums = shared?.sums.map((buffer) => new Float64Array(buffer));
   /** The data sets the workers have in shared memory, and which place is given away next. */
-  const placed: Dataset[] = [];
+  const placed: (Dataset | undefined)[] = [];
   let nextPlace = 0;
   /** One step at a time: the workers' memory belongs to it. */
   let last: Promise<unknown> = Promise.resolve();
@@ -116,7 +116,7 @@ export async function createParallelEngine(
     if (!isShared(dataset) || placed.includes(dataset)) return;
     const at = nextPlace;
     nextPlace = (nextPlace + 1) % PLACES;
-    delete placed[at];
+    placed[at] = undefined;
     const fields = fieldsOf(dataset);
     await settleAll(pool.threads.map((thread) => thread.ask({ kind: 'share', place: at, fields })));
     placed[at] = dataset;

@@ -15,6 +15,7 @@ import {
   tanh,
   type LayerDeclaration,
 } from './declaration.ts';
+import { ModelError } from './errors.ts';
 import { initializeParameters } from './parameters.ts';
 import { compilePlan } from './plan.ts';
 import { modelSchema } from './schema.ts';
@@ -111,7 +112,26 @@ describe('a plan', () => {
       [4],
       'must come before every trained layer',
     ],
+    [
+      'tokens that a layer has made',
+      [tanh(), embeddingBag({ vocabulary: 3, dimension: 2, mode: 'sum' })],
+      [4],
+      'first',
+    ],
+    ['negative padding', [conv2d({ out: 2, kernel: 3, padding: -1 })], [9, 9, 1], '"layers.0.padding"'],
+    ['half a kernel', [conv2d({ out: 2, kernel: 2.5 })], [9, 9, 1], '"layers.0.kernel"'],
+    ['a window of nothing', [maxPool({ size: 0 }), dense({ out: 2 })], [9, 9, 1], '"layers.0.size"'],
+    ['a stride of nothing', [conv2d({ out: 2, kernel: 3, stride: 0 })], [9, 9, 1], '"layers.0.stride"'],
+    ['a rank of nothing', [dense({ out: 2, lora: { rank: 0 } })], [4], '"layers.0.lora.rank"'],
+    ['half an extent', [dense({ out: 2 })], [2.5], '"input.0"'],
+    [
+      'more parameters than 32-bit addresses reach',
+      [dense({ out: 2 ** 20, bias: false }), dense({ out: 2 })],
+      [2 ** 12],
+      'more than the 4 GiB of an engine hold',
+    ],
   ])('refuses %s', (_, layers, input, message) => {
+    expect(() => plan(layers as LayerDeclaration[], input)).toThrow(ModelError);
     expect(() => plan(layers as LayerDeclaration[], input)).toThrow(message);
   });
 

@@ -54,7 +54,10 @@ export interface FeatureExtractor {
   readonly outputShape: readonly [number, number, number];
   /** Features as they are, before they are put on the integer scale. */
   compute(images: Dataset): Float32Array;
-  /** Replaces a dataset's inputs by features on the integer scale; labels stay. */
+  /**
+   * Replaces a dataset's inputs by features on the integer scale; labels stay. An image with a number that is not finite
+   * becomes the lowest level throughout, for integers know no NaN: its gradient is clipped like any other's.
+   */
   extract(images: Dataset): Dataset;
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SottoError } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { DpEvent } from '../../privacy/accounting/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
@@ -36,15 +37,27 @@ export interface TaskFeatures {
   extract(dataset: Dataset, normalization: Normalization | undefined): Promise<Dataset>;
 }
 
-/** Prepares the features of a task. */
-export function prepareFeatures(
-  task: TrainingFile,
-  {
-    inputShape,
-    workers,
-    readFile,
-  }: { inputShape: readonly number[]; workers: number; readFile: (path: string) => Uint8Array },
-): TaskFeatures {
+interface FeatureSources {
+  readonly inputShape: readonly number[];
+  readonly workers: number;
+  readonly readFile: (path: string) => Uint8Array;
+}
+
+/**
+ * Prepares the features of a task.
+ * @throws {TaskError} `task/file` when its settings do not fit the examples.
+ */
+export function prepareFeatures(task: TrainingFile, sources: FeatureSources): TaskFeatures {
+  try {
+    return featuresOf(task, sources);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const shape = sources.inputShape.join(' × ');
+    throw new TaskError('task/file', `features do not fit examples of ${shape}: ${cause.message}`, { cause });
+  }
+}
+
+function featuresOf(task: TrainingFile, { inputShape, workers, readFile }: FeatureSources): TaskFeatures {
   const { features } = task;
   const none = (): never => {
     throw new TypeError('the task has no private normalization');
@@ -63,7 +76,14 @@ export function prepareFeatures(
     let loaded: Promise<{ runtime: OnnxRuntime; session: OnnxSession }> | undefined;
     const extract = async (dataset: Dataset): Promise<Dataset> => {
       loaded ??= openSession(readFile(file));
-      return createOnnxFeatureExtractor({ ...(await loaded), ...withoutUndefined(options) }).extract(dataset);
+      const opened = await loaded;
+      try {
+        return await createOnnxFeatureExtractor({ ...opened, ...withoutUndefined(options) }).extract(dataset);
+      } catch (cause) {
+        if (cause instanceof SottoError) throw cause;
+        const text = `the model of features.file does not take examples of ${inputShape.join(' × ')}: ${String(cause)}`;
+        throw new TaskError('task/data', text, { cause });
+      }
     };
     const outputShape = async (example: Dataset): Promise<readonly number[]> => (await extract(example)).inputShape;
     return { event: undefined, normalize: none, shape: undefined, outputShape, extract };

@@ -6,6 +6,7 @@ export { decodeModel, encodeModel, MODEL_FORMATS, type ModelFormat, type StoredM
 export { type PlannedSteps, planTraining, type TrainingPlan } from './plan-training.ts';
 export { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 export { describeTask, PLAN_VERSION } from './task-leaves.ts';
+export { readTaskData, wantedOf } from './read-task-data.ts';
 export { type StartingPoint } from './start-model.ts';
 export { type StepsReport, type TrainEvents, type TrainSummary, trainTask } from './train-task.ts';
 export { deriveTraining, TRAIN_VERSION } from './train-log.ts';

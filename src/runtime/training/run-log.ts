@@ -6,7 +6,7 @@
  */
 
 import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
@@ -101,7 +101,13 @@ export async function recordStart(
   }
   const definition = folder.read(RUN_FILES.task);
   log.record(...describeTask(run, { mode, definition, terms, inputShape, modelDigest }));
-  await recordData(log, { task: run.task.task, folder: run.task.data.folder, data });
+  await recordData(log, { task: run.task.task, folder: folderOf(run.task.data), data });
+}
+
+/** The folder that a preparation would have left its lineage in. */
+export function folderOf(data: RunPlan['task']['data']): string | undefined {
+  if (data.kind === 'idx') return data.folder;
+  return extname(data.train) === '' ? data.train : dirname(data.train);
 }
 
 /** Records the data of a run by commitment, and its preparation where its folder has the lineage. */

@@ -15,7 +15,7 @@ import { digestParameters, type TaskLog } from '../storage/tiles/index.ts';
 import { parseTrainingFile, type TrainingFile } from '../task/index.ts';
 import { prepareFeatures } from './features.ts';
 import { planTraining, type TrainingPlan } from './plan-training.ts';
-import { digestOf, recordData } from './run-log.ts';
+import { digestOf, folderOf, recordData } from './run-log.ts';
 import type { TrainState } from './train-state.ts';
 
 /** What derives the plans of one party's training: another version may derive another one from the same task. */
@@ -109,7 +109,7 @@ export async function recordTrainStart(
       modelDigest,
     },
   );
-  await recordData(log, { task: task.task, folder: task.data.folder, data });
+  await recordData(log, { task: task.task, folder: folderOf(task.data), data });
   await log.flush();
 }
 

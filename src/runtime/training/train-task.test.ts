@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -313,6 +313,45 @@ describe('the task file of one party', () => {
     expect(problems(textOf({ training: { scedule: {} } }))).toMatch(/training\.scedule is not a known key.*schedule\?/);
     expect(problems(textOf({ model: { layers: [{ kind: 'batchNorm' }] } }))).toMatch(/mixes examples/);
     expect(problems(textOf({ privacy: { privacyUnit: 'client' } }))).toMatch(/must be example/);
+  });
+
+  it('refuses features, views and models that do not fit the examples, before anything is charged', async () => {
+    const refused = async (text: string, code: string, pattern: RegExp): Promise<void> => {
+      const made = runs + 1;
+      await expect(train(text)).rejects.toMatchObject({ code, message: expect.stringMatching(pattern) });
+      expect(existsSync(join(base, `run-${made}`))).toBe(false);
+    };
+    const scattering = (more: Section): string => textOf({ features: { kind: 'scattering', ...more } });
+    await refused(scattering({ crop: 2 }), 'task/file', /features do not fit examples of 16 × 16 × 1: "crop"/);
+    await refused(
+      scattering({ normalization: { kind: 'standardize', mean: [0], stddev: [1] } }),
+      'task/file',
+      /"mean" must have 81 entries/,
+    );
+    const flat = { layers: [{ kind: 'dense', out: 10 }], input: [256] };
+    const moved = textOf({ model: flat, training: { augmentation: { views: 2, shift: 1 } } });
+    await refused(moved, 'models/shape-mismatch', /views move images/);
+    const few = textOf({ model: { layers: [{ kind: 'dense', out: 3 }] } });
+    await refused(few, 'models/label-out-of-range', /must be an integer in \[0, 2\], got 3/);
+    const wide = textOf({
+      model: {
+        layers: [
+          { kind: 'dense', out: 2 ** 23 },
+          { kind: 'dense', out: 10 },
+        ],
+      },
+    });
+    await refused(wide, 'models/too-large', /more than the 4 GiB of an engine hold/);
+    const { out } = await train(textOf({ training: { rounds: 2 } }), { formats: ['onnx'] });
+    const file = join(out, 'model.onnx');
+    const head = { layers: [{ kind: 'dense', out: 10 }] };
+    await refused(
+      textOf({ features: { kind: 'onnx', file }, model: head }),
+      'task/data',
+      /features.file does not take/,
+    );
+    const named = { kind: 'onnx', file, channelsFirst: false, output: 'none' };
+    await refused(textOf({ features: named, model: head }), 'task/data', /"output" must be one of output, got none/);
   });
 
   it('refuses a budget that no noise meets', async () => {

@@ -8,16 +8,10 @@
 import { createHash } from 'node:crypto';
 
 import { createSystemRng, type Rng } from '../../foundations/random/index.ts';
-import {
-  AccountingError,
-  createLedger,
-  type DpEvent,
-  type Ledger,
-  selfComposed,
-} from '../../privacy/accounting/index.ts';
-import type { SparseVectorSession } from '../../privacy/mechanisms/index.ts';
+import type { Ledger } from '../../privacy/accounting/index.ts';
 import { createDataset, type Dataset } from '../../learning/data/index.ts';
 import {
+  assertAugmentation,
   assertFits,
   assertLabelsFit,
   createDpFtrl,
@@ -29,15 +23,18 @@ import {
   type ParallelEngine,
   shareDataset,
 } from '../../learning/models/index.ts';
-import { loadTaskData, readFileOf, type RunFolder } from '../storage/index.ts';
+import { readFileOf, type RunFolder } from '../storage/index.ts';
+import { readTaskData } from './read-task-data.ts';
 import { digestParameters, type TaskLog } from '../storage/tiles/index.ts';
 import { TaskError, type TrainingFile } from '../task/index.ts';
-import { type Normalization, prepareFeatures, type TaskFeatures } from './features.ts';
+import { charge, normalize, openLedgerIn, reserveSteps } from './charges.ts';
+import { holdOut, openStop, type Stop } from './early-stop.ts';
+import { prepareFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
 import { correlatedCost, planTraining, type TrainingPlan } from './plan-training.ts';
 import { createPlainSteps } from './plain-steps.ts';
 import { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
-import { LEDGER_NAME, openRunLog, recordRelease } from './run-log.ts';
+import { openRunLog, recordRelease } from './run-log.ts';
 import { planShapeOf, recordLine, recordSteps, recordTrainStart } from './train-log.ts';
 import { createTrainState, type TrainState } from './train-state.ts';
 
@@ -117,8 +114,8 @@ export async function trainTask({
 }): Promise<TrainSummary> {
   const started = performance.now();
   events.onStep?.('reading data');
-  const train = loadTaskData(task.data, { part: 'train', baseFolder });
-  const test = loadTaskData(task.data, { part: 'test', baseFolder });
+  const train = await readTaskData(task, { part: 'train', baseFolder });
+  const test = await readTaskData(task, { part: 'test', baseFolder });
   events.onStep?.('planning');
   const readFile = (path: string): Uint8Array => readFileOf(path, 'model');
   const features = prepareFeatures(task, { inputShape: train.inputShape, workers, readFile });
@@ -129,6 +126,7 @@ export async function trainTask({
   const width = input.reduce((product, extent) => product * extent, 1);
   const blank = createDataset({ inputs: new Float32Array(width), inputShape: input, labels: new Uint8Array(1) });
   assertFits(layers, blank, { labels: false });
+  assertAugmentation(layers, task.training.augmentation);
   for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
   const { start: path } = task.model;
   const start =
@@ -306,112 +304,6 @@ function createSteps(
   return cost === undefined
     ? createDpSgd({ ...training, engine, optimizer, noiseMultiplier })
     : createDpFtrl({ engine, optimizer, ...cost, expectedBatchSize: training.expectedBatchSize, noiseMultiplier });
-}
-
-/** Charges steps; fewer than wanted where the budget ends, undefined where it has. */
-async function reserveSteps(
-  ledger: Ledger | undefined,
-  { noise }: TrainingPlan,
-  { wanted, round }: { wanted: number; round: number },
-): Promise<{ steps: number; commit: () => Promise<void> } | undefined> {
-  if (ledger === undefined || noise === undefined || noise.charged === 'run') {
-    return { steps: wanted, commit: () => Promise.resolve() };
-  }
-  const purpose = 'training';
-  for (const steps of [wanted, ...Array.from({ length: wanted - 1 }, (_, i) => wanted - 1 - i)]) {
-    try {
-      const reservation = await ledger.reserve({ event: selfComposed(noise.event, steps), purpose, round });
-      return { steps, commit: () => ledger.commit(reservation) };
-    } catch (error) {
-      if (!(error instanceof AccountingError && error.code === 'accounting/budget-exceeded')) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** Where charges go: the ledger, and the log that shows them. */
-interface Books {
-  readonly ledger: Ledger | undefined;
-  readonly log: TaskLog;
-}
-
-/** Charges an event that is over as soon as it has begun. */
-async function charge({ ledger, log }: Books, event: DpEvent, purpose: string): Promise<void> {
-  if (ledger === undefined) return;
-  await ledger.commit(await ledger.reserve({ event, purpose }));
-  await log.flush();
-}
-
-async function normalize(
-  features: TaskFeatures,
-  { folder, train, rng, ...books }: Books & { folder: RunFolder; train: Dataset; rng: Rng },
-): Promise<Normalization | undefined> {
-  if (features.event === undefined) return undefined;
-  const name = 'normalization.json';
-  // Released once, public from then on.
-  if (folder.has(name)) return JSON.parse(new TextDecoder().decode(folder.read(name))) as Normalization;
-  await charge(books, features.event, 'normalization');
-  const released = features.normalize(train, rng.fork('normalization'));
-  folder.write(name, `${JSON.stringify(released)}\n`);
-  return released;
-}
-
-/** A rule that ends training. */
-interface Stop {
-  readonly every: number;
-  isReached(): Promise<boolean>;
-}
-
-/** Charges the rule's questions, all of them at once, and opens it. A resumed run does not ask: its one session is over. */
-async function openStop(
-  { task, noise }: TrainingPlan,
-  {
-    engine,
-    state,
-    heldOut,
-    rng,
-    ...books
-  }: Books & { engine: ParallelEngine; state: TrainState; heldOut: Dataset; rng: Rng },
-): Promise<Stop | undefined> {
-  const { earlyStop } = task.training;
-  if (earlyStop === undefined || noise?.earlyStop === undefined) return undefined;
-  await charge(books, noise.earlyStop.event(), 'early-stop');
-  const session: SparseVectorSession = noise.earlyStop.open(0, rng.fork('early-stop'));
-  return {
-    every: earlyStop.every,
-    async isReached() {
-      const { correct } = await engine.evaluate({ parameters: state.current(), dataset: heldOut });
-      // One example more or less moves this by at most one, whatever the number of held-out examples.
-      return session.isAbove(correct - earlyStop.accuracyAbove * heldOut.size);
-    },
-  };
-}
-
-/** Parts a share of the examples from the rest, by their places: nobody's place depends on who else is there. */
-function holdOut(dataset: Dataset, share: number | undefined): { kept: Dataset; heldOut: Dataset | undefined } {
-  if (share === undefined) return { kept: dataset, heldOut: undefined };
-  const every = Math.round(1 / share);
-  const places = Uint32Array.from({ length: dataset.size }, (_, i) => i);
-  return {
-    kept: dataset.subset(places.filter((place) => place % every !== 0)),
-    heldOut: dataset.subset(places.filter((place) => place % every === 0)),
-  };
-}
-
-async function openLedgerIn(
-  folder: RunFolder,
-  { task: { task, privacy }, log }: { task: TrainingFile; log: TaskLog },
-): Promise<Ledger | undefined> {
-  if (privacy.trust === 'off') return undefined;
-  return createLedger({
-    store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
-    budget: { epsilon: privacy.epsilon, delta: privacy.delta },
-    relation: privacy.relation,
-    privacyUnit: privacy.privacyUnit,
-    dataset: task,
-    accountant: privacy.accountant,
-    clock: () => new Date(),
-  });
 }
 
 function assertAlike(train: Dataset, test: Dataset): void {
