@@ -12,7 +12,16 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 
 import { createConfidentialSpaceSource, createEvidenceSource, type TsmOptions } from '../runtime/drivers/index.ts';
-import type { EvidenceSource, SignedReferences } from '../trust/attestation/index.ts';
+import {
+  AttestationError,
+  type EvidenceSource,
+  parseCertificate,
+  parseDcapCollateral,
+  parseRevocationList,
+  REFERENCE_PAYLOAD_TYPE,
+  type SignedReferences,
+} from '../trust/attestation/index.ts';
+import { LogError, parseLogProof } from '../trust/log/index.ts';
 import { readBytes, readCertificates, readText } from './attest-file.ts';
 import { UsageError } from './exit-codes.ts';
 
@@ -63,36 +72,78 @@ export function readEvidenceKit(file: string): EvidenceKit {
   };
 }
 
-/** What the drivers take, read now. @throws {UsageError} when a file cannot be read. */
+/** Files that go out with evidence must be what they are called: a kit must not be a way to read any other file. */
+function asNamed<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof AttestationError || cause instanceof LogError || cause instanceof SyntaxError)) throw cause;
+    throw new UsageError(`${file}: ${cause.message}`);
+  }
+}
+
+function certificatesIn(file: string): readonly Uint8Array[] {
+  return asNamed(file, () => readCertificates(file).map((der) => parseCertificate(der).der));
+}
+
+/** What the drivers take, read now. @throws {UsageError} when a file cannot be read, or is not what it must be. */
 export function deviceOptionsOf({ vmpl, endorsement, chain, crl, collateral }: EvidenceKit): TsmOptions {
-  const [leaf, ...above] = endorsement === undefined ? [] : readCertificates(endorsement);
-  const given = chain === undefined ? above : readCertificates(chain);
+  const [leaf, ...above] = endorsement === undefined ? [] : certificatesIn(endorsement);
+  const given = chain === undefined ? above : certificatesIn(chain);
+  const text = collateral === undefined ? undefined : readText(collateral);
+  if (collateral !== undefined && text !== undefined) asNamed(collateral, () => parseDcapCollateral(text));
   return {
     ...(vmpl === undefined ? {} : { vmpl }),
     certificates: {
       ...(leaf === undefined ? {} : { endorsement: leaf }),
       ...(given.length === 0 ? {} : { chain: given }),
-      ...(crl === undefined ? {} : { revocationList: readBytes(crl) }),
+      ...(crl === undefined ? {} : { revocationList: asNamed(crl, () => parseRevocationList(readBytes(crl)).der) }),
     },
-    ...(collateral === undefined ? {} : { collateral: () => Promise.resolve(readText(collateral)) }),
+    ...(text === undefined ? {} : { collateral: () => Promise.resolve(text) }),
   };
 }
 
 /**
  * Creates the source of this machine's evidence; without a kit it is what the device and the host give.
- * @throws `attestation/device-failed` when there is no device; {@link UsageError} when a file cannot be read.
+ * @throws `attestation/device-failed` when there is no device; {@link UsageError} when a file is not as it must be. Where
+ *   that happens later, to one challenge, it is `attestation/device-failed` too, and names no file to whoever asked.
  */
 export function createKitSource(kit: EvidenceKit | undefined, exists?: (path: string) => boolean): EvidenceSource {
   if (kit === undefined) return createEvidenceSource({}, exists);
   if (kit.confidentialSpace !== undefined) return createConfidentialSpaceSource(kit.confidentialSpace);
   // Made once now, so that a missing device or file is said at the start and not to the first participant.
   createEvidenceSource(deviceOptionsOf(kit), exists);
-  return (request) => createEvidenceSource(deviceOptionsOf(kit), exists)(request);
+  return async (request) => {
+    let options: TsmOptions;
+    try {
+      options = deviceOptionsOf(kit);
+    } catch (cause) {
+      throw new AttestationError(
+        'attestation/device-failed',
+        'a file that goes with the evidence is not as it must be',
+        {
+          cause,
+        },
+      );
+    }
+    return createEvidenceSource(options, exists)(request);
+  };
 }
 
-/** The signed reference values that are handed out with every answer. @throws {UsageError} when one cannot be read. */
+/** The signed reference values that are handed out with every answer. @throws {UsageError} when one is not what it must be. */
 export function readKitReferences({ references }: EvidenceKit): readonly SignedReferences[] {
-  return references.map(({ file, receipt }) => readSignedReferences(file, receipt));
+  return references.map(({ file, receipt }) => {
+    const read = readSignedReferences(file, receipt);
+    const { payloadType } = asNamed(file, () =>
+      read.kind === 'dsse' ? (JSON.parse(new TextDecoder().decode(read.bytes)) as { payloadType?: unknown }) : {},
+    );
+    // A signed CoRIM is an array of four, with or without the tag of COSE_Sign1.
+    if (read.kind === 'dsse' ? payloadType !== REFERENCE_PAYLOAD_TYPE : ![0x84, 0xd2].includes(read.bytes[0] ?? 0)) {
+      throw new UsageError(`${file} is neither an envelope of reference values nor a signed CoRIM`);
+    }
+    if (receipt !== undefined) asNamed(receipt, () => parseLogProof(new TextDecoder().decode(read.receipt)));
+    return read;
+  });
 }
 
 /** Reads signed reference values: DSSE begins with a brace, CoRIM with a CBOR tag. */

@@ -62,7 +62,7 @@ const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).
 
 // GUIDs of the table in the kernel's order: first three fields little-endian.
 const GUIDS = {
-  vcek: '8d75da6364e6c545adc4f5b93be8accd',
+  vcek: '8d75da6364e66445adc5f4b93be8accd',
   ask: '79b3b74aacbbe44fa02f05aef327c782',
   ark: 'a406b4c003a85249974 33fb6014cd0ae'.replace(' ', ''),
 } as const;
@@ -175,6 +175,19 @@ describe('/dev/sev-guest', () => {
       }),
     ]);
     await expect(createSevGuestSource({ port })(request)).rejects.toThrow('hands out no VCEK');
+  });
+
+  it('has a table of certificates whose GUIDs stand in either order', () => {
+    const text = { vcek: '63da758de6644564adc5f4b93be8accd', ask: '4ab7b379bbac4fe4a02f05aef327c782' };
+    for (const guids of [text, GUIDS]) {
+      const table = readCertificateTable(
+        certificateTable([
+          [guids.vcek, snp.leaf.der],
+          [guids.ask, snp.ask.der],
+        ]),
+      );
+      expect(table).toEqual({ vcek: snp.leaf.der, ask: snp.ask.der });
+    }
   });
 
   it('has a table of certificates that cannot point outside of itself', () => {

@@ -12,10 +12,13 @@ import {
   computeReportData,
   computeTokenNonce,
   type EvidenceRequest,
+  signReferenceValues,
   vendorRoots,
   verifyEvidence,
 } from '../../src/trust/attestation/index.ts';
 import { encodePemCertificates } from '../../src/trust/attestation/text-encodings.ts';
+import { createSigningKey, utf8 } from '../../src/foundations/crypto/index.ts';
+import { createMemoryTileStore, logReferences, openLog } from '../../src/trust/log/index.ts';
 import { NOW, revoke } from './generate/authority.ts';
 import { createIntelWorld, type IntelWorld } from './generate/intel.ts';
 import { createSnpWorld, type SnpWorld } from './generate/snp.ts';
@@ -39,6 +42,7 @@ const request: EvidenceRequest = {
 };
 const verify = (evidence: Parameters<typeof verifyEvidence>[0]) =>
   verifyEvidence(evidence, { roots: { ...vendorRoots(), ...snp.roots, ...intel.roots }, at: NOW });
+const usage = expect.objectContaining({ code: 'usage/invalid' }) as Error;
 const deviceFailed = expect.objectContaining({ code: 'attestation/device-failed' }) as Error;
 
 /** The kernel's interface of a host that hands out no certificates. */
@@ -86,8 +90,11 @@ describe('what goes with evidence, from a file', () => {
   it('rates TDX evidence by the collateral that it names, and carries reference values', async () => {
     const files = configfsOf('tdx_guest', (inblob) => intel.attest({ reportData: inblob }));
     put('collateral.json', await intel.collateralText());
-    put('values.json', '{}');
-    put('values.proof', 'c2sp.org/tlog-proof@v1');
+    const publisher = createSigningKey(new Uint8Array(32).fill(5));
+    const values = signReferenceValues(utf8('{}'), publisher);
+    const log = await openLog({ store: createMemoryTileStore(), origin: 'log.example', key: publisher });
+    put('values.json', values);
+    put('values.proof', await logReferences(values, { log, time: NOW }));
     put('tdx.yaml', 'collateral: collateral.json\nreferences: [{ file: values.json, receipt: values.proof }]\n');
     const kit = readEvidenceKit(join(folder, 'tdx.yaml'));
     const { result } = await verify(await createTsmSource({ files, ...deviceOptionsOf(kit) })(request));
@@ -95,10 +102,36 @@ describe('what goes with evidence, from a file', () => {
     expect(readKitReferences(kit)).toMatchObject([{ kind: 'dsse', receipt: expect.any(Uint8Array) as Uint8Array }]);
   });
 
+  it('that breaks while the coordinator runs fails a challenge, and names no file to whoever asked', async () => {
+    put('breaking.der', await revoke(snp.ark, []));
+    put('breaking.yaml', 'crl: breaking.der\n');
+    const source = createKitSource(readEvidenceKit(join(folder, 'breaking.yaml')), (path) => path.includes('tsm'));
+    put('breaking.der', 'half a li');
+    await expect(source(request)).rejects.toThrow(deviceFailed);
+    await expect(source(request)).rejects.not.toThrow('breaking');
+  });
+
   it('is looked at when the source is made: a missing device or file is said at the start', () => {
     put('lost.yaml', 'endorsement: lost.der\n');
     const kit = readEvidenceKit(join(folder, 'lost.yaml'));
     expect(() => createKitSource(kit, () => true)).toThrow('lost.der cannot be read');
+    // A kit is no way to make other files part of the evidence.
+    put('secret', 'PRIVATE KEY');
+    for (const field of ['endorsement', 'chain', 'crl', 'collateral']) {
+      put('wrong.yaml', `${field}: secret\n`);
+      const wrong = readEvidenceKit(join(folder, 'wrong.yaml'));
+      expect(() => createKitSource(wrong, () => true)).toThrow(usage);
+    }
+    put('other.json', '{}');
+    for (const [file, receipt] of [
+      ['secret', 'values.proof'],
+      ['other.json', 'values.proof'],
+      ['values.json', 'secret'],
+    ]) {
+      put('wrong.yaml', `references: [{ file: ${file}, receipt: ${receipt} }]\n`);
+      const wrong = readEvidenceKit(join(folder, 'wrong.yaml'));
+      expect(() => readKitReferences(wrong)).toThrow(usage);
+    }
     expect(() => createKitSource({ references: [] }, () => false)).toThrow('cannot prove what it runs');
     expect(() => createKitSource(undefined, () => false)).toThrow('cannot prove what it runs');
   });

@@ -5,7 +5,7 @@
 import { SignJWT } from 'jose';
 
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
-import { createSeededRng, type Rng, sampleUint32Below } from '../../src/foundations/random/index.ts';
+import { createSeededRng } from '../../src/foundations/random/index.ts';
 import { decodeCbor, encodeCbor, Tagged } from '../../src/trust/attestation/cbor.ts';
 import { coseSigStructure, decodeCoseSign1 } from '../../src/trust/attestation/cose.ts';
 import {
@@ -24,6 +24,9 @@ import {
   parseDcapCollateral,
   parseKeySet,
   parseReferenceValues,
+  pinnedLog,
+  pinnedSigners,
+  pinnedTokenKeys,
   REFERENCE_PAYLOAD_TYPE,
   referenceValuesOfCorim,
   vendorRoots,
@@ -40,12 +43,21 @@ import {
 import { encodePemCertificates } from '../../src/trust/attestation/text-encodings.ts';
 import { parseCertificate } from '../../src/trust/attestation/x509/certificate.ts';
 import { readPckPlatform } from '../../src/trust/attestation/intel/pck.ts';
+import { decodeCorimMeta } from '../../src/trust/attestation/reference/corim.ts';
 import { readSnpEndorsement } from '../../src/trust/attestation/snp/endorsement.ts';
 import { parseRevocationList } from '../../src/trust/attestation/x509/revocation-list.ts';
+import {
+  createMemoryTileStore,
+  createReferenceLog,
+  formatVerifierKey,
+  logReferences,
+  openLog,
+} from '../../src/trust/log/index.ts';
 import { NOW, revoke, signRaw } from './generate/authority.ts';
 import { createIntelWorld } from './generate/intel.ts';
 import { createNitroWorld } from './generate/nitro.ts';
 import { createSnpWorld, signReport } from './generate/snp.ts';
+import { mutate } from './mutate.ts';
 import { loadSample, SAMPLES, samplesPresent } from './samples.ts';
 
 /** One entry point with a good input. */
@@ -137,6 +149,20 @@ export async function createTargets(): Promise<readonly Target[]> {
       ]),
     ],
   ]);
+  const log = await openLog({ store: createMemoryTileStore(), origin: 'log.example', key: publisher });
+  const receipt = await logReferences(references, { log, time: NOW });
+  const referenceLog = createReferenceLog({ name: 'log', verifiers: [log.verifier] });
+  const logged = (input: Uint8Array): void => {
+    if (!referenceLog.verifyInclusion(references, input))
+      throw new AttestationError('attestation/reference-not-logged', 'no');
+  };
+  const pinned = {
+    references: {
+      signers: [{ kind: 'ed25519', name: 'p', publicKey: 'aa'.repeat(32) }],
+      log: { keys: [formatVerifierKey(log.verifier)] },
+    },
+    tokens: { gcp: { keys: { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] }, audience: 'a' } },
+  };
   const comid = new Map<number, unknown>([
     [0, 'en'],
     [1, new Map([[0, 'id']])],
@@ -197,17 +223,20 @@ export async function createTargets(): Promise<readonly Target[]> {
     ),
     decoder('collateral', bytes(collateralText), (input) => parseDcapCollateral(text(input))),
     decoder('CoRIM', corim, (input) => referenceValuesOfCorim(decodeCorim(input))),
+    decoder('statement of a CoRIM', encodeCbor(new Map([[1, validity]])), decodeCorimMeta),
+    decoder('receipt of the log', receipt, logged),
     decoder('reference values', references, (input) => parseReferenceValues(text(input))),
     decoder('key set', bytes(JSON.stringify(keys)), (input) => parseKeySet(text(input))),
     decoder('envelope', encodeEvidence({ kind: 'sev-snp', report, ...snp.collateral }), decodeEvidence),
-    decoder('policy', bytes(JSON.stringify(policy)), (input) => {
+    decoder('policy', bytes(JSON.stringify({ ...policy, tees: ['nitro'], ...pinned })), (input) => {
       let value: unknown;
       try {
         value = JSON.parse(text(input));
       } catch {
         return undefined;
       }
-      return parseAttestationPolicy(value);
+      const parsed = parseAttestationPolicy(value);
+      return [pinnedLog(parsed), pinnedSigners(parsed), pinnedTokenKeys(parsed)];
     }),
     decoder('signed references', references, async (input) => {
       const sig = Buffer.from(publisher.sign(dssePreAuthentication(REFERENCE_PAYLOAD_TYPE, input))).toString('base64');
@@ -325,56 +354,6 @@ function sampleTargets(): readonly Target[] {
       },
     };
   });
-}
-
-/** Numbers that lengths and counts break on. */
-const EXTREMES = [0, 1, 0x7f, 0x80, 0xff, 0x20, 0x22, 0x5b, 0x7b, 0x9f, 0xbf, 0xd9, 0xf6, 0xfb];
-
-/** Changes an input in one to four random ways. */
-export function mutate(seed: Uint8Array, others: readonly Uint8Array[], rng: Rng): Uint8Array {
-  const below = (bound: number): number => (bound <= 1 ? 0 : sampleUint32Below(bound, rng));
-  let current: number[] | Uint8Array = seed.slice();
-  for (let step = 1 + below(4); step > 0; step -= 1) {
-    const data: Uint8Array = Uint8Array.from(current);
-    const at = below(data.length);
-    const span = 1 + below(Math.min(64, Math.max(1, data.length - at)));
-    switch (below(9)) {
-      case 0:
-        data[at] = (data[at] ?? 0) ^ (1 << below(8));
-        current = data;
-        break;
-      case 1:
-        data[at] = EXTREMES[below(EXTREMES.length)] as number;
-        current = data;
-        break;
-      case 2:
-        data.set(rng.bytes(Math.min(span, data.length - at)), at);
-        current = data;
-        break;
-      case 3:
-        current = data.slice(0, at);
-        break;
-      case 4:
-        current = [...data, ...rng.bytes(span)];
-        break;
-      case 5:
-        current = [...data.subarray(0, at), ...data.subarray(at + span)];
-        break;
-      case 6:
-        current = [...data.subarray(0, at), ...data.subarray(at, at + span), ...data.subarray(at)];
-        break;
-      case 7: {
-        const other = others[below(others.length)] as Uint8Array;
-        const from = below(other.length);
-        current = [...data.subarray(0, at), ...other.subarray(from, from + span), ...data.subarray(at + span)];
-        break;
-      }
-      default:
-        current =
-          below(20) === 0 ? rng.bytes(below(400)) : data.map((byte, index) => (index === at ? ~byte & 0xff : byte));
-    }
-  }
-  return Uint8Array.from(current);
 }
 
 /** Outcome of a run. */

@@ -79,12 +79,35 @@ describe('a federation by its commands', () => {
     );
     expect([made.code, JSON.parse(made.stdout)]).toMatchObject([0, { files: ['task.yaml', 'policy.yaml'] }]);
     const state = join(base, 'coordinator');
+    // The publisher vouches for a measurement with its code, in a log; the coordinator hands both out with its evidence.
+    const codeDigest = (await runSotto('attest', 'code')).stdout.trim();
+    const published = join(base, 'values.dsse.json');
+    writeFileSync(
+      join(base, 'values.json'),
+      JSON.stringify({
+        sotto: 'reference-values/1',
+        id: 'aggregator 1.4.0',
+        values: [{ tee: 'simulated', measurements: { measurement: '5a'.repeat(48) }, codeDigest }],
+      }),
+    );
+    const publishing = ['--key', join(base, 'publisher.key'), '--log-key', join(base, 'reference-log.key')];
+    publishing.push('--log', join(base, 'reference-log'), '--out', published);
+    const pinned = await runSotto('attest', 'publish', join(base, 'values.json'), ...publishing);
+    expect([pinned.code, pinned.stderr]).toEqual([0, '']);
+    writeFileSync(
+      join(base, 'kit.yaml'),
+      stringify({ references: [{ file: 'values.dsse.json', receipt: 'values.dsse.json.tlog-proof' }] }),
+    );
     const { serving, ended } = await startServe([
       join(work, 'task.yaml'),
       '--folder',
       state,
       '--tls',
       '--insecure-simulated-attestation',
+      '--attestation-with',
+      join(base, 'kit.yaml'),
+      '--code-digest',
+      codeDigest,
       '--invitations',
       '4',
     ]);
@@ -113,14 +136,8 @@ describe('a federation by its commands', () => {
     writeFileSync(join(base, 'four', 'b.csv'), csv(5));
 
     const demand = join(base, 'attestation.yaml');
-    writeFileSync(
-      demand,
-      stringify({
-        tees: ['simulated'],
-        measurements: [{ measurement: '5a'.repeat(48) }],
-        codeDigests: [serving.attestation.codeDigest],
-      }),
-    );
+    writeFileSync(demand, `tees: [simulated]\n${pinned.stdout}`);
+    expect(serving.attestation.codeDigest).toBe(codeDigest);
     const common = (i: number): string[] => [
       'join',
       serving.url,
@@ -172,8 +189,11 @@ describe('a federation by its commands', () => {
       expect(lines(join(base, `home-${i}`, `${serving.task}.attestation.jsonl`))[0]).toMatchObject({
         outcome: 'accepted',
         insecureSimulated: true,
+        matched: 'releases: aggregator 1.4.0',
       });
     }
+    const explained = await runSotto('attest', 'show', join(base, 'home-0', `${serving.task}.attestation.jsonl`));
+    expect(explained.stdout).toMatch(/^SIMULATED ATTESTATION.*\n\[SIMULATED\] The coordinator .* was checked/);
     const access = ['--folder', state, '--fingerprint', serving.fingerprint];
     const status = await runSotto('status', serving.url, ...access, '--json');
     expect(JSON.parse(status.stdout)).toEqual({

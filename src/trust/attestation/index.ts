@@ -111,6 +111,7 @@ export { type SnpCollateral, verifySnpReport } from './snp/verify.ts';
 export { type Certificate, parseCertificate } from './x509/certificate.ts';
 export { type VerifiedChain, verifyChain } from './x509/chain.ts';
 export { oidOf, readDer, sequenceOf } from './x509/der.ts';
+export { parseRevocationList, type RevocationList } from './x509/revocation-list.ts';
 export { readKeyKind, verifyX509Signature } from './x509/signature.ts';
 export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';
 export { verifyAzureToken } from './tokens/azure.ts';
