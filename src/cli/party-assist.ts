@@ -19,9 +19,10 @@ import {
   resolveAssistantName,
   startAssistantServer,
 } from '../runtime/assistant-server/index.ts';
-import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
+import { readFileOf } from '../runtime/storage/index.ts';
 import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import { planRun, type RunPlan } from '../runtime/training/federated/index.ts';
+import { readTaskData } from '../runtime/training/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { readDocument } from './read-document.ts';
 
@@ -59,7 +60,7 @@ export function createPartyAssistCommand(): Command {
 }
 
 async function assist(path: string, options: AssistOptions): Promise<void> {
-  const run = readRun(path, options);
+  const run = await readRun(path, options);
   const name = nameOf(run, options.name);
   const { host, port } = addressOf(options.listen);
   const show = (fields: Readonly<Record<string, unknown>>, ...lines: readonly string[]): void => {
@@ -114,19 +115,19 @@ async function assist(path: string, options: AssistOptions): Promise<void> {
   await server.close();
 }
 
-function readRun(path: string, { inputShape }: AssistOptions): RunPlan {
+async function readRun(path: string, { inputShape }: AssistOptions): Promise<RunPlan> {
   const task = parseTaskFile(new TextDecoder().decode(readFileOf(path, 'task file')), { path });
-  return planRun(task, { inputShape: shapeOf(task, path, inputShape) });
+  return planRun(task, { inputShape: await shapeOf(task, path, inputShape) });
 }
 
-function shapeOf(task: TaskFile, path: string, said: string | undefined): readonly number[] {
+async function shapeOf(task: TaskFile, path: string, said: string | undefined): Promise<readonly number[]> {
   if (said !== undefined) {
     const sizes = said.split('x').map(Number);
     if (sizes.every((size) => Number.isInteger(size) && size > 0)) return sizes;
     throw new UsageError(`--input-shape must be sizes joined by x, as 28x28x1, got "${said}"`);
   }
   if (task.model.input !== undefined && task.features === undefined) return task.model.input;
-  return loadTaskData(task.data, { part: 'test', baseFolder: dirname(path) }).inputShape;
+  return (await readTaskData(task, { part: 'test', baseFolder: dirname(path) })).inputShape;
 }
 
 function nameOf({ plan }: RunPlan, name: string | undefined): string {

@@ -230,7 +230,7 @@ async function runPredict(
     return { job: 'predict', role: 'dealer', bytesSent: counted.traffic().bytesSent };
   }
   const { layers, modelOwner, dataOwner, images, batch, open } = job;
-  const { weights, inputs } = readSecrets(channel.endpoint, job);
+  const { weights, inputs } = await readSecrets(channel.endpoint, job);
   const preprocessing = await connectDealer(channel, { dealer: names[parties] as string, parties });
   const session = createMpcSession({ channel, parties, preprocessing }, rng);
   const started = performance.now();
@@ -269,7 +269,7 @@ async function runPredict(
 }
 
 /** Reads what this party owns, and nothing else. */
-function readSecrets(
+async function readSecrets(
   endpoint: number,
   { modelOwner, dataOwner, images, local, layers }: Extract<PartyJob, { kind: 'predict' }>,
 ) {
@@ -281,7 +281,7 @@ function readSecrets(
   let inputs: Float64Array | undefined;
   if (endpoint === modelOwner) {
     const { task, folder } = own('model', local.model);
-    const plan = planOf(task, readTestData(task, folder, { count: 1 }).inputShape);
+    const plan = planOf(task, (await readTestData(task, folder, { count: 1 })).inputShape);
     const joined = secureLayersOf(plan);
     if (JSON.stringify(joined.layers) !== JSON.stringify(layers))
       throw new UsageError('the model of the run folder has other layers than the job');
@@ -289,7 +289,7 @@ function readSecrets(
   }
   if (endpoint === dataOwner) {
     const { task, folder } = own('data', local.data);
-    const dataset = readTestData(task, folder, { count: images });
+    const dataset = await readTestData(task, folder, { count: images });
     assertEnough(dataset, images);
     inputs = inputsOf(dataset, { from: 0, count: images });
   }

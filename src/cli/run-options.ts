@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 
@@ -36,7 +36,10 @@ export function addTaskOptions(command: Command): Command {
   return command
     .option('--rounds <count>', 'rounds to train')
     .option('--epsilon <number>', 'privacy budget of the whole task')
-    .option('--data <folder>', 'folder with the four files of an IDX data set, instead of the task file’s data')
+    .option(
+      '--data <folder>',
+      'folder with train and test files or folders, or the four files of an IDX data set, instead of the task file’s data',
+    )
     .option('--out <folder>', 'run folder to make (default: runs/TASK-TIME)')
     .option('--workers <count>', 'worker threads (default: one a core)')
     .option('--key-store <folder>', 'seal the run folder under a key of this key store (sotto keystore init)')
@@ -52,7 +55,7 @@ export function overridesOf(options: RunOptions): TaskOverrides {
   if (options.epsilon !== undefined) overrides['privacy.epsilon'] = numberOf(options.epsilon, '--epsilon');
   if (options.participants !== undefined) overrides.participants = numberOf(options.participants, '--participants');
   if (options.seed !== undefined) overrides['simulation.seed'] = options.seed;
-  if (options.data !== undefined) overrides.data = { kind: 'idx', folder: resolve(options.data), test: 'public' };
+  if (options.data !== undefined) overrides.data = dataIn(resolve(options.data));
   return overrides;
 }
 
@@ -71,9 +74,22 @@ export function readTask(path: string, options: RunOptions): TaskFile {
     }
   }
   const task = parseTaskFile(text, { path, overrides });
-  // A resumed run starts elsewhere: the folder must mean the same from everywhere.
-  const { folder } = task.data;
-  return folder === undefined ? task : { ...task, data: { ...task.data, folder: resolve(dirname(path), folder) } };
+  return { ...task, data: withAbsoluteData(task.data, dirname(path)) };
+}
+
+/** A resumed run starts elsewhere: paths must mean the same from everywhere. */
+export function withAbsoluteData(data: TaskFile['data'], base: string): TaskFile['data'] {
+  if (data.kind === 'files') return { ...data, train: resolve(base, data.train), heldOut: resolve(base, data.heldOut) };
+  return data.folder === undefined ? data : { ...data, folder: resolve(base, data.folder) };
+}
+
+/** What a folder holds: the parts `train` and `test`, as files or folders of their own, or an IDX data set. */
+function dataIn(folder: string): TaskFile['data'] {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const partOf = (part: string): string | undefined => names.find((name) => name.split('.')[0] === part);
+  const [train, heldOut] = [partOf('train'), partOf('test')];
+  if (train === undefined || heldOut === undefined) return { kind: 'idx', folder, test: 'public' };
+  return { kind: 'files', train: join(folder, train), heldOut: join(folder, heldOut), test: 'public' };
 }
 
 /** The worker threads to use. */

@@ -16,7 +16,8 @@ import {
   type PlanStep,
   tensorToFloat32,
 } from '../learning/models/index.ts';
-import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
+import { readFileOf } from '../runtime/storage/index.ts';
+import { readTaskData } from '../runtime/training/index.ts';
 import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import type { Dataset } from '../learning/data/index.ts';
 import type { SecureLayer, SecureWeights } from '../secure/mpc/index.ts';
@@ -51,8 +52,12 @@ export function readModel(folder: string, plan: Plan): TrainedModel {
  * Reads the first examples of a run's test data as its model sees them: where the task asks for features, which are a
  * public function of an example, whoever owns the data makes them before anything is shared or encrypted.
  */
-export function readTestData(task: TaskFile, folder: string, { count }: { readonly count: number }): Dataset {
-  const all = loadTaskData(task.data, { part: 'test', baseFolder: dirname(join(folder, 'task.resolved.yaml')) });
+export async function readTestData(
+  task: TaskFile,
+  folder: string,
+  { count }: { readonly count: number },
+): Promise<Dataset> {
+  const all = await readTaskData(task, { part: 'test', baseFolder: dirname(join(folder, 'task.resolved.yaml')) });
   if (task.features === undefined) return all;
   const first = all.subset(Uint32Array.from({ length: Math.min(count, all.size) }, (_, i) => i));
   return createFeatureExtractor(task.features, all.inputShape).extract(first);

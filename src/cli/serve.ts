@@ -5,7 +5,7 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { Command } from 'commander';
 import { pino } from 'pino';
@@ -27,9 +27,9 @@ import {
   fingerprintOfPem,
 } from '../runtime/drivers/index.ts';
 import { SIMULATED_BANNER } from '../trust/attestation/index.ts';
-import { loadTaskData, readFileOf } from '../runtime/storage/index.ts';
+import { readFileOf } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
-import { planRun } from '../runtime/training/index.ts';
+import { planRun, readTaskData } from '../runtime/training/index.ts';
 import { alertSinks } from './alert-options.ts';
 import { createKitSource, readEvidenceKit, readKitReferences } from './evidence-kit.ts';
 import { UsageError } from './exit-codes.ts';
@@ -175,7 +175,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
         }
       : {}),
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
-    factsOf: (task) => Promise.resolve(factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath))),
+    factsOf: (task) => factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath)),
     log: (fields, message) =>
       attestation?.simulated === true
         ? log.info({ ...fields, attestation: 'SIMULATED' }, `[SIMULATED] ${message}`)
@@ -321,9 +321,9 @@ function pagesOf({ oidc, publicUrl }: ServeCommandOptions): PagesOptions {
 }
 
 /** What the coordinator knows of a task's data: the shape of an example, and public test data where it has some. */
-function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
+async function factsOf(task: TaskFile, baseFolder: string): Promise<TaskFacts> {
   if (task.model.input !== undefined && !hasData(task, baseFolder)) return { inputShape: task.model.input };
-  const test = loadTaskData(task.data, { part: 'test', baseFolder });
+  const test = await readTaskData(task, { part: 'test', baseFolder });
   const { layers, prepare, personal } = planRun(task, test);
   const dataset = prepare(test);
   const engine = createEngine(layers);
@@ -335,7 +335,9 @@ function factsOf(task: TaskFile, baseFolder: string): TaskFacts {
 }
 
 function hasData(task: TaskFile, baseFolder: string): boolean {
-  return task.data.package !== undefined || existsSync(join(baseFolder, task.data.folder ?? ''));
+  const { data } = task;
+  if (data.kind === 'files') return existsSync(resolve(baseFolder, data.heldOut));
+  return data.package !== undefined || existsSync(resolve(baseFolder, data.folder ?? ''));
 }
 
 /** Ends the process at a named point between two writes, where a fault test asks for it: `NAME` or `NAME:COUNT`. */

@@ -45,9 +45,9 @@ model:
   loss: softmaxCrossEntropy
 `;
     case 'spam':
-      return `# Participants bring mails: a folder with the folders 0 (wanted) and 1 (spam), or a table of label and text.
-# The coordinator has no data at all.
-data: { kind: idx, folder: none, test: public }
+      return `# Participants bring mails: a folder with the folders 0 (wanted) and 1 (spam), or a table of label and text. What is named
+# here is for a simulation (sotto run); a coordinator that has mails/test measures accuracy on it, and needs nothing else.
+data: { kind: files, train: mails/train, heldOut: mails/test, test: public }
 
 model:
   input: [${WORDS}] # hashed bag of words
@@ -56,9 +56,9 @@ model:
   loss: softmaxCrossEntropy
 `;
     case 'tabular':
-      return `# Participants bring a CSV, JSONL or Parquet file of numbers with a column "label"; see sotto prepare for the rest.
-# The coordinator has no data at all.
-data: { kind: idx, folder: none, test: public }
+      return `# Participants bring a CSV, JSONL or Parquet file of numbers with a column "label"; see sotto prepare for the rest. What is
+# named here is for a simulation (sotto run); a coordinator that has test.csv measures accuracy on it, and needs nothing else.
+data: { kind: files, train: train.csv, heldOut: test.csv, label: label, test: public }
 
 model:
   input: [${features}] # columns beside the label, in the same order and units everywhere

@@ -18,7 +18,14 @@ import { createBudgetNotes } from './budget-notes.ts';
 import { UsageError } from './exit-codes.ts';
 import { newVault, vaultOfRun } from './key-store-options.ts';
 import { createProgress, formatSeconds, type Progress } from './progress.ts';
-import { addTaskOptions, overridesOf, runFolderOf, type RunOptions, workersOf } from './run-options.ts';
+import {
+  addTaskOptions,
+  overridesOf,
+  runFolderOf,
+  type RunOptions,
+  withAbsoluteData,
+  workersOf,
+} from './run-options.ts';
 import { formatTrainSummary } from './train-text.ts';
 
 type TrainOptions = RunOptions & { readonly export?: readonly ModelFormat[] };
@@ -76,7 +83,7 @@ function withAbsolutePaths(task: TrainingFile, base: string): TrainingFile {
   const { data, model, features } = task;
   return {
     ...task,
-    data: data.folder === undefined ? data : { ...data, folder: resolve(base, data.folder) },
+    data: withAbsoluteData(data, base),
     model: model.start === undefined ? model : { ...model, start: resolve(base, model.start) },
     ...(features?.kind === 'onnx' ? { features: { ...features, file: resolve(base, features.file) } } : {}),
   };

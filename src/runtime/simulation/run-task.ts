@@ -12,7 +12,7 @@ import { RoundsError } from '../../federation/rounds/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
 import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
-import { loadTaskData, type RunFolder } from '../storage/index.ts';
+import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
 import {
@@ -20,6 +20,7 @@ import {
   LEDGER_NAME,
   openRunLog,
   planRun,
+  readTaskData,
   recordEarlier,
   recordRelease,
   recordStart,
@@ -89,8 +90,8 @@ async function runOn(
 ): Promise<RunSummary> {
   const start = performance.now();
   events.onStep?.('reading data');
-  const train = loadTaskData(task.data, { part: 'train', baseFolder: taskFolder });
-  const test = loadTaskData(task.data, { part: 'test', baseFolder: taskFolder });
+  const train = await readTaskData(task, { part: 'train', baseFolder: taskFolder });
+  const test = await readTaskData(task, { part: 'test', baseFolder: taskFolder });
   events.onStep?.('planning');
   const { mode } = task.simulation;
   const resolved: TaskFile = mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;

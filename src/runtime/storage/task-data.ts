@@ -9,7 +9,6 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
 import { type Dataset, datasetFromIdx, readIdx } from '../../learning/data/index.ts';
-import type { TaskFile } from '../task/index.ts';
 import { StorageError } from './errors.ts';
 import { readFileOf } from './files.ts';
 
@@ -24,12 +23,12 @@ export type DataPart = keyof typeof FILES;
 
 /**
  * Loads one part of a task's data.
- * @param data - the task file's data section.
+ * @param data - where it is: a folder or a package.
  * @param options - `part` to load; `baseFolder` that a relative folder starts from.
  * @throws {@link StorageError} when a file or package is missing, `DataError` when a file is not what it must be.
  */
 export function loadTaskData(
-  data: Pick<TaskFile['data'], 'folder' | 'package'>,
+  data: { readonly folder?: string | undefined; readonly package?: string | undefined },
   { part, baseFolder }: { part: DataPart; baseFolder: string },
 ): Dataset {
   const folder = data.package === undefined ? resolve(baseFolder, data.folder ?? '.') : folderOfPackage(data.package);

