@@ -2,7 +2,9 @@
  * The coordinator under load: 1,000 participants over real HTTP on this machine, one round, vectors of 100,000 entries. The
  * coordinator is a process of its own with its database and object store in a folder, journal on; the participants are
  * this process, with their requests signed beforehand, so that what is timed is the coordinator taking in contributions
- * while the load shares its cores. `npm run bench:service` prints a table and writes bench/results/service.json.
+ * while the load shares its cores: bytes of all bodies ÷ seconds from the first request to the last answer, which comes when
+ * the vector is added and in the journal. Memory is the most that the coordinator's process ever had, its start included.
+ * `npm run bench:service` prints a table and writes bench/results/service.json.
  *
  * The sum is formed in the clear (trust: coordinator): a cohort of 1,000 on the complete graph of masks costs its
  * participants a million key agreements, which is no load on the coordinator.
@@ -62,7 +64,6 @@ interface Ready {
 interface Ended {
   readonly kind: 'ended';
   readonly peakMiB: number;
-  readonly startPeakMiB: number;
   readonly report: ServiceReport | undefined;
 }
 
@@ -84,13 +85,10 @@ async function coordinate(folder: string): Promise<void> {
   const { id } = (await served.service.createTask(task)).status();
   const tokens: string[] = [];
   for (let i = 0; i < participants; i += 1) tokens.push((await served.service.invite(id)).token);
-  // Sampled from here on: at start V8 compiles the embedded database and takes a few hundred MiB more for a moment.
-  const startPeakKiB = process.resourceUsage().maxRSS;
-  let peakMiB = residentMiB();
-  setInterval(() => (peakMiB = Math.max(peakMiB, residentMiB())), 20).unref();
   process.send?.({ kind: 'ready', url: served.url, task: id, tokens, idleMiB: residentMiB() } satisfies Ready);
   process.on('message', () => {
-    process.send?.({ kind: 'ended', peakMiB, startPeakMiB: Math.round(startPeakKiB / 1024), report } satisfies Ended);
+    const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024);
+    process.send?.({ kind: 'ended', peakMiB, report } satisfies Ended);
     void served.close().then(() => process.disconnect());
   });
 }
@@ -195,7 +193,7 @@ async function load(): Promise<void> {
   });
 
   child.send('end');
-  const { peakMiB, startPeakMiB, report } = await ended;
+  const { peakMiB, report } = await ended;
   agent.destroy();
   rmSync(folder, { recursive: true, force: true });
   const megabytes = (body.length * participants) / 1e6;
@@ -214,7 +212,6 @@ async function load(): Promise<void> {
     outcome: report?.outcome ?? 'none',
     coordinatorIdleMiB: idleMiB,
     coordinatorPeakMiB: peakMiB,
-    coordinatorStartPeakMiB: startPeakMiB,
   };
   for (const [name, value] of Object.entries(result)) console.log(`${name.padEnd(22)} ${value}`);
   writeFileSync(
