@@ -11,6 +11,7 @@ import { parse } from 'yaml';
 import { folderFiles } from '../../src/cli/run-files.ts';
 import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { createSigningKey } from '../../src/foundations/crypto/index.ts';
+import { createLedger, createMemoryLedgerStore } from '../../src/privacy/accounting/index.ts';
 import {
   createPrivacyCard,
   formatCardPage,
@@ -26,6 +27,8 @@ import {
   auditRun,
   createNoteVerifier,
   type DerivedPlan,
+  encodeLeaf,
+  type LogLeaf,
   openLog,
   createMemoryTileStore,
   parseVerifierKey,
@@ -163,6 +166,59 @@ describe('sotto verify', () => {
       (await audit(new Map(), { seen: [readFileSync(join(run, 'log', 'checkpoint'), 'utf8')] })).proofs.consistency,
     ).toBe(5);
     expect((await audit(new Map(), { witnesses: 1 })).problems).toMatchObject([{ code: 'verify/witnesses-missing' }]);
+  });
+
+  it('counts a charge only where its epsilon is recomputed from, and a sum only of as many as the plan counts on', async () => {
+    const story = await readRun(withFiles(new Map()), { derivePlan: derive });
+    const vkey = parseVerifierKey(readFileSync(join(run, 'log.vkey'), 'utf8').trim());
+    const seed = Buffer.from(readFileSync(join(run, 'private', 'log.key'), 'utf8').trim(), 'hex');
+    /** The codes that a log of other leaves is found with, signed by the run's own key: an operator who lies. */
+    const told = async (leaves: readonly LogLeaf[]): Promise<ReadonlySet<string>> => {
+      const store = createMemoryTileStore();
+      const log = await openLog({ store, origin: vkey.name, key: createSigningKey(new Uint8Array(seed)) });
+      await log.append(leaves.map(encodeLeaf));
+      const served: RunFiles = {
+        list: () => Promise.resolve(undefined),
+        read: async (name) =>
+          name.startsWith('log/') ? store.read(name.slice(4)) : name === 'log.vkey' ? files.get(name) : undefined,
+      };
+      return new Set((await auditRun(served, { derivePlan: derive })).problems.map(({ code }) => code));
+    };
+    expect(await told(story.leaves)).toEqual(new Set());
+
+    const charged = story.leaves.filter((leaf) => leaf.kind === 'ledger');
+    const [open] = charged;
+    const elsewhere = story.leaves.flatMap((leaf): LogLeaf[] =>
+      leaf === open
+        ? [leaf, { ...leaf, ledger: 'other.jsonl' } as LogLeaf]
+        : [leaf.kind === 'ledger' ? { ...leaf, ledger: 'other.jsonl' } : leaf],
+    );
+    expect(await told(elsewhere)).toEqual(new Set(['verify/ledger-broken', 'verify/attempt-uncharged']));
+
+    // The same charges, on a second account that nobody looks at.
+    const store = createMemoryLedgerStore();
+    const report = story.story?.report;
+    const [account] = report?.accounts ?? [];
+    if (report === undefined || account === undefined) throw new Error('the run has no ledger');
+    const { budget, relation, privacyUnit, dataset } = account;
+    const terms = { budget, relation, privacyUnit, dataset };
+    const clock = (): Date => new Date(0);
+    const ledger = await createLedger({ store, ...terms, accountant: report.accountant, clock });
+    await ledger.openAccount({ ...terms, dataset: 'a second one' });
+    for (const { event, purpose, round, attempt } of report.charges) {
+      const more = { ...(round === null ? {} : { round }), ...(attempt === null ? {} : { attempt }) };
+      await ledger.commit(await ledger.reserve({ event, purpose, ...more, accounts: [1] }));
+    }
+    const records = (await store.read()).map(
+      (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Record<string, never>,
+    );
+    const hidden = story.leaves.flatMap((leaf): LogLeaf[] =>
+      leaf === open ? records.map((record) => ({ ...leaf, record }) as LogLeaf) : leaf.kind === 'ledger' ? [] : [leaf],
+    );
+    expect(await told(hidden)).toEqual(new Set(['verify/attempt-uncharged']));
+
+    const few = story.leaves.map((leaf) => (leaf.kind === 'round-closed' ? { ...leaf, contributors: 2 } : leaf));
+    expect(await told(few)).toEqual(new Set(['verify/story-broken']));
   });
 
   it('asks of a web server only what it has', async () => {
