@@ -28,7 +28,7 @@ function check<T>(path: string, schema: z.ZodType<T>, read: () => unknown): T {
   try {
     value = read();
   } catch (error) {
-    throw new UsageError(`${path}: ${(error as Error).message.trim().split('\n')[0]}`);
+    throw new UsageError(`${path}: ${(error as Error).message.trim().split('\n')[0]?.replace(/:$/, '')}`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -77,7 +77,7 @@ describe('a sum as a command', () => {
       [2, /Allowed choices are ckks, bfv, bgv, paillier/, 'homomorphic', 'sum', '--scheme', 'rsa'],
       [2, /2048, 3072 or 4096/, 'homomorphic', 'sum', '--scheme', 'paillier', '--key-bits', '1024'],
       [43, /or use BFV/, 'homomorphic', 'sum', '--entries', '10', '--fraction-bits', '40'],
-      [2, /broken\.yaml: .*line 2/, 'party', 'run', broken],
+      [2, /broken\.yaml: .*line 1, column 11$/m, 'party', 'run', broken],
       [2, /empty\.yaml: endpoint: /, 'party', 'run', empty],
       [2, /cannot be read or made/, 'party', 'key', join(broken, 'key')],
     ];

@@ -48,7 +48,7 @@ export interface AdditiveContext<T extends SchemeTypes<SchemeName>> {
   readonly scheme: T['name'];
   /** Equal for contexts with equal parameters. */
   readonly contextId: string;
-  /** Largest error of an entry of a decrypted sum; 0 for whole numbers under exact schemes. */
+  /** Largest error of an entry of a decrypted sum: of rounding to the grid, and to float64 where a sum has more than 53 bits. */
   readonly maxError: number;
   /** Fresh vectors that a sum may have. */
   readonly maxAddends: number;

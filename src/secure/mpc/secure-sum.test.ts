@@ -42,6 +42,17 @@ describe('secureSum', () => {
     );
   });
 
+  it('states what float64 loses of a sum beyond 53 bits', async () => {
+    const values = [8191.3, 8190.7, 8189.1];
+    const options = { clampRange: 8192, fractionBits: 40 };
+    const [result] = await secureSum(values, options, rng());
+    const exact = values.reduce((sum, value) => sum + BigInt(value * 2 ** 40), 0n);
+    const off = Math.abs(Number(BigInt((result?.sum as number) * 2 ** 40) - exact)) / 2 ** 40;
+    expect(off).toBeGreaterThan(0);
+    expect(off).toBeLessThanOrEqual(result?.maxError as number);
+    expect(result?.maxError).toBeGreaterThan(3 * 2 ** -41);
+  });
+
   it('sums numbers and tables with the same signature', async () => {
     const [number] = await secureSum([1, 2, 4], { clampRange: 10 }, rng());
     expect(number?.sum).toBe(7);

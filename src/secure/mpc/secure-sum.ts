@@ -41,7 +41,7 @@ export interface SecureSumResult<C extends Contribution = Contribution> {
   /** The sum; undefined for a party that is not a reader. */
   readonly sum: SumOf<C> | undefined;
   readonly parties: number;
-  /** Largest error an entry can have from fixed point (noise aside). */
+  /** Largest error an entry can have from fixed point, and from float64 where a sum has more than 53 bits (noise aside). */
   readonly maxError: number;
   readonly bitWidth: 32 | 64;
   /** Payload bytes this party sent: shares, and opened partial sums. */
@@ -128,7 +128,7 @@ export async function joinSecureSum<C extends Contribution>(
     await Promise.all(others.filter((to) => readers.includes(to)).map((to) => counted.send(to, opening)));
     const base = {
       parties,
-      maxError: codec.maxError * parties,
+      maxError: codec.maxSumError(parties),
       bitWidth: ring.bitWidth as 32 | 64,
       bytes: { shares: sharesSent, opening: counted.traffic().bytesSent - sharesSent },
       rounds: 2,

@@ -8,21 +8,14 @@
  * @module
  */
 
-import { hmacSha256, utf8 } from '../../foundations/crypto/index.ts';
 import { assertInteger } from '../../foundations/numerics/index.ts';
 import { createDistributedDiscreteGaussian } from '../../privacy/mechanisms/index.ts';
 import type { DpEvent, Ledger } from '../../privacy/accounting/index.ts';
 import { openTo } from './context.ts';
 import { MpcError } from './errors.ts';
 import type { MpcSession } from './session.ts';
+import { binsFor, depthOf, hashElement, placeInDepth, placeOneABin } from './set-hashing.ts';
 import { areEqualBits, bitsToNumbers } from './signs.ts';
-
-const HASHES = 3;
-/** Bins an element of the cuckoo side: with three hashes, insertion succeeds with room to spare. */
-const LOAD = 1.5;
-const MAX_KICKS = 500;
-/** Chance, as a power of two, that some bin of the other side overflows. */
-const OVERFLOW_LOG2 = -40;
 
 /** What the two parties agreed on. */
 export interface IntersectionOptions {
@@ -44,65 +37,6 @@ export interface IntersectionResult {
   readonly comparisons: number;
   readonly event?: DpEvent;
   readonly trust: string;
-}
-
-interface Hashed {
-  readonly tag: bigint;
-  readonly bins: readonly number[];
-}
-
-function hashElement(element: string, salt: string, bins: number): Hashed {
-  const digest = hmacSha256(utf8(`sotto/mpc/set-intersection/${salt}`), utf8(element));
-  const view = new DataView(digest.buffer, digest.byteOffset);
-  return {
-    // 62 bits; the two above them tell real elements from fillers.
-    tag: view.getBigUint64(0) >> 2n,
-    bins: Array.from({ length: HASHES }, (_, i) => view.getUint32(8 + 4 * i) % bins),
-  };
-}
-
-/** Depth of the other side's bins: a binomial tail below 2^−40 over all bins, by Chernoff's bound. */
-function depthOf(elements: number, bins: number): number {
-  const mean = (HASHES * elements) / bins;
-  for (let depth = Math.ceil(mean) + 1; ; depth += 1) {
-    const logTail = (depth * Math.log(mean / depth) + depth - mean) / Math.LN2;
-    if (logTail + Math.log2(bins) < OVERFLOW_LOG2) return depth;
-  }
-}
-
-const FILLER = [1n << 62n, 2n << 62n] as const;
-
-function cuckoo(elements: readonly Hashed[], bins: number): BigUint64Array {
-  const table: (Hashed | undefined)[] = Array.from({ length: bins });
-  elements.forEach((element, index) => {
-    let current = element;
-    for (let kick = 0; kick < MAX_KICKS; kick += 1) {
-      const free = current.bins.find((bin) => table[bin] === undefined);
-      if (free !== undefined) {
-        table[free] = current;
-        return;
-      }
-      const bin = current.bins[(kick + index) % HASHES] as number;
-      [current, table[bin]] = [table[bin] as Hashed, current];
-    }
-    throw new MpcError('mpc/hashing-failed', 'an element found no bin: use another salt', { retryable: true });
-  });
-  return BigUint64Array.from(table, (entry) => entry?.tag ?? FILLER[0]);
-}
-
-function simple(elements: readonly Hashed[], bins: number, depth: number): BigUint64Array {
-  const out = new BigUint64Array(bins * depth).fill(FILLER[1]);
-  const used = new Uint16Array(bins);
-  for (const { tag, bins: places } of elements) {
-    for (const bin of new Set(places)) {
-      const at = used[bin] as number;
-      if (at >= depth)
-        throw new MpcError('mpc/hashing-failed', 'a bin overflowed: use another salt', { retryable: true });
-      out[bin * depth + at] = tag;
-      used[bin] = at + 1;
-    }
-  }
-  return out;
 }
 
 /**
@@ -127,15 +61,15 @@ export async function intersectionCardinality(
       `the set of party ${party} has ${own.length} elements, ${sizes[party]} were agreed`,
     );
   }
-  const bins = Math.max(16, Math.ceil(LOAD * sizes[0]));
+  const bins = binsFor(sizes[0]);
   const depth = depthOf(sizes[1], bins);
   const hashed = own.map((element) => hashElement(element, salt, bins));
   // Party 0 repeats its bin for every place of the other side's bin: the tags of both are shares of their difference.
   let share: BigUint64Array;
   if (party === 0) {
-    const table = cuckoo(hashed, bins);
+    const table = placeOneABin(hashed, bins, context.rng);
     share = BigUint64Array.from({ length: bins * depth }, (_, i) => table[Math.floor(i / depth)] as bigint);
-  } else share = simple(hashed, bins, depth);
+  } else share = placeInDepth(hashed, { bins, depth });
 
   const mechanism =
     noise &&

@@ -116,6 +116,21 @@ describe('set intersection', () => {
     expect(none[0]?.cardinality).toBe(0);
   });
 
+  it('counts in sets of a thousand, whichever the salt', async () => {
+    for (const salt of ['a', 'b']) {
+      const own = [
+        Array.from({ length: 1000 }, (_, i) => `user ${i}`),
+        Array.from({ length: 700 }, (_, i) => `user ${i + 600}`),
+      ] as const;
+      const [result] = await runLocalSession(
+        { parties: 2 },
+        (session) => intersectionCardinality(session, own[session.party as 0 | 1], { sizes: [1000, 700], salt }),
+        rng,
+      );
+      expect(result?.cardinality).toBe(400);
+    }
+  });
+
   it('adds the noise of both parties inside', async () => {
     const errors: number[] = [];
     for (let i = 0; i < 60; i += 1) {

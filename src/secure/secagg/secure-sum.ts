@@ -124,7 +124,7 @@ function sumWithMasks<C extends SumContribution>(
     sum: first.restore(values.slice()) as MaskedSumOf<C>,
     parties,
     contributors: result.contributors.map((id) => ids.indexOf(id)),
-    maxError: codec.maxError * result.contributors.length,
+    maxError: codec.maxSumError(result.contributors.length),
     bitWidth: codec.ring.bitWidth as 32 | 64,
     bytes: { sent: costs.bytesSent, received: costs.bytesReceived },
     rounds: 4,

@@ -29,6 +29,8 @@ export interface FixedPoint {
   readonly addends: number;
   /** Largest error of one encoded value that is not clamped: half a step. */
   readonly maxError: number;
+  /** Largest error of a sum of so many values: half a step each, and what float64 loses of a sum beyond 53 bits. */
+  maxSumError(addends: number): number;
   /** Rounds to nearest, ties to even. @throws {SharingError} `sharing/overflow` naming the entry, never the value. */
   encode(values: ArrayLike<number>): Uint32Array;
   decode(residues: Uint32Array): Float64Array;
@@ -66,6 +68,8 @@ export function createFixedPoint({
     clampRange,
     addends,
     maxError: 0.5 / scale,
+    maxSumError: (count: number) =>
+      count * (0.5 / scale + (count * clampRange * scale > 2 ** 53 ? clampRange * 2 ** -53 : 0)),
     encode(values: ArrayLike<number>) {
       const narrow = bitWidth === 32 ? new Int32Array(values.length) : undefined;
       const wide = bitWidth === 64 ? new BigInt64Array(values.length) : undefined;

@@ -184,7 +184,7 @@ export function createPaillier({
     contextId,
     description,
     layout,
-    maxError: addends * (0.5 / scale),
+    maxError: addends * (0.5 / scale + (addends * clampRange * scale > 2 ** 53 ? clampRange * 2 ** -53 : 0)),
     maxAddends: addends,
     createKeys(): Promise<KeyPair<PaillierPublicKey, PaillierSecretKey>> {
       const pair = generatePaillierKeys({ keyBits, ...insecure }, rng);
