@@ -59,20 +59,29 @@ const FILLER = [1n << 62n, 2n << 62n] as const;
 export function placeOneABin(elements: readonly Hashed[], bins: number, rng: Rng): BigUint64Array {
   const table: (Hashed | undefined)[] = Array.from({ length: bins });
   for (const element of elements) {
-    let current: Hashed | undefined = element;
-    let from = -1;
-    for (let kick = 0; kick < MAX_KICKS && current !== undefined; kick += 1) {
-      const free: number | undefined = current.bins.find((bin) => table[bin] === undefined);
-      const others = current.bins.filter((bin) => bin !== from);
-      const choices = others.length > 0 ? others : current.bins;
-      const bin = free ?? (choices[sampleUint32Below(choices.length, rng)] as number);
-      [current, table[bin]] = [table[bin], current];
-      from = bin;
-    }
-    if (current !== undefined)
+    if (!place(element)) {
       throw new MpcError('mpc/hashing-failed', 'an element found no bin: use another salt', { retryable: true });
+    }
   }
   return BigUint64Array.from(table, (entry) => entry?.tag ?? FILLER[0]);
+
+  function place(element: Hashed): boolean {
+    let current = element;
+    let from = -1;
+    for (let kick = 0; kick < MAX_KICKS; kick += 1) {
+      const { bins: own } = current;
+      const others = own.filter((bin) => bin !== from);
+      const choices = others.length > 0 ? others : own;
+      const bin =
+        own.find((free) => table[free] === undefined) ?? (choices[sampleUint32Below(choices.length, rng)] as number);
+      const evicted = table[bin];
+      table[bin] = current;
+      if (evicted === undefined) return true;
+      current = evicted;
+      from = bin;
+    }
+    return false;
+  }
 }
 
 /**
