@@ -1,21 +1,44 @@
 /**
- * Passes requests for a task that another node serves on to it, as they came. The signature covers method, path and body,
- * so the other node judges the request itself; this one neither reads nor changes it.
+ * Passes requests for a task that another node serves on to it. A participant's signature covers method, path and body, so
+ * the other node judges its request as it came; a person's session is known to every node of the database, so the other
+ * node judges her request as well, once this one has seen that a page of its own address asks.
  *
  * @module
  */
 
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 
+import type { TaskHead } from '../view/index.ts';
 import { CoordinatorError } from './errors.ts';
 import type { Service } from './service.ts';
 
 const FORWARDED = 'sotto-forwarded';
 /** Belong to a connection, not to a request [RFC9110 §7.6.1]; the other end sets its own. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'host', 'content-length', 'expect'];
+/** A node that has not told its tasks by then is left out of an overview. */
+const OVERVIEW_MS = 3000;
+
+/** Makes the headers of a request good at another node's address; throws when it must not be passed on. */
+export type Vouch = (context: Context, headers: Headers, url: string) => Promise<void>;
+
+const asItCame: Vouch = () => Promise.resolve();
+
+/** The address that a request which another node passed on was made to; undefined for one that came here by itself. */
+export function forwardedFrom(context: Context): string | undefined {
+  const from = context.req.header(FORWARDED);
+  return from !== undefined && /^https?:/.test(from) && URL.canParse(from) ? new URL(from).origin : undefined;
+}
+
+async function headersFor(context: Context, url: string, vouch: Vouch): Promise<Headers> {
+  const headers = new Headers(context.req.raw.headers);
+  for (const name of HOP_BY_HOP) headers.delete(name);
+  headers.set(FORWARDED, new URL(context.req.url).origin);
+  await vouch(context, headers, url);
+  return headers;
+}
 
 /** Creates the middleware. */
-export function createForwarding(service: Pick<Service, 'elsewhere'>): MiddlewareHandler {
+export function createForwarding(service: Pick<Service, 'elsewhere'>, vouch: Vouch = asItCame): MiddlewareHandler {
   return async (context, next) => {
     const task = context.req.param('task');
     const url = task === undefined ? undefined : await service.elsewhere(task);
@@ -28,9 +51,7 @@ export function createForwarding(service: Pick<Service, 'elsewhere'>): Middlewar
     // Passed on once: two nodes that each believe in the other must not play ball.
     if (context.req.header(FORWARDED) !== undefined) throw unavailable();
     const { pathname, search } = new URL(context.req.url);
-    const headers = new Headers(context.req.raw.headers);
-    for (const name of HOP_BY_HOP) headers.delete(name);
-    headers.set(FORWARDED, '1');
+    const headers = await headersFor(context, url, vouch);
     const { method, body, signal } = context.req.raw;
     try {
       const response = await fetch(`${url}${pathname}${search}`, {
@@ -45,5 +66,29 @@ export function createForwarding(service: Pick<Service, 'elsewhere'>): Middlewar
     } catch (cause) {
       throw unavailable(cause);
     }
+  };
+}
+
+/** Gathers the heads of the tasks that other nodes serve, for whoever asks; a node that does not answer is left out. */
+export function createOverview(
+  service: Pick<Service, 'everywhere'>,
+  vouch: Vouch,
+): (context: Context) => Promise<readonly TaskHead[]> {
+  return async (context) => {
+    // A node that is asked by another one tells of its own tasks alone.
+    if (context.req.header(FORWARDED) !== undefined) return [];
+    const urls = new Set((await service.everywhere()).flatMap(({ url }) => (url === undefined ? [] : [url])));
+    const told = await Promise.all(
+      [...urls].map(async (url): Promise<readonly TaskHead[]> => {
+        try {
+          const headers = await headersFor(context, url, vouch);
+          const response = await fetch(`${url}/api/tasks`, { headers, signal: AbortSignal.timeout(OVERVIEW_MS) });
+          return response.ok ? ((await response.json()) as TaskHead[]) : [];
+        } catch {
+          return [];
+        }
+      }),
+    );
+    return told.flat();
   };
 }

@@ -11,6 +11,7 @@ import { ZodError, z } from 'zod';
 import { PARTICIPANT_PAGE_PATH } from '../../federation/wire/index.ts';
 import { createViewRoutes, isolate, type PageFiles, servePage } from '../view/index.ts';
 import { CoordinatorError } from './errors.ts';
+import { createForwarding, createOverview, forwardedFrom } from './forwarding.ts';
 import { createAccounts } from './people/accounts.ts';
 import { createGate } from './people/gate.ts';
 import { createOidc, type OidcOptions } from './people/oidc.ts';
@@ -89,6 +90,10 @@ export function mountPages(
       acts: () => db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(LAST_ACTS).execute(),
     }),
   );
+  // A task that another node serves: looked at and steered there, by whoever may.
+  const passOn = createForwarding(service, (...request) => gate.passOn(...request));
+  api.use('/tasks/:task', passOn);
+  api.use('/tasks/:task/*', passOn);
   api.route(
     '/',
     createSteerRoutes({
@@ -96,7 +101,7 @@ export function mountPages(
       gate,
       access,
       previews,
-      addressOf: (context) => publicUrl ?? new URL(context.req.url).origin,
+      addressOf: (context) => publicUrl ?? forwardedFrom(context) ?? new URL(context.req.url).origin,
     }),
   );
   api.route(
@@ -104,6 +109,7 @@ export function mountPages(
     createViewRoutes({
       source: createServiceSource(service, () => publicUrl ?? ''),
       version,
+      others: createOverview(service, (...request) => gate.passOn(...request)),
       async authorize(context, action) {
         const task = context.req.param('task');
         const resource = task === undefined ? { kind: 'service', id: 'installation' } : { kind: 'task', id: task };

@@ -8,9 +8,10 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { streamSSE } from 'hono/streaming';
 
+import { ViewError } from './errors.ts';
 import { describeModel } from './model-card.ts';
 import type { TaskTracker } from './task-tracker.ts';
-import type { ViewFacts } from './task-view.ts';
+import type { TaskHead, ViewFacts } from './task-view.ts';
 import type { ViewSource } from './view-source.ts';
 import type { PageFiles } from './page-files.ts';
 
@@ -28,6 +29,7 @@ export function createViewRoutes({
   version,
   authorize = () => Promise.resolve(),
   onRelease = () => Promise.resolve(),
+  others = () => Promise.resolve([]),
   paceMs = PACE_MS,
 }: {
   source: ViewSource;
@@ -35,6 +37,8 @@ export function createViewRoutes({
   authorize?: (context: Context, action: ViewAction) => Promise<void>;
   /** Throws unless these very bytes may be taken out. */
   onRelease?: (context: Context, task: string, model: Uint8Array) => Promise<void>;
+  /** Heads of tasks that this source has not, where an overview is to have them too. */
+  others?: (context: Context) => Promise<readonly TaskHead[]>;
   /** Between two changes on one stream, at the least. */
   paceMs?: number;
 }): Hono {
@@ -44,7 +48,7 @@ export function createViewRoutes({
   routes.get('/facts', (context) => context.json(facts()));
   routes.get('/tasks', async (context) => {
     await authorize(context, 'read');
-    return context.json(source.heads());
+    return context.json(together(source.heads(), await others(context)));
   });
   routes.get('/tasks/:task', async (context) => {
     await authorize(context, 'read');
@@ -78,12 +82,20 @@ export function createViewRoutes({
   });
   routes.get('/tasks/:task/feed', async (context) => {
     await authorize(context, 'read');
-    const tracker = await source.tracker(context.req.param('task'));
-    return streamTask(context, tracker, { stillAllowed: () => authorize(context, 'read'), paceMs });
+    const id = context.req.param('task');
+    const tracker = await source.tracker(id);
+    const stillAllowed = async (): Promise<void> => {
+      await authorize(context, 'read');
+      // Another node may have taken the task over: whoever asks again is led there.
+      if ((await source.tracker(id)) !== tracker)
+        throw new ViewError('view/unknown-task', `there is no task ${id} here`);
+    };
+    return streamTask(context, tracker, { stillAllowed, paceMs });
   });
   routes.get('/feed', async (context) => {
     await authorize(context, 'read');
-    return streamHeads(context, source, () => authorize(context, 'read'));
+    const stillAllowed = (): Promise<void> => authorize(context, 'read');
+    return streamHeads(context, source, { stillAllowed, others: () => others(context) });
   });
   return routes;
 }
@@ -121,10 +133,29 @@ function streamTask(
   });
 }
 
-function streamHeads(context: Context, source: ViewSource, stillAllowed: () => Promise<void>): Response {
+function streamHeads(
+  context: Context,
+  source: ViewSource,
+  { stillAllowed, others }: { stillAllowed: () => Promise<void>; others: () => Promise<readonly TaskHead[]> },
+): Response {
   const { signal } = context.req.raw;
   return streamSSE(context, async (stream) => {
     let last = '';
+    let elsewhere = await others();
+    let askedAt = performance.now();
+    let isAsking = false;
+    /** Asks for the others now and then, without keeping what is here waiting. */
+    const askOthers = (): void => {
+      if (isAsking || performance.now() - askedAt < OTHERS_MS) return;
+      isAsking = true;
+      others()
+        .then((heads) => (elsewhere = heads))
+        .catch(() => {})
+        .finally(() => {
+          askedAt = performance.now();
+          isAsking = false;
+        });
+    };
     let quietMs = 0;
     let checkedAt = performance.now();
     while (!stream.aborted && !stream.closed) {
@@ -132,7 +163,8 @@ function streamHeads(context: Context, source: ViewSource, stillAllowed: () => P
         if (!(await holds(stillAllowed))) return;
         checkedAt = performance.now();
       }
-      const data = JSON.stringify(source.heads());
+      askOthers();
+      const data = JSON.stringify(together(source.heads(), elsewhere));
       const feeds = source.feeds();
       if (data !== last) {
         await stream.writeSSE({ event: 'tasks', data });
@@ -154,6 +186,14 @@ function streamHeads(context: Context, source: ViewSource, stillAllowed: () => P
 
 /** How often the overview is looked at for changes and new tasks. */
 const HEADS_MS = 250;
+/** How often others are asked for their tasks. */
+const OTHERS_MS = 1000;
+
+/** All heads, each task once. */
+function together(own: readonly TaskHead[], others: readonly TaskHead[]): readonly TaskHead[] {
+  const here = new Set(own.map(({ id }) => id));
+  return [...own, ...others.filter(({ id }) => !here.has(id))];
+}
 
 async function holds(check: () => Promise<void>): Promise<boolean> {
   try {

@@ -43,6 +43,11 @@ export interface Gate {
   dismiss(context: Context): void;
   /** @throws {@link PeopleError} `people/foreign-origin` unless a page of this address asks. */
   assertOwnPage(context: Context): void;
+  /**
+   * Makes the headers of a request good at another node of this installation, whose sessions are the same: to be called
+   * before it is passed on. @throws {@link PeopleError} unless somebody who is signed in asks from a page of this address.
+   */
+  passOn(context: Context, headers: Headers, url: string): Promise<void>;
 }
 
 export { INSTALLATION };
@@ -51,7 +56,8 @@ const isChanging = (method: string): boolean => method !== 'GET' && method !== '
 /** Whether the request came over TLS. */
 export const isSecure = (context: Context): boolean => new URL(context.req.url).protocol === 'https:';
 /** The prefix binds the cookie to this host and to TLS; without TLS no browser would take it. */
-const cookieName = (context: Context): string => (isSecure(context) ? '__Host-sotto' : 'sotto');
+const cookieNameAt = (isTls: boolean): string => (isTls ? '__Host-sotto' : 'sotto');
+const cookieName = (context: Context): string => cookieNameAt(isSecure(context));
 
 /** Creates the gate. */
 export function createGate({ sessions, access }: { sessions: Sessions; access: AccessControl }): Gate {
@@ -101,6 +107,16 @@ export function createGate({ sessions, access }: { sessions: Sessions; access: A
       const asking = await require(context);
       await access.assert(asking.principal, request, detail);
       return asking;
+    },
+    async passOn(context, headers, url) {
+      await require(context);
+      const secret = getCookie(context, cookieName(context));
+      for (const name of ['cookie', 'referer', 'origin', 'sec-fetch-site']) headers.delete(name);
+      if (secret === undefined) return;
+      const { origin, protocol } = new URL(url);
+      headers.set('cookie', `${cookieNameAt(protocol === 'https:')}=${secret}`);
+      headers.set('origin', origin);
+      headers.set('sec-fetch-site', 'same-origin');
     },
     admit(context, secret) {
       setCookie(context, cookieName(context), secret, {
