@@ -98,7 +98,7 @@ export async function serve({
   rateLimit,
   nodes,
   telemetry,
-  logKeyFile = join(folder, 'private', 'log.key'),
+  logKeyFile,
   pages,
   ...options
 }: ServeOptions): Promise<Served> {
@@ -126,7 +126,11 @@ export async function serve({
       db: database.db,
       objects,
       operatorToken: operatorTokenOf(folder),
-      logSeed: loadOrCreateKey(logKeyFile),
+      // A key that nodes share is not under the key store of one of them.
+      logSeed:
+        logKeyFile === undefined
+          ? loadOrCreateKey(join(folder, 'private', 'log.key'), { vault: options.vault })
+          : loadOrCreateKey(logKeyFile),
       onShutdown: () => requestShutdown(),
       ...(attestation === undefined
         ? {}

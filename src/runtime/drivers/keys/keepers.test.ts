@@ -12,6 +12,7 @@ import {
   createSealedObjectStore,
   createVault,
   KEY_STORE_FILE,
+  loadOrCreateKey,
   openKeyStore,
   openRunFolder,
   openVault,
@@ -197,6 +198,22 @@ describe('key stores', () => {
 
   it('say what to install when the keyring is not there', async () => {
     await expect(createKeyringKeeper({ account: 'a' })).rejects.toThrow('npm install @napi-rs/keyring');
+  });
+});
+
+describe('a key file', () => {
+  it('is sealed where there is a vault, and opens with it alone', () => {
+    const path = join(fresh('folder'), 'log.key');
+    const vaultOf = (byte: number) => createVault('cd'.repeat(16), new Uint8Array(32).fill(byte));
+    const key = loadOrCreateKey(path, { vault: vaultOf(1) });
+    expect(readFileSync(path, 'latin1')).not.toContain(toHex(key));
+    expect(loadOrCreateKey(path, { vault: vaultOf(1) })).toEqual(key);
+    expect(() => loadOrCreateKey(path, { vault: vaultOf(2) })).toThrow(/does not authenticate/);
+    expect(() => loadOrCreateKey(path)).toThrow(/--key-store/);
+    // One that was made before there was a key store goes on to be the same.
+    const clear = join(fresh('folder'), 'log.key');
+    const old = loadOrCreateKey(clear);
+    expect(loadOrCreateKey(clear, { vault: vaultOf(1) })).toEqual(old);
   });
 });
 
