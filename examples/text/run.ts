@@ -2,8 +2,8 @@
  * `npm run example -- text [--short] [--choose] [--federated] [--say "a sentence"]`: real mails → personal data removed → a private vocabulary
  * → private training → private evaluation → the prediction of a typed sentence.
  *
- * Settings were chosen on a validation part of the mails, which is neither trained nor tested on, among the few candidates
- * below (`--choose` does it again); such a choice is not charged, for the corpus is public. The test part decides nothing.
+ * Settings were chosen by cross-validation over the mails that are not the test's, among the few candidates below (`--choose`
+ * does it again); such a choice is not charged, for the corpus is public. The test part decides nothing.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const CLASSES = ['ham', 'spam'];
 const relation = 'add-or-remove-one';
 
 /** Public constants; a twelfth of them for the short form, which has a twelfth of the mails. */
-const TRAINING: LinearSettings = { steps: 120, clipNorm: 0.2, learningRate: 40, momentum: 0.9, expected: 4500 };
+const TRAINING: LinearSettings = { steps: 60, clipNorm: 0.2, learningRate: 40, momentum: 0.9, expected: 4500 };
 const VOCABULARY: VocabularySettings = {
   places: 2 ** 15,
   size: 800,
@@ -51,13 +51,19 @@ const VOCABULARY: VocabularySettings = {
 
 /** What was compared. The first is what is used. */
 const CANDIDATES: Readonly<Record<string, { training: LinearSettings; vocabulary: VocabularySettings }>> = {
-  'the shape of mails, 120 steps': { training: TRAINING, vocabulary: VOCABULARY },
-  'the shape of mails, 60 steps': { training: { ...TRAINING, steps: 60 }, vocabulary: VOCABULARY },
-  'words alone, 60 steps': { training: { ...TRAINING, steps: 60 }, vocabulary: { ...VOCABULARY, shape: false } },
-  'half the clip norm, 60 steps': {
-    training: { ...TRAINING, steps: 60, clipNorm: 0.1, learningRate: 80 },
+  'the shape of mails, 60 steps': { training: TRAINING, vocabulary: VOCABULARY },
+  'twice the steps': { training: { ...TRAINING, steps: 120 }, vocabulary: VOCABULARY },
+  'twice the steps, half as long': {
+    training: { ...TRAINING, steps: 120, learningRate: 20 },
     vocabulary: VOCABULARY,
   },
+  'half the clip norm, twice the steps': {
+    training: { ...TRAINING, steps: 120, clipNorm: 0.1, learningRate: 80 },
+    vocabulary: VOCABULARY,
+  },
+  'words alone': { training: TRAINING, vocabulary: { ...VOCABULARY, shape: false } },
+  'a quarter of the rest': { training: TRAINING, vocabulary: { ...VOCABULARY, rest: 256 } },
+  'four times the rest': { training: TRAINING, vocabulary: { ...VOCABULARY, rest: 4096 } },
 };
 
 interface Parts {
@@ -104,20 +110,29 @@ const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 const withSpread = ({ mean, stddev }: { mean: number; stddev: number }): string =>
   `${percent(mean)} ± ${(100 * stddev).toFixed(2)}`;
 
-/** Compares the candidates on the validation part. */
+/**
+ * Compares the candidates by five-fold cross-validation over the mails for training and validation: 504 of them alone tell
+ * accuracies apart by more than a percent only.
+ */
 export function chooseSettings(): void {
   const { train, validation } = prepareMails({ short: false });
+  const mails = [...train, ...validation];
+  const folds = partitionIid({ size: mails.length, participants: 5 }, createSeededRng('folds'));
   const rng = createSystemRng();
   for (const [name, settings] of Object.entries(CANDIDATES)) {
     const before = [vocabularyEvent(settings.vocabulary)];
     const noiseMultiplier = calibrateTraining(settings.training, { ...PRIVACY, before });
-    const figures = Array.from({ length: 3 }, () => {
-      const { encoding, linear, parameters } = trainOnce(train, settings, { noiseMultiplier, rng });
-      return linear.measure(parameters, datasetOf(validation, encoding));
+    const figures = folds.flatMap((held, k) => {
+      const rest = folds.flatMap((fold, i) => (i === k ? [] : Array.from(fold, (at) => mails[at] as Mail)));
+      const tests = Array.from(held, (at) => mails[at] as Mail);
+      return Array.from({ length: 2 }, () => {
+        const { encoding, linear, parameters } = trainOnce(rest, settings, { noiseMultiplier, rng });
+        return linear.measure(parameters, datasetOf(tests, encoding));
+      });
     });
     const accuracy = spreadOf(figures.map((each) => each.accuracy));
     const auc = spreadOf(figures.map((each) => each.auc));
-    console.log(`${name.padEnd(32)} accuracy ${withSpread(accuracy)}, AUC ${auc.mean.toFixed(4)} on validation mails`);
+    console.log(`${name.padEnd(36)} accuracy ${withSpread(accuracy)}, AUC ${auc.mean.toFixed(4)} on held-out mails`);
   }
 }
 
