@@ -33,5 +33,6 @@ const known = served.service.tasks().find((task) => task.status().name === wante
 const task = known ?? (await served.service.createTask(text));
 const { id } = task.status();
 const tokens: string[] = [];
-if (known === undefined) for (let i = 0; i < 4; i += 1) tokens.push((await served.service.invite(id)).token);
+const seats = Number(/participants: (\d+)/.exec(text)?.[1] ?? 4);
+if (known === undefined) for (let i = 0; i < seats; i += 1) tokens.push((await served.service.invite(id)).token);
 process.stdout.write(`${JSON.stringify({ url: served.url, task: id, tokens })}\n`);

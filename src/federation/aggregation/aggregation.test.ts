@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   combineRobustly,
   computeControlDelta,
+  computeStalenessWeight,
   type ContributionLayout,
   createServerOptimizer,
   decodeSparse,
@@ -204,5 +205,22 @@ describe('top-k', () => {
     expect(() => decodeSparse(bytes, { entries: 3, most: 2 })).toThrow(refused);
     expect(() => decodeSparse(bytes.subarray(1), { entries: 4, most: 2 })).toThrow(refused);
     expect(() => decodeSparse(new Uint8Array(), { entries: 4, most: 2 })).toThrow(refused);
+  });
+});
+
+describe('the weight of a late cohort', () => {
+  it('is one for nobody else in between, falls with every version, and is a public function', () => {
+    expect(computeStalenessWeight(0, { exponent: 0.5 })).toBe(1);
+    expect(computeStalenessWeight(3, { exponent: 0.5 })).toBe(0.5);
+    expect(computeStalenessWeight(1, { exponent: 1 })).toBe(0.5);
+    expect(computeStalenessWeight(7, { exponent: 0 })).toBe(1);
+    for (let s = 0; s < 100; s += 1) {
+      expect(computeStalenessWeight(s + 1, { exponent: 0.3 })).toBeLessThan(
+        computeStalenessWeight(s, { exponent: 0.3 }),
+      );
+    }
+    for (const wrong of [-1, 0.5, Number.NaN]) {
+      expect(() => computeStalenessWeight(wrong, { exponent: 0.5 })).toThrow(RangeError);
+    }
   });
 });

@@ -4,6 +4,7 @@ import { createSeededRng } from '../../foundations/random/index.ts';
 import { computeGaussianEpsilon, createAccountant } from '../../privacy/accounting/index.ts';
 import { layoutNorm } from '../aggregation/index.ts';
 import {
+  countsMemberships,
   createContributionEncoder,
   createParticipations,
   planTask,
@@ -275,8 +276,95 @@ describe('memberships', () => {
     expect(members.most).toBe(2);
   });
 
+  it('are never two at once, and of whoever is there', () => {
+    const members = createParticipations({ maxParticipations: 2 });
+    const rng = createSeededRng('members');
+    const among = ['a', 'b', 'c', 'd', 'e'];
+    const cohort = members.choose(2, rng, { among });
+    expect(members.add(cohort)).toBe(1);
+    const beside = members.choose(2, rng, { among, busy: new Set(cohort) });
+    expect(beside.filter((id) => cohort.includes(id))).toEqual([]);
+    // Nobody of the second cohort reaches more memberships than were charged for the first.
+    expect(members.isCharged(beside)).toBe(false);
+    expect(members.add(beside)).toBe(1);
+    expect(members.add(cohort)).toBe(2);
+    expect(members.exhausted).toBe(2);
+    expect(members.eligible({ among, busy: new Set(beside) })).toHaveLength(1);
+  });
+
+  it('are counted one by one only where an attempt does not ask everybody', () => {
+    const nobody = {
+      privacyUnit: 'client',
+      trust: 'nobody',
+      aggregation: { kind: 'secagg' },
+      maxCorrupt: 1,
+      ...budget,
+    };
+    expect(countsMemberships(plan(nobody))).toBe(false);
+    expect(countsMemberships(plan(nobody, { ...updates, cohortSize: 5 }))).toBe(true);
+    expect(countsMemberships(plan({ ...nobody, maxParticipations: 3 }))).toBe(true);
+    expect(countsMemberships(plan({ ...nobody, participation: { kind: 'secret-coin', rate: 0.5 } }))).toBe(false);
+    const central = { privacyUnit: 'client', trust: 'coordinator', aggregation: clear, ...budget };
+    const drawn = { ...central, participation: { kind: 'private-draw', rate: 0.5 } };
+    expect(countsMemberships(plan(drawn))).toBe(false);
+    expect(countsMemberships(plan({ ...central, privacyUnit: 'example' }, gradients))).toBe(false);
+  });
+
   it('of an earlier part of a run count for everybody', () => {
     const members = createParticipations({ ids: ['a', 'b'], maxParticipations: 2, earlier: 1 });
     expect(members.isCharged(['a'])).toBe(true);
+  });
+});
+
+describe('buffered rounds', () => {
+  const nobody = { privacyUnit: 'client', trust: 'nobody', aggregation: { kind: 'secagg' }, maxCorrupt: 1, ...budget };
+  const buffered = { concurrency: 4, stalenessExponent: 0.5 };
+  const cohorts = { ...updates, cohortSize: 5, buffered };
+
+  it('are charged as their cohorts would be one after another, under another plan', () => {
+    const made = plan({ ...nobody, maxParticipations: 4 }, cohorts);
+    const { buffered: _buffered, ...ordered } = cohorts;
+    const orderly = plan({ ...nobody, maxParticipations: 4 }, ordered);
+    expect(made.event).toEqual(orderly.event);
+    expect(made.charges).toBe(4);
+    expect(made.digest).not.toEqual(orderly.digest);
+    expect(made.update?.buffered).toEqual(buffered);
+    // Plans without are what they were: nothing new is in their digest.
+    expect(orderly.update).not.toHaveProperty('buffered');
+  });
+
+  it.each([
+    ['no cohort', nobody, { ...updates, buffered }, /cohortSize is missing: with `buffered`/],
+    ['more cohorts than participants', nobody, { ...cohorts, cohortSize: 6 }, /concurrency must be at most 3/],
+    [
+      'SCAFFOLD',
+      nobody,
+      { ...cohorts, strategy: { kind: 'scaffold', serverLearningRate: 1, controlScale: 1 } },
+      /buffered must be left out with scaffold/,
+    ],
+    [
+      'an adaptive clip norm',
+      nobody,
+      { ...cohorts, adaptiveClip: { quantile: 0.5, learningRate: 0.2, scale: 0.1 } },
+      /must be left out with adaptiveClip/,
+    ],
+    [
+      'secret coins',
+      { ...nobody, participation: { kind: 'secret-coin', rate: 0.5 } },
+      { ...updates, buffered },
+      /cohortSize is missing/,
+    ],
+    [
+      'gradients',
+      { ...nobody, privacyUnit: 'example' },
+      { ...gradients, buffered },
+      /buffered must be left out: it is for rounds of local updates/,
+    ],
+  ] as const)('are refused with %s', (_, privacy, rounds, why) => {
+    expect(() => plan(privacy, rounds as Partial<RoundsSettings>)).toThrow(why);
+  });
+
+  it('are refused with correlated noise, as every round is', () => {
+    expect(privacySchema.safeParse({ ...nobody, noise: 'matrix' }).success).toBe(false);
   });
 });

@@ -22,3 +22,27 @@ it('still tells how an attempt ended when the next one has begun, under cursors 
   mailboxes.openAttempt(3);
   expect(texts(mailboxes.after('a', 0))).toEqual(['offer 2']);
 });
+
+it('keeps attempts that are open at once apart, and knows who has not heard of an end', async () => {
+  const mailboxes = createMailboxes();
+  mailboxes.openAttempt(1);
+  mailboxes.put('slow', bytes('offer 1'), 1);
+  mailboxes.openAttempt(2, { open: new Set([1]) });
+  mailboxes.put('a', bytes('offer 2'), 2);
+  mailboxes.put('a', bytes('closed 2'), 2);
+  // Attempt 3 begins beside attempt 1, which has not ended: what it has said stays.
+  mailboxes.openAttempt(3, { open: new Set([1]) });
+  mailboxes.put('a', bytes('offer 3'), 3);
+  expect(texts(mailboxes.after('slow', 0))).toEqual(['offer 1']);
+  expect(texts(mailboxes.after('a', 0))).toEqual(['closed 2', 'offer 3']);
+  mailboxes.put('slow', bytes('closed 1'), 1);
+  const [, last] = mailboxes.after('slow', 0);
+  expect(last?.cursor).toBeLessThan(mailboxes.after('a', 0)[0]?.cursor ?? 0);
+
+  expect(mailboxes.isBehind('slow')).toBe(true);
+  await mailboxes.wait('slow', last?.cursor ?? 0, { timeoutMs: 0, peek: true });
+  expect(mailboxes.isBehind('slow')).toBe(true);
+  await mailboxes.wait('slow', last?.cursor ?? 0, { timeoutMs: 0 });
+  expect(mailboxes.isBehind('slow')).toBe(false);
+  expect(mailboxes.isBehind('stranger')).toBe(false);
+});
