@@ -27,7 +27,7 @@ import {
   planDpFtrl,
   planDpSgd,
 } from '../../learning/models/index.ts';
-import type { TrainingFile } from '../task/index.ts';
+import { TaskError, type TrainingFile } from '../task/index.ts';
 
 /** What a run of one party derives from its task file. */
 export interface TrainingPlan {
@@ -56,12 +56,19 @@ export interface PlannedSteps {
  * Plans a run.
  * @param options - `input`, the shape of what the model sees; `normalization`, the cost of private normalization, if any.
  * @throws {@link RoundsError} `rounds/impossible-plan` when no noise meets the budget.
+ * @throws {ModelError} when the model does not fit together; {@link TaskError} `task/file` when it freezes more than it has.
  */
 export function planTraining(
   task: TrainingFile,
   { input, normalization }: { input: readonly number[]; normalization: DpEvent | undefined },
 ): TrainingPlan {
   const { start: _start, freeze, ...declared } = task.model;
+  if (freeze !== undefined && freeze > declared.layers.length) {
+    throw new TaskError(
+      'task/file',
+      `model.freeze must be at most the ${declared.layers.length} layers of the model, got ${freeze}`,
+    );
+  }
   const whole = model(declared.layers, { input: declared.input ?? input, loss: declared.loss });
   const layers = compilePlan(freeze === undefined ? whole : freezePrefix(whole, freeze));
   const { rounds, spareRounds } = task.training;

@@ -331,6 +331,8 @@ describe('the task file of one party', () => {
     const flat = { layers: [{ kind: 'dense', out: 10 }], input: [256] };
     const moved = textOf({ model: flat, training: { augmentation: { views: 2, shift: 1 } } });
     await refused(moved, 'models/shape-mismatch', /views move images/);
+    await refused(textOf({ model: { freeze: 5 } }), 'task/file', /model.freeze must be at most the 4 layers/);
+    await refused(textOf({ model: { freeze: 4 } }), 'models/shape-mismatch', /no parameter to train/);
     const few = textOf({ model: { layers: [{ kind: 'dense', out: 3 }] } });
     await refused(few, 'models/label-out-of-range', /must be an integer in \[0, 2\], got 3/);
     const wide = textOf({
