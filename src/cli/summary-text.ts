@@ -99,10 +99,13 @@ function sawLine(summary: RunSummary): string {
 /** Who must not collude, and what the way of adding cost beside masks. */
 function assistantRows({ aggregation, assistants, price, bytesPerParticipantRound }: RunSummary): [string, string][] {
   if (price === null) return [];
-  const names = assistants.join(' and ');
+  const names = [assistants.slice(0, -1).join(', '), ...assistants.slice(-1)]
+    .filter((part) => part !== '')
+    .join(' and ');
+  const blind = assistants.length > 2 ? `any ${assistants.length - 1} of them see` : 'any one of them alone sees';
   const collusion =
     aggregation === 'shares'
-      ? `${names}: any one of them alone sees uniform bits; all of them together see contributions`
+      ? `${names}: ${blind} uniform bits; all of them together see contributions`
       : `${names}: it must not collude with the coordinator; it opens one sum an attempt`;
   const { assistantSecondsPerAttempt: seconds, secaggBytesPerParticipantRound: masks } = price;
   return [
