@@ -9,6 +9,7 @@ import { readEntropy } from '../../src/foundations/random/index.ts';
 import { participantIdOf } from '../../src/federation/wire/index.ts';
 import type { ParticipantPolicy } from '../../src/runtime/client/index.ts';
 import { issueCertificate } from '../../src/secure/secagg/index.ts';
+import { bufferedTask } from '../harness/buffered.ts';
 import {
   smallTask,
   startParticipant,
@@ -57,6 +58,20 @@ describe('a task against a malicious coordinator', () => {
         ['committed', 'malicious coordinator'],
       ]);
     }
+  });
+
+  it('trains in cohorts that are open at once, each of whose sums withstands it', async () => {
+    const text = bufferedTask({ name: 'certified-cohorts', rounds: 4, adversary: 'malicious-coordinator' });
+    const task = await test.service.createTask(text);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const all = await Promise.all(names.map((name) => certified(task.status().id, name)));
+    await Promise.all(all.map(({ finished }) => finished));
+    expect(task.status()).toMatchObject({ state: 'finished', round: 4 });
+    const receipts = all.flatMap(({ events }) =>
+      events.flatMap((event) => (event.kind === 'round' ? [event.receipt] : [])),
+    );
+    expect(receipts.filter(({ outcome }) => outcome === 'committed')).toHaveLength(4 * 3);
+    expect(new Set(receipts.map(({ adversary }) => adversary))).toEqual(new Set(['malicious coordinator']));
   });
 
   it('gives no sum when a member of the roster is not certified: the others leave, and send no contribution', async () => {

@@ -84,8 +84,12 @@ const resumed = (version: number): LogLeaf => ({
 
 /** What is wrong with a story, beside its ledger's hashes, which these leaves do not have. */
 function problemsOf(...leaves: readonly LogLeaf[]): readonly string[] {
+  return problemsIn(task, leaves);
+}
+
+function problemsIn(first: LogLeaf, leaves: readonly LogLeaf[]): readonly string[] {
   const findings = createFindings();
-  auditStory([task, ...leaves], { findings, file: 'log' });
+  auditStory([first, ...leaves], { findings, file: 'log' });
   return findings.problems.filter(({ code }) => code !== 'verify/ledger-broken').map(({ detail }) => detail);
 }
 
@@ -136,5 +140,12 @@ describe('rounds that are open at once', () => {
     expect(problemsOf(plan(2), ...restart, opened(3, 2, 1), closed(3, 3, 0))).toEqual([]);
     expect(problemsOf(plan(2), ...restart, closed(2, 3, 2)).join()).toContain('a model that no round left');
     expect(problemsOf(plan(2), charge(1), resumed(1)).join()).toContain('a model that no round left');
+  });
+
+  it('end with the process in a simulation, which starts others when it is taken up', () => {
+    const again = [charge(3), opened(3, 0, 2), opened(4, 0, 2), closed(4, 1, 0), closed(3, 2, 1)];
+    const killed = [plan(2), charge(1), opened(1, 0, 1), opened(2, 0, 1), resumed(0), ...again];
+    expect(problemsIn({ ...task, mode: 'federated' } as LogLeaf, killed)).toEqual([]);
+    expect(problemsIn(task, killed).join()).toContain('more than 2 attempts are open');
   });
 });

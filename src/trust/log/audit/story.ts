@@ -45,8 +45,8 @@ export function auditStory(
   const closed = new Set<number>();
   /** Of the plan's event; where memberships are counted, nobody may have more of them. */
   const charges = new Set<number>();
-  /** Commits and processes that left no leaf, where several attempts are open. */
-  const unlogged = { commits: 0, resumptions: 0 };
+  /** Where several attempts are open: commits that left no leaf, and attempts that ended without one. */
+  const unlogged = { commits: 0, ends: 0 };
   const evaluations: LeafOf<'evaluation'>[] = [];
   const models = new Set<string>();
   let model: string | undefined;
@@ -114,8 +114,7 @@ export function auditStory(
           }
         }
         if (plan?.concurrency !== undefined) {
-          // A process that ended may have left one end out of the log.
-          const open = [...opened.keys()].filter((attempt) => !closed.has(attempt)).length - unlogged.resumptions;
+          const open = [...opened.keys()].filter((attempt) => !closed.has(attempt)).length - unlogged.ends;
           if (open >= plan.concurrency) broken(index, `more than ${plan.concurrency} attempts are open`);
         }
         opened.set(leaf.attempt, leaf);
@@ -165,7 +164,8 @@ export function auditStory(
       case 'resumed': {
         // A crash between a checkpoint and its leaf leaves one attempt that ended unlogged.
         const unended = [...opened.keys()].filter((attempt) => !closed.has(attempt));
-        unlogged.resumptions += 1;
+        // A coordinator goes on with what was open, but for one end that may have missed the log; a simulation does not.
+        unlogged.ends = task?.mode === 'served' ? Math.min(unended.length, unlogged.ends + 1) : unended.length;
         if (plan?.concurrency !== undefined) {
           // Of several open attempts the leaves do not say which it was; the others go on, and end in leaves of their own.
           if (!models.has(leaf.modelDigest)) unlogged.commits += Math.max(1, leaf.round - rounds);
@@ -199,7 +199,9 @@ export function auditStory(
     }
   }
   if (simulated) {
-    findings.notes.push('SIMULATED ATTESTATION was shown to participants: it protects nothing, and proves nothing here');
+    findings.notes.push(
+      'SIMULATED ATTESTATION was shown to participants: it protects nothing, and proves nothing here',
+    );
   }
   if (opened.size - closed.size < unlogged.commits) {
     findings.add('verify/model-chain-broken', file, 'a run was taken up with a model that no round left');
