@@ -36,6 +36,8 @@ export interface RecordKeeping {
   audit(actor: string, action: string, subject: string, detail?: string): Promise<void>;
   /** A file of the installation's log, or its key; undefined where nothing is logged. */
   logFile(path: string): Promise<Uint8Array | undefined>;
+  /** Puts into the installation's log what waits: looks, and what other nodes have written down. */
+  tick(): Promise<void>;
   /** Begins to write the installation's log. */
   open(): Promise<void>;
   /** Another node writes it now. */
@@ -83,8 +85,10 @@ export function createRecordKeeping({
 
   async function catchUp(): Promise<void> {
     if (installation === undefined) return;
+    const { writer } = installation;
+    const before = writer.size();
     await installation.catchUp();
-    witnessing?.ask(INSTALLATION_LOG, installation.writer);
+    if (writer.size() > before) witnessing?.ask(INSTALLATION_LOG, writer);
   }
 
   const access = createAccessControl({
@@ -120,6 +124,7 @@ export function createRecordKeeping({
       installation = await openInstallationLog({ db, objects, seed, clock: () => new Date(now()) });
       await catchUp();
     },
+    tick: catchUp,
     drop() {
       installation = undefined;
     },

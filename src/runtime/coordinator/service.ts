@@ -188,9 +188,9 @@ export async function createService({
     ...(alerts === undefined ? {} : { alerts }),
   });
   const ticking = setInterval(() => {
-    monitor
-      .tick()
-      .catch((error: unknown) => log({ level: 'error', error: String(error) }, 'alerts cannot be looked at'));
+    const failed = (what: string) => (error: unknown) => log({ level: 'error', error: String(error) }, what);
+    monitor.tick().catch(failed('alerts cannot be looked at'));
+    record.tick().catch(failed('the log of the installation cannot be written'));
   }, TICK_MS);
   ticking.unref();
   const gauges = {
@@ -260,7 +260,7 @@ export async function createService({
       id: row.id,
       ledger,
       noiseMultiplier: run.plan.noise?.noiseMultiplier ?? null,
-      minCohort: settingsOf(task).startThreshold,
+      minCohort: Math.min(settingsOf(task).startThreshold, run.plan.participants),
       loggedRecords: () => logged?.filter(({ kind }) => kind === 'ledger').length ?? null,
     };
     monitor.watch(watched);

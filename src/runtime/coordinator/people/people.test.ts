@@ -238,6 +238,38 @@ describe('people at a coordinator', () => {
     expect(response.status).toBe(403);
   });
 
+  it('decides what tokens do at the interface of programs as on the pages, the operator’s own among them', async () => {
+    const issue = { label: 'watch', scope: `task:${task}`, days: 1, actions: ['task.view'] };
+    const { text } = (await (await people.operator.ask('POST', '/api/tokens', issue)).json()) as { text: string };
+    const ask = async (method: string, path: string, token: string): Promise<[number, string]> => {
+      const response = await test.fetch(`${URL_OF_SERVICE}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const { type = '' } = (await response.json().catch(() => ({}))) as { type?: string };
+      return [response.status, type];
+    };
+    expect(await ask('GET', `/v1/tasks/${task}`, text)).toEqual([200, '']);
+    expect(await ask('POST', `/v1/tasks/${task}/pause`, text)).toEqual([403, 'access/denied']);
+    expect(await ask('GET', `/v1/tasks/${task}/model`, text)).toEqual([403, 'access/denied']);
+    expect(await ask('GET', `/v1/tasks/${task}`, `${text.slice(0, -1)}x`)).toEqual([401, 'coordinator/not-authorized']);
+    expect(await ask('GET', '/v1/tasks', OPERATOR)).toEqual([200, '']);
+    // There are people to approve a model: the operator's token is no way around them.
+    const { access } = test.service.record;
+    const digest = toHex(sha256(test.service.task(task).model()));
+    if (!(await access.isReleased(task, digest))) {
+      expect(await ask('GET', `/v1/tasks/${task}/model`, OPERATOR)).toEqual([403, 'access/denied']);
+    }
+    await expect(
+      access.grant({ subject: 'operator' }, { subject: 'eve', role: 'viewer', scope: { kind: 'everything' } }),
+    ).rejects.toMatchObject({ code: 'access/denied' });
+    const records = await test.service.record.store.records({ limit: 100_000 });
+    const said = records.map(({ subject, action, allowed }) => `${subject} ${action} ${allowed}`);
+    expect(said).toContain('operator task.view true');
+    expect(said).toContain('operator access.grant false');
+    expect(said).toContain('local:oskar task.pause false');
+  });
+
   it('makes guessing wait', async () => {
     await test.signedIn('guessed', 'viewer');
     const nobody = test.newPerson();
