@@ -138,3 +138,49 @@ describe('texts', () => {
     expect(accuracyOf(train.stdout)).toBeGreaterThan(0.8);
   });
 });
+
+describe('keys for a whole task', () => {
+  it('carry a simulation through participants that drop out, to the same sums as fresh keys', async () => {
+    const folder = join(base, 'tabular');
+    const text = readFileSync(join(folder, 'task.yaml'), 'utf8');
+    const runs = await Promise.all(
+      ['round', 'task'].map(async (setup) => {
+        const task = join(folder, `${setup}.yaml`);
+        const changed = text
+          .replace('kind: secagg,', `kind: secagg, setup: ${setup},`)
+          .concat('\nsimulation: { dropoutRate: 0.1 }\n');
+        expect(changed).toContain(`setup: ${setup}`);
+        writeFileSync(task, changed);
+        const out = join(base, `keys-${setup}`);
+        // Seeded: both draw the same samples, noise and dropouts, so that only the masks differ.
+        const { code, stderr, stdout } = await runSotto(
+          'run',
+          task,
+          '--seed',
+          'keys',
+          '--out',
+          out,
+          '--quiet',
+          '--json',
+          '--no-page',
+        );
+        expect([code, stderr]).toEqual([0, expect.stringMatching(/SEEDED|^$/)]);
+        return { out, digest: (JSON.parse(stdout) as { model: { sha256: string } }).model.sha256 };
+      }),
+    );
+    const committed = runs.map(({ out }) =>
+      readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { outcome: string; round: number })
+        .filter(({ outcome }) => outcome === 'committed')
+        .map(({ round }) => round),
+    );
+    expect(committed).toEqual([
+      [1, 2, 3, 4, 5, 6],
+      [1, 2, 3, 4, 5, 6],
+    ]);
+    // The masks are gone from the sums: the models are the same to the bit.
+    expect(runs[1]?.digest).toBe(runs[0]?.digest);
+  });
+});
