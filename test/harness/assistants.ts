@@ -4,10 +4,12 @@
  * @module
  */
 
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { afterAll } from 'vitest';
 
 import {
   type AssistantServer,
@@ -54,12 +56,18 @@ export function runOf(text: string): RunPlan {
   return planRun(parseTaskFile(text, { path: 'task' }), { inputShape: [6] });
 }
 
-/** Makes keys for the assistants of a task and pins them. */
+const homes: string[] = [];
+afterAll(() => {
+  for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
+});
+
+/** Makes keys for the assistants of a task and pins them; their folder goes with the test file. */
 export async function pinAssistants(
   options: { readonly name: string; readonly rounds?: number; readonly stageTimeoutMs?: number },
   { kind, names }: { readonly kind: 'shares' | 'homomorphic'; readonly names: readonly string[] },
 ): Promise<AssistedTask> {
   const home = mkdtempSync(join(tmpdir(), 'sotto-assistants-'));
+  homes.push(home);
   const write = (entries: readonly string[]): string =>
     assistedText(
       options,
