@@ -18,7 +18,8 @@ import type { SignatureBundle } from './bundle.ts';
 import { type PackageErrorCode, refuse } from './errors.ts';
 import { HASH_OF_CURVE } from './keys.ts';
 
-const OID_EXTENDED_KEY_USAGE = '2.5.29.37';
+/** Looked at by {@link assertCodeSigning}. */
+export const OID_EXTENDED_KEY_USAGE = '2.5.29.37';
 const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 
 const BY_ATTESTATION_CODE: Readonly<Record<string, PackageErrorCode>> = {

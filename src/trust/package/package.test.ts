@@ -345,6 +345,12 @@ describe('packages', () => {
       signer: { kind: 'x509', name: 'CN=signer' },
     });
     expect(codesOf(await verdictOf(await issue([])))).toEqual(['package/certificate-usage']);
+    // What a certificate is for may be critical: it is looked at.
+    const critical = (purpose: string) => new x509.ExtendedKeyUsageExtension([purpose], true);
+    expect((await verdictOf(await issue([critical('1.3.6.1.5.5.7.3.3')]))).ok).toBe(true);
+    expect(codesOf(await verdictOf(await issue([critical('1.3.6.1.5.5.7.3.1')])))).toEqual([
+      'package/certificate-usage',
+    ]);
     expect(codesOf(await verdictOf(await issue([code], '2025-06-01')))).toEqual(['package/certificate-expired']);
     const unknown = new x509.Extension('1.2.3.4', true, new Uint8Array([5, 0]));
     expect(codesOf(await verdictOf(await issue([code, unknown])))).toEqual(['package/unknown-critical-extension']);

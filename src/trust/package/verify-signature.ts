@@ -9,7 +9,12 @@ import { type Certificate, createTrustRoot, parseCertificate, verifyChain } from
 import type { PackageFiles } from './archive.ts';
 import { type BundleSigner, parseBundle, type SignatureBundle } from './bundle.ts';
 import { type PackageErrorCode, type PackageProblem, refuse } from './errors.ts';
-import { assertCodeSigning, assertEnvelope, checkingCertificates } from './certificate-checks.ts';
+import {
+  assertCodeSigning,
+  assertEnvelope,
+  checkingCertificates,
+  OID_EXTENDED_KEY_USAGE,
+} from './certificate-checks.ts';
 import { keyHint } from './keys.ts';
 import { checkKeyless, type KeylessTrust } from './keyless.ts';
 import { type ModelStatement, parseStatement } from './statement.ts';
@@ -57,7 +62,8 @@ async function checkX509(
   return checkingCertificates(file, async () => {
     const path = certificates.map((der, i) => parseCertificate(der, `certificate ${i + 1}`));
     const leaf = path[0] as Certificate;
-    await verifyChain(path, { roots: roots.map((der, i) => createTrustRoot(`root ${i + 1}`, der)), at });
+    const pinned = roots.map((der, i) => createTrustRoot(`root ${i + 1}`, der));
+    await verifyChain(path, { roots: pinned, at, leafExtensions: [OID_EXTENDED_KEY_USAGE] });
     assertCodeSigning(leaf, file);
     await assertEnvelope(bundle, leaf.spki, file);
     return { kind: 'x509', name: leaf.subjectName } as const;

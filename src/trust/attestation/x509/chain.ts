@@ -43,9 +43,9 @@ function assertLink(child: Certificate, parent: Certificate, authoritiesBelow: n
   if (parent.pathLength !== undefined && authoritiesBelow > parent.pathLength) fail('the path is longer than allowed');
 }
 
-function assertNoUnknownCritical(certificate: Certificate): void {
+function assertNoUnknownCritical(certificate: Certificate, processed: readonly string[]): void {
   for (const [oid, { critical }] of certificate.extensions) {
-    if (critical && !PROCESSED.has(oid)) {
+    if (critical && !PROCESSED.has(oid) && !processed.includes(oid)) {
       throw new AttestationError(
         'attestation/chain-invalid',
         `${certificate.commonName} has the unknown critical extension ${oid}`,
@@ -80,20 +80,25 @@ async function findAnchor(
 /**
  * Verifies a path.
  * @param path - leaf first, each certificate issued by the next; the root at its end may be left out.
- * @param options - `roots` are the pinned ones, `at` the time at which all must be valid.
+ * @param options - `roots` are the pinned ones, `at` the time at which all must be valid; `leafExtensions` are those of the
+ * leaf that the caller looks at itself, so that they may be critical.
  * @throws {AttestationError} `attestation/untrusted-root`, `attestation/chain-invalid`,
  *   `attestation/certificate-expired`.
  */
 export async function verifyChain(
   path: readonly Certificate[],
-  { roots, at }: { readonly roots: readonly TrustRoot[]; readonly at: Date },
+  {
+    roots,
+    at,
+    leafExtensions = [],
+  }: { readonly roots: readonly TrustRoot[]; readonly at: Date; readonly leafExtensions?: readonly string[] },
 ): Promise<VerifiedChain> {
   if (path.length === 0 || path.length > MAX_CHAIN) {
     throw new AttestationError('attestation/chain-invalid', `a chain of ${path.length} certificates`);
   }
   const { root, full } = await findAnchor(path, roots);
   for (const [index, certificate] of full.entries()) {
-    assertNoUnknownCritical(certificate);
+    assertNoUnknownCritical(certificate, index === 0 ? leafExtensions : []);
     const parent = full[index + 1];
     if (parent !== undefined) {
       assertLink(certificate, parent, index);
