@@ -111,7 +111,8 @@ describe.skipIf(!hasChromium)(
       const preview = page.getByLabel('Preview');
       await preview.getByText('14 parameters').waitFor();
       await preview.getByText(/ε = [23]\.\d\d after 7 attempts/).waitFor();
-      await preview.getByText(/a participant and round/).waitFor();
+      await preview.getByText(/per participant and round/).waitFor();
+      expect(await page.getByLabel('Promise').innerText()).toMatch(/nobody need be trusted; hides one example/);
       await field('Epsilon').fill('-1');
       await preview
         .getByRole('alert')
@@ -247,6 +248,7 @@ describe.skipIf(!hasChromium)(
     });
 
     it.each([
+      ['light', 1280],
       ['light', 390],
       ['dark', 1280],
       ['dark', 390],

@@ -299,6 +299,9 @@ describe.skipIf(CHROMIUM === undefined)('the participant page', () => {
     expect(await page.locator('.numbers').nth(1).innerText()).toBe(await page.locator('.numbers').nth(0).innerText());
     await page.getByText('There is no guarantee').waitFor();
     await assertAccessible(page);
+    // The browser's way back leads to the task, not away from the page.
+    await page.goBack();
+    await page.locator('#step-1').waitFor();
     expect(complaints).toEqual([]);
     await page.context().close();
   }, 120_000);

@@ -37,6 +37,25 @@ async function headersFor(context: Context, url: string, vouch: Vouch): Promise<
   return headers;
 }
 
+/** A body that ends where whoever asked has gone: nobody is left to be told that it broke off. */
+function endedBy(signal: AbortSignal, body: ReadableStream<Uint8Array> | null): ReadableStream<Uint8Array> | null {
+  if (body === null) return null;
+  const reader = body.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { value, done } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        if (signal.aborted) controller.close();
+        else controller.error(error);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason).catch(() => {}),
+  });
+}
+
 /** Creates the middleware. */
 export function createForwarding(service: Pick<Service, 'elsewhere'>, vouch: Vouch = asItCame): MiddlewareHandler {
   return async (context, next) => {
@@ -62,7 +81,7 @@ export function createForwarding(service: Pick<Service, 'elsewhere'>, vouch: Vou
       } as RequestInit);
       const kept = new Headers(response.headers);
       for (const name of [...HOP_BY_HOP, 'content-encoding']) kept.delete(name);
-      return new Response(response.body, { status: response.status, headers: kept });
+      return new Response(endedBy(signal, response.body), { status: response.status, headers: kept });
     } catch (cause) {
       throw unavailable(cause);
     }
