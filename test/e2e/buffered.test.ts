@@ -45,7 +45,7 @@ async function enrol(test: TestService, taskId: string): Promise<ReadonlyMap<str
 
 /** Lets everybody take part; `before` is waited for before somebody says something in a round. */
 function startAll(
-  test: () => TestService,
+  test: () => TestService | undefined,
   { taskId, members }: { taskId: string; members: ReadonlyMap<string, Member> },
   before: (name: string) => Promise<unknown>,
 ) {
@@ -56,7 +56,9 @@ function startAll(
       fetch: async (input, init) => {
         const address = input instanceof Request ? input.url : input.toString();
         if (address.endsWith('/messages')) await before(name);
-        return test().fetch(input, init);
+        const reached = test();
+        if (reached === undefined) throw new TypeError('nobody is there');
+        return reached.fetch(input, init);
       },
     }),
   );
@@ -144,6 +146,7 @@ describe('buffered rounds of a served task', () => {
   it('go on from the journal when the coordinator ends with two attempts open, each from the model that it was offered', async () => {
     const objects = createMemoryObjectStore();
     let test = await startService({ database, objects, logSeed });
+    let isDown = false;
     const first = await test.service.createTask(
       bufferedTask({ name: 'restarted', rounds: 8, maxParticipations: 12, stageTimeoutMs: 20_000 }),
     );
@@ -152,7 +155,7 @@ describe('buffered rounds of a served task', () => {
     const { promise: again, resolve: goOn } = Promise.withResolvers<void>();
     const members = await enrol(test, id);
     const participants = startAll(
-      () => test,
+      () => (isDown ? undefined : test),
       { taskId: id, members },
       async (name) => {
         if (name === 'slow' || first.status().round >= 2) await again;
@@ -162,7 +165,8 @@ describe('buffered rounds of a served task', () => {
       database.db.selectFrom('attempts').selectAll().where('task_id', '=', id).where('state', '=', 'open').execute();
     await until(() => first.status().round >= 2);
     while ((await openNow()).length < 2) await pause(20);
-    // Requests meet a closed task until the next process is there; participants come back by themselves.
+    // Participants come back by themselves when the next process is there.
+    isDown = true;
     await test.service.close();
     const left = await openNow();
     // The slow cohort was offered an earlier model than the other one.
@@ -170,6 +174,7 @@ describe('buffered rounds of a served task', () => {
     expect(left.at(-1)?.base).toContain('/checkpoints/2-');
     expect(left[0]?.base).not.toBe(left[1]?.base);
     test = await startService({ database, objects, logSeed });
+    isDown = false;
     goOn();
     await until(() => test.service.task(id).status().state !== 'running', { timeoutMs: 60_000 });
     await Promise.all(participants.map(({ finished }) => finished));

@@ -137,10 +137,7 @@ const points = [
 ];
 
 describe('a coordinator killed between two writes (PGlite)', () => {
-  it.each(['attempt-opened', 'message-journaled:8', 'checkpoint-written', 'round-committed'])(
-    'at %s loses nothing',
-    (point) => survives(point, {}),
-  );
+  it.each(points)('at %s loses nothing', (point) => survives(point, {}));
 });
 
 /** Two cohorts of three: the second attempt opens at once, and from then on there are always two. */

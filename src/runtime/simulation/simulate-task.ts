@@ -6,11 +6,7 @@
  * @module
  */
 
-import {
-  addCoordinatorNoiseInto,
-  countsMemberships,
-  createCoordinatorRound,
-} from '../../federation/rounds/index.ts';
+import { addCoordinatorNoiseInto, countsMemberships, createCoordinatorRound } from '../../federation/rounds/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { AccountingError, type Ledger, type Reservation } from '../../privacy/accounting/index.ts';
 import type { RunFolder } from '../storage/index.ts';
