@@ -65,13 +65,19 @@ async function build(name: string): Promise<void> {
   const scratch = join(target, `.${name}-${process.pid}`);
   mkdirSync(target, { recursive: true });
   const modules = new Set<string>();
+  const note = {
+    name: 'sotto-inputs',
+    moduleParsed: ({ id }: { id: string }) => void modules.add(id.replace(/\?.*$/, '')),
+  };
   try {
     await bundle({
       root: app,
       configFile: join(app, 'vite.config.ts'),
       logLevel: 'warn',
       build: { outDir: scratch },
-      plugins: [{ name: 'sotto-inputs', moduleParsed: ({ id }) => void modules.add(id.replace(/\?.*$/, '')) }],
+      plugins: [note],
+      // Workers are built apart, with plugins of their own.
+      worker: { plugins: () => [note] },
     });
     addIntegrity(scratch);
     writeFileSync(join(scratch, 'bundle.json'), describeBundle(name, scratch));
