@@ -20,6 +20,7 @@ export function Layout({ children }: { children: ComponentChildren }) {
   const current = (...names: readonly string[]): { 'aria-current'?: 'page' } =>
     names.includes(page) ? { 'aria-current': 'page' } : {};
   const who = session.value;
+  const mayFollow = who?.mode === 'open' || (who?.mode === 'signed-in' && who.roles.length > 0);
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
@@ -69,7 +70,7 @@ export function Layout({ children }: { children: ComponentChildren }) {
           )}
         </nav>
         <div class="side">
-          {who?.mode !== 'signed-out' && missing.value === undefined && isLive(page) && (
+          {mayFollow && missing.value === undefined && isLive(page) && (
             <span class="live" role="status" data-state={connection.value}>
               {report === undefined ? CONNECTION[connection.value] : 'a report'}
             </span>

@@ -62,7 +62,7 @@ export function Running() {
           )}
         </div>
         <p class="small">
-          {participants > 0 && `${plural(participants, 'participant')} here now. `}
+          {participants > 0 && !ended && `${plural(participants, 'participant')} here now. `}
           {summary.value !== null && `${plural(summary.value.size, 'example')} of yours stay on this device. `}
           {!ended && !paused && 'Keep this page open; you may do something else meanwhile.'}
         </p>
