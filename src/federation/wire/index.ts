@@ -19,6 +19,6 @@ export {
 } from './messages.ts';
 export { formatInvitationLink, type Invitation, PARTICIPANT_PAGE_PATH, parseInvitationFragment } from './invitation.ts';
 export { decodeMail, encodeMail, type MailFrame } from './mail.ts';
-export { type RequestClaims, type SignedRequest, signRequest, verifyRequest } from './request-signature.ts';
+export { readClaims, type RequestClaims, type SignedRequest, signRequest, verifyRequest } from './request-signature.ts';
 export { computeTaskPolicyDigest, participantIdOf, type ToldTask } from './task-policy.ts';
 export { negotiateVersion, SUPPORTED_VERSIONS } from './version.ts';

@@ -49,13 +49,25 @@ export function signRequest(
  * caller's to judge.
  */
 export function verifyRequest(request: SignedRequest, header: string | undefined): RequestClaims {
+  const { signature, ...claims } = readHeader(header);
+  if (!verifySignature(claims.identityKey, message(request, claims.timeMs, claims.nonce), signature)) {
+    throw new WireError('wire/signature-refused', 'the signature of the request does not verify');
+  }
+  return claims;
+}
+
+/**
+ * Reads what an `Authorization` header claims, before there is a body to verify it with. Nothing of it is proven.
+ * @throws {@link WireError} `wire/signature-refused` when it is malformed.
+ */
+export function readClaims(header: string | undefined): RequestClaims {
+  const { identityKey, timeMs, nonce } = readHeader(header);
+  return { identityKey, timeMs, nonce };
+}
+
+function readHeader(header: string | undefined): RequestClaims & { readonly signature: Uint8Array } {
   const match = HEADER.exec(header ?? '');
   if (match === null) throw new WireError('wire/signature-refused', 'the request is not signed as it must be');
   const [, key = '', time = '', nonce = '', signature = ''] = match;
-  const identityKey = fromHex(key);
-  const timeMs = Number(time);
-  if (!verifySignature(identityKey, message(request, timeMs, nonce), fromHex(signature))) {
-    throw new WireError('wire/signature-refused', 'the signature of the request does not verify');
-  }
-  return { identityKey, timeMs, nonce };
+  return { identityKey: fromHex(key), timeMs: Number(time), nonce, signature: fromHex(signature) };
 }

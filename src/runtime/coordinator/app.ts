@@ -383,10 +383,12 @@ export function createApp(
     return next();
   });
   app.post('/v1/tasks/:task/messages', async (context) => {
+    const task = context.req.param('task');
+    await service.registry.assertExpected(task, context.req.header('authorization'));
     const room = await bodies.take(announcedLength(context) ?? service.maxMessageBytes);
     try {
       const body = await readBody(context);
-      const who = await member(context, context.req.param('task'), body);
+      const who = await member(context, task, body);
       await service.task(who.taskId).receive(who.id, body);
       return context.body(null, 204);
     } finally {

@@ -7,7 +7,7 @@
 
 import { equalBytes, fromHex, sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
-import { participantIdOf, type SignedRequest, verifyRequest } from '../../federation/wire/index.ts';
+import { participantIdOf, readClaims, type SignedRequest, verifyRequest } from '../../federation/wire/index.ts';
 import type { Database } from '../storage/database/index.ts';
 import { CoordinatorError } from './errors.ts';
 
@@ -40,6 +40,12 @@ export interface Registry {
   ): Promise<Member>;
   /** Tells whether a token would let somebody join; it is not spent. @throws {@link CoordinatorError} as `enrol` does. */
   assertInvitation(taskId: string, token: string): Promise<void>;
+  /**
+   * Checks what can be checked of a request before its body is read: that it claims to be a member's, of now. Whoever is a
+   * stranger gets no room in memory; the signature is judged once the body is there.
+   * @throws as `authenticate` and `memberOf`.
+   */
+  assertExpected(taskId: string, header: string | undefined): Promise<void>;
   /** Checks signature, time and nonce; returns the key that signed. */
   authenticate(request: SignedRequest, header: string | undefined): Uint8Array;
   /** Finds the member behind a verified key. @throws {@link CoordinatorError} `coordinator/not-authorized`. */
@@ -73,6 +79,11 @@ export function createRegistry({
     }
     if (nonces.has(nonce)) throw new CoordinatorError('coordinator/stale-request', 'the request was sent before');
     nonces.set(nonce, now());
+  }
+
+  function assertFresh(timeMs: number): void {
+    if (Math.abs(timeMs - now()) <= MAX_SKEW_MS) return;
+    throw new CoordinatorError('coordinator/stale-request', 'the clocks are more than five minutes apart: set them');
   }
 
   return {
@@ -157,14 +168,14 @@ export function createRegistry({
         );
       }
     },
+    async assertExpected(taskId, header) {
+      const { identityKey, timeMs } = readClaims(header);
+      assertFresh(timeMs);
+      await this.memberOf(taskId, identityKey);
+    },
     authenticate(request, header) {
       const { identityKey, timeMs, nonce } = verifyRequest(request, header);
-      if (Math.abs(timeMs - now()) > MAX_SKEW_MS) {
-        throw new CoordinatorError(
-          'coordinator/stale-request',
-          'the clocks are more than five minutes apart: set them',
-        );
-      }
+      assertFresh(timeMs);
       remember(nonce);
       return identityKey;
     },

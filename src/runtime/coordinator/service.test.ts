@@ -185,8 +185,11 @@ describe('the interface', () => {
 
   it('refuses a request from another time, and one whose body was changed', async () => {
     const task = await test.service.createTask(smallTask());
-    const path = `/v1/tasks/${task.status().id}/messages`;
+    const { id } = task.status();
+    const path = `/v1/tasks/${id}/messages`;
     const key = createSigningKey(readEntropy(32));
+    const { token } = await test.service.invite(id);
+    await test.service.registry.enrol(id, { identityKey: key.publicKey, label: 'm', token });
     const body = Uint8Array.of(1, 2, 3);
     const sign = (timeMs: number): string =>
       signRequest({ method: 'POST', path, body }, { key, timeMs }, createSystemRng());
