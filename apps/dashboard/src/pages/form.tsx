@@ -180,7 +180,7 @@ function Group({ choices, ...props }: FieldProps & { readonly choices: readonly 
     <div class="stack">
       <div class="fields">
         {choices.length > 1 && (
-          <div class="field">
+          <div class={path === 'privacy' ? 'field whole' : 'field'}>
             <label for={id}>{path === 'privacy' ? 'Promise' : 'Kind'}</label>
             <select
               id={id}
