@@ -82,13 +82,15 @@ function trainingOf({ template, rounds }: TemplateAnswers): string {
 `;
 }
 
+/** Fewest participants of a round: three in four, and more than half with one that is corrupt. */
+function thresholdOf(participants: number): number {
+  return Math.min(participants, Math.max(Math.floor((participants + 1) / 2) + 1, Math.ceil(participants * 0.75)));
+}
+
 /** Writes the task file. */
 export function formatTask(answers: TemplateAnswers): string {
   const { template, participants, epsilon } = answers;
-  const threshold = Math.min(
-    participants,
-    Math.max(Math.floor((participants + 1) / 2) + 1, Math.ceil(participants * 0.75)),
-  );
+  const threshold = thresholdOf(participants);
   return `# A federated task: ${template}. Every key is explained in docs/task-file.md.
 task: ${template}
 participants: ${participants}
@@ -117,7 +119,7 @@ export function formatPolicy({ participants, epsilon }: TemplateAnswers): string
   return `# What a participant accepts; checked on its own machine before its data is touched.
 maxEpsilon: ${epsilon}
 maxDelta: 1.0e-5
-minParticipants: ${participants}
+minParticipants: ${thresholdOf(participants)} # of every round
 trust: [nobody]
 # coordinators: [https://coordinator.example:7700]
 # Participants made real by an authority that is not the coordinator (sotto keys certify):

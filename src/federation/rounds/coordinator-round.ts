@@ -13,6 +13,7 @@ import { type Aggregator, createAggregator } from './aggregator.ts';
 import type { Assistance } from './assistance.ts';
 import { RoundsError } from './errors.ts';
 import { encodeParameters } from './parameters.ts';
+import { namesCohort } from './participation.ts';
 import type { TaskPlan } from './plan-types.ts';
 
 /** What the host of the machine must do. */
@@ -155,11 +156,7 @@ export function createCoordinatorRound({
           cohort: named,
           parameters: encoded,
         });
-      // A private draw publishes no roster. In a sparse graph the roster of the protocol names the others.
-      const alone =
-        plan.update?.drawRate !== undefined ||
-        (plan.aggregation.kind === 'secagg' && plan.aggregation.degree !== undefined);
-      const shared = alone ? undefined : offerTo(cohort);
+      const shared = namesCohort(plan) ? offerTo(cohort) : undefined;
       if (aggregator.pending.length === 0) return advance();
       return [...cohort.map((to): RoundEffect => ({ kind: 'send', to, bytes: shared ?? offerTo([to]) })), timer()];
     },

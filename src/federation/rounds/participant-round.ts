@@ -17,6 +17,7 @@ import {
 } from './contribution-channel.ts';
 import { RoundsError } from './errors.ts';
 import { decodeParameters } from './parameters.ts';
+import { namesCohort } from './participation.ts';
 import type { TaskPlan } from './plan-types.ts';
 
 /** What the host of the machine must do. */
@@ -60,6 +61,8 @@ export interface ParticipantOptions {
   /** Randomness of one attempt's keys and shares. */
   readonly rng: (address: MessageAddress) => Rng;
   readonly security?: ChannelSecurity;
+  /** Members that an offered cohort must have, where offers name it; any number when left out. */
+  readonly minCohort?: number | undefined;
   /** Reads messages; a host of many participants gives one that reads an offer to all of them once. */
   readonly decode?: typeof decodeMessage;
 }
@@ -71,6 +74,7 @@ export function createParticipantRounds({
   plan,
   rng,
   security,
+  minCohort = 1,
   decode = decodeMessage,
 }: ParticipantOptions): ParticipantRounds {
   let current: { address: MessageAddress; channel: ContributionChannel; parameters: Float32Array } | undefined;
@@ -89,6 +93,9 @@ export function createParticipantRounds({
     if (!equalBytes(offer.modelDigest, digest)) refuse('the parameters do not match their digest');
     if (!cohort.has(id)) refuse('the cohort does not name this participant');
     if (cohort.size !== offer.cohort.length) refuse('the cohort names somebody twice');
+    if (namesCohort(plan) && cohort.size < minCohort) {
+      refuse(`the cohort has ${cohort.size} members, my policy asks for at least ${minCohort}`);
+    }
     const parameters = decodeParameters(offer.parameters, plan.offered);
     const address = { taskId, round: offer.round, attempt: offer.attempt };
     highWater = offer.attempt;

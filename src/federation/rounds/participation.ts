@@ -19,6 +19,14 @@ export function countsMemberships({ participants, enrolled, maxParticipations, u
   return event !== undefined && update !== undefined && update.drawRate === undefined && isPartial;
 }
 
+/**
+ * Whether an offer names the whole cohort. A private draw publishes no roster; in a sparse graph the roster of the
+ * protocol names the others.
+ */
+export function namesCohort({ update, aggregation }: Pick<TaskPlan, 'update' | 'aggregation'>): boolean {
+  return update?.drawRate === undefined && !(aggregation.kind === 'secagg' && aggregation.degree !== undefined);
+}
+
 /** The memberships of a task. */
 export interface Participations {
   /**

@@ -68,6 +68,8 @@ describe('a round', () => {
     expect(() => participant.receive(offerWith({ taskId: 'other' }))).toThrow(refused);
     expect(() => participant.receive(offerWith({}))).toThrow(refused);
     expect(() => participant.receive(offerWith({ cohort: ['b', 'c'] }))).toThrow(refused);
+    const careful = createParticipantRounds({ id: 'a', taskId: 't', plan, rng, minCohort: 5 });
+    expect(() => careful.receive(offer.bytes)).toThrow(/the cohort has 4 members, my policy asks for at least 5/);
     participant.receive(offer.bytes);
     expect(() => participant.receive(offer.bytes)).toThrow(/attempts never repeat/);
   });

@@ -152,9 +152,10 @@ export async function join(options: JoinOptions): Promise<void> {
     plan,
     contributor,
     rng: () => createSystemRng(),
+    minCohort: policy.minParticipants,
     security: {
       identity: { signingKey: key, ...(options.certificate === undefined ? {} : { certificate: options.certificate }) },
-      policy: securityOf(policy),
+      policy: securityOf(policy, plan),
       assistance,
       setup: state.setup,
     },

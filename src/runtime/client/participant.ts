@@ -36,6 +36,8 @@ export interface ParticipantOptions {
   readonly seal?: (message: Uint8Array, address: MessageAddress) => Promise<Uint8Array>;
   /** Identity and demands towards the other participants. */
   readonly security?: ChannelSecurity;
+  /** Members that a cohort must have. */
+  readonly minCohort?: number | undefined;
   readonly decode?: typeof decodeMessage;
   readonly afterRound?: (address: MessageAddress, outcome: 'committed' | 'aborted') => Promise<void>;
 }
@@ -50,6 +52,7 @@ export function createParticipant({
   beforeContribution,
   seal,
   security,
+  minCohort,
   decode,
   afterRound,
 }: ParticipantOptions): Participant {
@@ -58,6 +61,7 @@ export function createParticipant({
     id,
     taskId,
     plan,
+    minCohort,
     ...(security === undefined ? {} : { security }),
     ...(decode === undefined ? {} : { decode }),
     rng(address) {

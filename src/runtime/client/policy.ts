@@ -28,6 +28,7 @@ export const policySchema = z.strictObject({
   /** Most that one attempt may spend, by the task's accountant. */
   maxEpsilonPerRound: z.number().positive().optional(),
   maxDelta: z.number().positive().optional(),
+  /** Members that a cohort must have, by the plan and again in every offer; in a sparse graph of masks by the neighbours. */
   minParticipants: z.int().positive().optional(),
   minThreshold: z.int().positive().optional(),
   minNoiseMultiplier: z.number().positive().optional(),
@@ -88,7 +89,7 @@ export function assertPolicyAccepts(
   };
   if (privacy.trust !== 'off') {
     atMost('maxEpsilon', policy.maxEpsilon, Math.max(privacy.epsilon ?? 0, plan.epsilonAtEnd));
-    atMost('maxDelta', policy.maxDelta, privacy.delta ?? Infinity);
+    atMost('maxDelta', policy.maxDelta, plan.budget?.delta ?? Infinity);
     atMost('maxEpsilonPerRound', policy.maxEpsilonPerRound, epsilonPerRound);
     atLeast('minNoiseMultiplier', policy.minNoiseMultiplier, plan.noise?.noiseMultiplier ?? 0);
   }
@@ -128,10 +129,16 @@ export function adversaryOf(
 }
 
 /** What this participant demands of every round by masks. */
-export function securityOf(policy: ParticipantPolicy): NonNullable<ChannelSecurity['policy']> {
-  const { admission, minThreshold, requireMaliciousSecurity } = policy;
+export function securityOf(
+  policy: ParticipantPolicy,
+  { aggregation }: Pick<TaskPlan, 'aggregation'>,
+): NonNullable<ChannelSecurity['policy']> {
+  const { admission, minParticipants, minThreshold, requireMaliciousSecurity } = policy;
+  // Of a sparse graph a participant sees itself and its neighbours, and counts nobody else.
+  const seen = aggregation.kind === 'secagg' ? (aggregation.degree ?? Infinity) + 1 : Infinity;
   return {
     admission: admissionOf(admission),
+    ...(minParticipants === undefined ? {} : { minCohort: Math.min(minParticipants, seen) }),
     ...(minThreshold === undefined ? {} : { minThreshold }),
     ...(requireMaliciousSecurity === undefined ? {} : { requireMaliciousSecurity }),
   };

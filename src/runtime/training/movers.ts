@@ -67,9 +67,14 @@ export function createUpdateMover(plan: TaskPlan, update: UpdatePlan): Mover {
   let clipNorm = Math.fround(plan.clipNorm);
   let steps = 0;
 
+  /** Members whose update is in a sum, by the coins and draws that are public: how they fell is nobody's to learn. */
+  function expectedMembers({ length }: readonly string[]): number {
+    return drawRate === undefined ? length * coinRate : plan.enrolled * drawRate;
+  }
+
   /** What a sum is divided by: public, or noised in the same release. */
   function divisorOf(contributors: readonly string[], weight: number | undefined): number {
-    const expected = drawRate === undefined ? contributors.length * coinRate : plan.enrolled * drawRate;
+    const expected = expectedMembers(contributors);
     switch (weights.kind) {
       case 'equal':
         return expected;
@@ -103,10 +108,10 @@ export function createUpdateMover(plan: TaskPlan, update: UpdatePlan): Mover {
       server.step(parameters, {
         update: mean(parts.update),
         ...(parts.controlDelta === undefined ? {} : { controlDelta: mean(parts.controlDelta) }),
-        participation: contributors.length / plan.enrolled,
+        participation: expectedMembers(contributors) / plan.enrolled,
       });
       if (adaptiveClip !== undefined && parts.signal !== undefined) {
-        const count = drawRate === undefined ? contributors.length * coinRate : plan.enrolled * drawRate;
+        const count = expectedMembers(contributors);
         // As participants read it off the offer, to the bit.
         clipNorm = Math.fround(moveClipNorm(clipNorm, { signal: parts.signal, contributors: count, ...adaptiveClip }));
       }

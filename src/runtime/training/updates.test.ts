@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   addCoordinatorNoiseInto,
+  createContributionEncoder,
   createCoordinatorRound,
   createParticipantRounds,
   type RoundEffect,
@@ -228,5 +229,28 @@ describe('rounds of updates, end to end', () => {
         .some((value) => value !== 0),
     ).toBe(true);
     expect(again.offered().at(-1)).not.toBe(1);
+  });
+
+  it.each([
+    ['a private draw', 'private-draw', 'coordinator', '{ kind: clear }', 2],
+    ['secret coins', 'secret-coin', 'nobody', '{ kind: secagg, threshold: 5 }', PARTICIPANTS],
+  ])('move controls by those that %s is expected to draw, whoever it drew', (_, kind, trust, aggregation, drawn) => {
+    const privacy = `privacyUnit: client
+  trust: ${trust}
+  aggregation: ${aggregation}
+  epsilon: 3
+  delta: 1.0e-5
+  participation: { kind: ${kind}, rate: 0.5 }`;
+    const text = task(privacy, '  strategy: { kind: scaffold }\n  adaptiveClip: {}');
+    const { plan, layers } = planRun(parseTaskFile(text, { path: 'tiny.yaml' }), { inputShape: [1, WIDTH, 1] });
+    const { update, dimension } = plan;
+    if (update === undefined) throw new TypeError('no updates');
+    const sum = Float64Array.from({ length: plan.entries }, (__, i) => (i % 5) * plan.quantizationScale);
+    const state = createModelState({ plan, layers, optimizer: undefined });
+    state.apply(sum, { attempt: 1, contributors: ids.slice(0, drawn) });
+    const decoded = createContributionEncoder({ ...plan, update }, { attempt: 1 }).decode(sum);
+    // The mean of half of everybody counts for half of all controls: their sum ÷ everybody.
+    const expected = decoded.slice(dimension, 2 * dimension).map((value) => value / PARTICIPANTS);
+    expect(state.offered().slice(dimension, 2 * dimension)).toEqual(Float32Array.from(expected));
   });
 });
