@@ -176,10 +176,11 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
       : {}),
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
     factsOf: (task) => factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath)),
-    log: (fields, message) =>
-      attestation?.simulated === true
-        ? log.info({ ...fields, attestation: 'SIMULATED' }, `[SIMULATED] ${message}`)
-        : log.info(fields, message),
+    log({ level, ...fields }, message) {
+      const at = level === 'error' || level === 'warn' ? level : 'info';
+      if (attestation?.simulated !== true) log[at](fields, message);
+      else log[at]({ ...fields, attestation: 'SIMULATED' }, `[SIMULATED] ${message}`);
+    },
     alerts: { sinks: alertSinks(options) },
     witnesses: witnessesOf(options.witness),
     fourEyes: options.fourEyes === true,

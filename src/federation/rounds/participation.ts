@@ -92,7 +92,8 @@ export function createParticipations({
         .toSorted();
     },
     draw(rate, rng) {
-      const limit = Math.round(rate * 2 ** 32);
+      // 2⁻³² of a draw is rounded down: less is asked than is charged.
+      const limit = Math.floor(rate * 2 ** 32);
       return ids.filter(() => rng.uint32() < limit);
     },
     isCharged: (cohort) => cohort.length === 0 || cohort.some((id) => countOf(id) >= most),

@@ -14,13 +14,24 @@ import type { TaskLog } from '../storage/tiles/index.ts';
 export interface Cohorts {
   /** Writes down whom an attempt asks, before anybody is asked. */
   record(attempt: number, cohort: readonly string[]): void;
-  /** The cohort of an attempt; empty when it is not known any more. */
+  /** Whom the log commits an attempt to, see `loggedCohort`; empty when it is not known any more. */
   of(attempt: number): readonly string[];
   /**
    * Counts the memberships of the attempts so far; one whose cohort is not known counts for everybody.
    * @param options - `charged`: attempts that were charged, of a run that began before cohorts were written down.
    */
   participations(options: { readonly charged: number }): Participations;
+}
+
+/**
+ * Whom the log commits an attempt to: its cohort, or, of a private draw, everybody it was drawn from. How many were drawn
+ * is as secret as who was: an attempt that drew many is amplified less than its charge says.
+ */
+export function loggedCohort(
+  { update }: Pick<TaskPlan, 'update'>,
+  { ids, cohort }: { readonly ids: readonly string[]; readonly cohort: readonly string[] },
+): readonly string[] {
+  return update?.drawRate === undefined ? cohort : ids;
 }
 
 /** Opens the cohorts of a run folder; `ids` is everybody. */
@@ -46,7 +57,7 @@ export function openCohorts({
       cohorts.set(attempt, cohort);
       folder.appendLine(RUN_FILES.cohorts, { attempt, cohort });
     },
-    of: (attempt) => (areAll ? ids : (cohorts.get(attempt) ?? [])),
+    of: (attempt) => (areAll ? ids : loggedCohort(plan, { ids, cohort: cohorts.get(attempt) ?? [] })),
     participations({ charged }) {
       const opened = log.leaves.flatMap((leaf) => (leaf.kind === 'round-opened' ? [leaf.attempt] : []));
       const isKnown = opened.some((attempt) => cohorts.has(attempt));

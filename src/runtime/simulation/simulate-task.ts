@@ -13,7 +13,7 @@ import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import type { ModelState, RunPlan } from '../training/index.ts';
 import type { SimulatedAssistants } from './assistants.ts';
-import type { Cohorts } from './cohorts.ts';
+import { type Cohorts, loggedCohort } from './cohorts.ts';
 import { drawDropouts, drawStragglers } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
 import type { StageLog, StageView } from '../view/index.ts';
@@ -197,7 +197,8 @@ export async function simulateTask({
     const memberships = members.add(cohort);
     const counted = countsMemberships(plan) ? { memberships } : {};
     // The charge and the round stand under a signature before anybody is asked for anything.
-    await log.openRound({ attempt, round, cohort, parameters: state.parameters, ...counted });
+    const { parameters } = state;
+    await log.openRound({ attempt, round, cohort: loggedCohort(plan, { ids, cohort }), parameters, ...counted });
     const machine = createCoordinatorRound({
       plan,
       taskId,
@@ -245,7 +246,8 @@ export async function simulateTask({
       ...(outcome.dropouts === 0 ? {} : { dropped: outcome.log.dropped() }),
       ...(outcome.refusals.length === 0 ? {} : { refusals: countOf(outcome.refusals) }),
     };
-    const closing = { attempt, dropouts: outcome.dropouts };
+    const isDrawn = update?.drawRate !== undefined;
+    const closing = { attempt, dropouts: isDrawn ? 0 : outcome.dropouts };
     if (outcome.result === undefined) {
       const { round } = ending;
       totals.aborted += 1;
@@ -282,7 +284,7 @@ export async function simulateTask({
       ...late,
       round,
       outcome: 'committed',
-      contributors: contributors.length,
+      contributors: isDrawn ? ids.length : contributors.length,
       parameters,
       checkpoint,
     });

@@ -82,7 +82,7 @@ const leafSchema = z.discriminatedUnion('kind', [
     ...base,
     attempt: count,
     round: count,
-    /** Merkle root over the commitments of the cohort. */
+    /** Merkle root over the commitments of the cohort; of a private draw, of everybody it is drawn from. */
     rosterDigest: digest,
     cohort: count,
     /**
