@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import { Command } from 'commander';
 
+import { ClientError, isUntrusted } from '../runtime/client/index.ts';
 import { OPERATOR_TOKEN_FILE } from '../runtime/coordinator/index.ts';
 import { createPinnedFetch } from '../runtime/drivers/index.ts';
 import { SottoError } from '../foundations/numerics/index.ts';
@@ -36,7 +37,7 @@ interface Status {
 function addAccess(command: Command): Command {
   return command
     .argument('<url>', 'address of the coordinator')
-    .option('--token <token>', 'operator’s token (default: SOTTO_TOKEN, or the file in --folder)')
+    .option('--token <token>', 'operator’s token (default: SOTTO_TOKEN, SOTTO_OPERATOR_TOKEN, or the file in --folder)')
     .option('--folder <folder>', 'folder of a coordinator on this machine', 'sotto-coordinator')
     .option('--fingerprint <sha256>', 'pin the coordinator’s certificate');
 }
@@ -72,16 +73,23 @@ async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST',
     response = await send(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });
   } catch (error) {
     if (error instanceof SottoError) throw error;
-    throw new UsageError(`the coordinator at ${url} does not answer`);
+    const why = isUntrusted(error)
+      ? 'shows a certificate that nobody known here has signed: pin it with --fingerprint'
+      : 'does not answer';
+    throw new ClientError('client/unreachable', `the coordinator at ${url} ${why}`, { cause: error });
   }
   if (response.ok) return response;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string };
-  throw new UsageError(problem.detail ?? `the coordinator answered ${response.status}`);
+  const { type = 'unknown', detail = `the coordinator answered ${response.status}` } = (await response
+    .json()
+    .catch(() => ({}))) as { type?: string; detail?: string };
+  throw new ClientError('client/refused', detail, { details: { type, status: response.status } });
 }
 
 function tokenOf({ token, folder }: OperateOptions): string {
   const path = join(folder, OPERATOR_TOKEN_FILE);
-  const found = token ?? process.env.SOTTO_TOKEN ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
+  const { SOTTO_TOKEN, SOTTO_OPERATOR_TOKEN } = process.env;
+  const found =
+    token ?? SOTTO_TOKEN ?? SOTTO_OPERATOR_TOKEN ?? (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
   if (found === undefined)
     throw new UsageError('show the operator’s token: --token, SOTTO_TOKEN, or --folder of the coordinator');
   return found;

@@ -17,6 +17,7 @@ import {
   type TlsIdentity,
 } from '../../src/runtime/drivers/index.ts';
 import { smallTask, startParticipant } from '../harness/service.ts';
+import { runSotto } from './sotto.ts';
 
 let folder: string;
 let own: TlsIdentity;
@@ -110,6 +111,22 @@ describe('a coordinator with a certificate of its own', () => {
     const pinned = createPinnedFetch({ fingerprint: fingerprintOfPem(own.certificate) });
     await expect(pinned(served.url.replace('https', 'http'))).rejects.toMatchObject({ code: 'tls/wrong-fingerprint' });
     expect(await (await pinned(`${served.url}/healthz`)).json()).toMatchObject({ ok: true });
+  });
+
+  it('tells whoever forgets the pin what is missing, and does not let them wait', async () => {
+    const { finished, events } = startParticipant('s', { url: served.url, taskId: 't', token: '', fetch });
+    await expect(finished).rejects.toMatchObject({
+      code: 'client/unreachable',
+      message: expect.stringContaining('--fingerprint') as string,
+    });
+    expect(events).toEqual([]);
+    const status = await runSotto('status', served.url, '--token', 'any');
+    expect([status.code, status.stderr]).toEqual([20, expect.stringContaining('pin it with --fingerprint')]);
+    const pin = ['--fingerprint', fingerprintOfPem(own.certificate)];
+    const refused = await runSotto('status', served.url, '--token', 'no', ...pin);
+    expect([refused.code, refused.stderr]).toEqual([20, 'this needs the operator’s token\n']);
+    const gone = await runSotto('stop', 'http://127.0.0.1:9', '--token', 'no');
+    expect([gone.code, gone.stderr]).toEqual([20, 'the coordinator at http://127.0.0.1:9 does not answer\n']);
   });
 
   it('trains with participants that pin it: by invitation, or by a certificate that is good once', async () => {

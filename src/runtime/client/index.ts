@@ -5,4 +5,4 @@ export { createParticipant, type Participant, type ParticipantOptions } from './
 export type { StateStore } from './participant-state.ts';
 export { adversaryOf, assertPolicyAccepts, DEFAULT_POLICY, type ParticipantPolicy, policySchema } from './policy.ts';
 export { digestReceipt, findBrokenReceipt, FIRST_RECEIPT, type RoundReceipt } from './receipts.ts';
-export { createTransport, fetchInvited, type Invited, type Joined, type Transport } from './transport.ts';
+export { createTransport, fetchInvited, type Invited, isUntrusted, type Joined, type Transport } from './transport.ts';

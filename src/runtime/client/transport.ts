@@ -43,6 +43,20 @@ export async function fetchInvited({
   return (await response.json()) as Invited;
 }
 
+/** Codes of OpenSSL, as Node has them, of a certificate that no known authority has signed. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Whether a connection failed by a certificate: asked again, it would fail again. */
+export function isUntrusted(error: unknown): boolean {
+  const { code } = ((error as { cause?: unknown } | undefined)?.cause ?? {}) as { code?: string };
+  return code !== undefined && UNTRUSTED.has(code);
+}
+
 /** Sends, and turns what goes wrong into a {@link ClientError}. */
 async function reach(address: URL, send: () => Promise<Response>): Promise<Response> {
   let response: Response;
@@ -51,6 +65,14 @@ async function reach(address: URL, send: () => Promise<Response>): Promise<Respo
   } catch (cause) {
     // A connection that is refused for good, as one to another certificate.
     if (cause instanceof SottoError) throw cause;
+    if (isUntrusted(cause)) {
+      throw new ClientError(
+        'client/unreachable',
+        `the coordinator at ${address.origin} shows a certificate that nobody known here has signed: pin the ` +
+          'fingerprint that its operator tells (--fingerprint)',
+        { cause },
+      );
+    }
     throw new ClientError('client/unreachable', `the coordinator at ${address.origin} cannot be reached`, {
       cause,
       retryable: true,

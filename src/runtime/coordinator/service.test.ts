@@ -80,6 +80,51 @@ describe('a served task', () => {
     participants[3]?.leave();
   });
 
+  it('says after a restart what it said before of accuracy and dropouts', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 2, stageTimeoutMs: 250 }));
+    const { id } = task.status();
+    let isGone = false;
+    const participants = await joinAll(id, ['a', 'b', 'c', 'gone'], (name) =>
+      name !== 'gone'
+        ? {}
+        : {
+            fetch: (input, init) => {
+              isGone ||= (input as URL).pathname.endsWith('/messages');
+              return isGone ? new Promise(() => {}) : test.fetch(input, init);
+            },
+          },
+    );
+    await Promise.all(participants.slice(0, 3).map(({ finished }) => finished));
+    participants[3]?.leave();
+    const { dropouts } = task.status();
+    expect(dropouts).toBeGreaterThan(0);
+    const { db } = test.database;
+    const row = await db
+      .selectFrom('metrics')
+      .select(['attempt', 'report'])
+      .where('task_id', '=', id)
+      .orderBy('attempt')
+      .executeTakeFirstOrThrow();
+    await db
+      .updateTable('metrics')
+      .set({ report: JSON.stringify({ ...(JSON.parse(row.report) as object), accuracy: 0.75 }) })
+      .where('task_id', '=', id)
+      .where('attempt', '=', row.attempt)
+      .execute();
+    const again = await startService({ database: test.database, objects: test.objects });
+    try {
+      const status = again.service.tasks().map((each) => each.status());
+      expect(status.find((each) => each.id === id)).toMatchObject({
+        state: 'finished',
+        round: 2,
+        accuracy: 0.75,
+        dropouts,
+      });
+    } finally {
+      await again.close();
+    }
+  });
+
   it('recognises a participant that comes back by its key, without a second invitation', async () => {
     const task = await test.service.createTask(smallTask({ rounds: 1 }));
     const { id } = task.status();

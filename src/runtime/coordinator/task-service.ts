@@ -15,6 +15,7 @@ import { CoordinatorError } from './errors.ts';
 import { createJournal } from './journal.ts';
 import { createMailboxes } from './mailboxes.ts';
 import { createMessageIntake } from './message-intake.ts';
+import { restoreFigures } from './restore-figures.ts';
 import type { TaskService, TaskServiceOptions } from './served-task.ts';
 import type { TaskContext, TaskMemory } from './task-context.ts';
 import { createTaskQueue } from './task-queue.ts';
@@ -82,6 +83,7 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
     },
     start: () =>
       queue.enqueue(async () => {
+        Object.assign(memory, await restoreFigures(db, id));
         await runner.replay();
         await logStart();
         opening.consider();
