@@ -235,7 +235,9 @@ function printText(event: JoinEvent): void {
     case 'joined': {
       const { plan, task } = event.run;
       const epsilon =
-        plan.budget === undefined ? 'NOT PRIVATE' : `ε ≤ ${plan.budget.epsilon} at δ = ${plan.budget.delta}`;
+        plan.budget === undefined
+          ? 'NOT PRIVATE'
+          : `ε ≤ ${Math.ceil(plan.budget.epsilon * 1000) / 1000} at δ = ${plan.budget.delta}`;
       say(
         `joined ${task.task} as ${event.participant}: ${plan.participants} participants, ${plan.rounds} rounds, ${epsilon}; ` +
           `${event.adversary}`,
