@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { Command } from 'commander';
@@ -16,6 +16,7 @@ import {
   computeCodeDigest,
   OPERATOR_TOKEN_FILE,
   type PagesOptions,
+  type Served,
   serve as startService,
   type ServeOptions,
   type TaskFacts,
@@ -28,7 +29,7 @@ import {
 } from '../runtime/drivers/index.ts';
 import { SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { readFileOf } from '../runtime/storage/index.ts';
-import type { TaskFile } from '../runtime/task/index.ts';
+import { parseTaskFile, type TaskFile } from '../runtime/task/index.ts';
 import { planRun, readTaskData } from '../runtime/training/index.ts';
 import { alertSinks } from './alert-options.ts';
 import { createKitSource, readEvidenceKit, readKitReferences } from './evidence-kit.ts';
@@ -140,7 +141,8 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   const attestation = attestationOf(options);
   const vault = await vaultOfFolder(options.folder, options.keyStore);
   const log = pino({ redact: ['token', 'authorization', 'parameters', 'payload'] }, pino.destination(2));
-  const text = taskPath === undefined ? undefined : readFileSync(taskPath, 'utf8');
+  const text = taskPath === undefined ? undefined : new TextDecoder().decode(readFileOf(taskPath, 'task file'));
+  const name = text === undefined ? undefined : parseTaskFile(text, { path: taskPath ?? 'task' }).task;
   // Set or not, it is known before anything is opened.
   const telemetry = createTelemetry({
     env: process.env,
@@ -189,11 +191,11 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     ...(options.page === false ? {} : { pages: pagesOf(options) }),
     ...faultPoint(),
   });
-  const tasks = served.service.tasks().map((task) => task.status());
-  let id = tasks.find(({ name }) => text?.includes(`task: ${name}`) === true)?.id;
-  if (text !== undefined && id === undefined) id = (await served.service.createTask(text)).status().id;
-  const tokens: string[] = [];
-  for (let i = 0; id !== undefined && i < invitations; i += 1) tokens.push((await served.service.invite(id)).token);
+  const { id, tokens } = await openTask(served, { text, name, invitations }).catch(async (error: unknown) => {
+    // A coordinator whose task was refused serves nothing, and holds neither address nor folder.
+    await served.close();
+    throw error;
+  });
   const fingerprint = tls === undefined ? undefined : fingerprintOfPem(tls.certificate);
   const facts = {
     url: served.url,
@@ -218,6 +220,23 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     served.shutdownRequested.then(resolve, () => {});
   });
   await served.close();
+}
+
+/** The task of the file: the one of its name that the folder has, or a new one; with invitations to it. */
+async function openTask(
+  { service }: Served,
+  {
+    text,
+    name,
+    invitations,
+  }: { readonly text: string | undefined; readonly name: string | undefined; readonly invitations: number },
+): Promise<{ readonly id: string | undefined; readonly tokens: readonly string[] }> {
+  if (text === undefined) return { id: undefined, tokens: [] };
+  const known = service.tasks().find((task) => task.status().name === name);
+  const { id } = (known ?? (await service.createTask(text))).status();
+  const tokens: string[] = [];
+  for (let i = 0; i < invitations; i += 1) tokens.push((await service.invite(id)).token);
+  return { id, tokens };
 }
 
 interface Facts {

@@ -1,11 +1,14 @@
 /** A private draw: whom a round asked, and how many, is in nothing that the model's readers get. */
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { runSotto } from './sotto.ts';
+import { runSotto, startSotto } from './sotto.ts';
 
 const PARTICIPANTS = 12;
 const ROUNDS = 6;
@@ -44,6 +47,37 @@ beforeAll(() => {
   writeFileSync(join(base, 'task.yaml'), task);
 });
 afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+/** Serves a task until its address is told; returns the id of the task. */
+async function serveOnce(path: string, folder: string): Promise<string> {
+  const { child, finished } = startSotto(['serve', path, '--folder', folder, '--port', '0', '--no-page', '--json']);
+  try {
+    const lines = createInterface({ input: child.stdout as Readable });
+    const [line] = (await once(lines, 'line')) as [string];
+    return (JSON.parse(line) as { task: string }).task;
+  } finally {
+    child.kill('SIGTERM');
+    await finished;
+  }
+}
+
+describe('sotto serve', () => {
+  it('ends when its task is refused, keeps nothing of it, and takes a task by its whole name', async () => {
+    const folder = join(base, 'coordinator');
+    const refused = await runSotto('serve', join(base, 'task.yaml'), '--folder', folder, '--port', '0', '--no-page');
+    expect([refused.code, refused.stderr]).toEqual([20, expect.stringMatching(/^a private draw is for simulations/)]);
+    const missing = await runSotto('serve', join(base, 'none.yaml'), '--folder', folder);
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('none.yaml')]);
+    const served = task.replace(/ {2}participation.*\n/, '');
+    for (const name of ['drawn-again', 'drawn']) {
+      writeFileSync(join(base, `${name}.yaml`), served.replace('task: drawn', `task: ${name}`));
+    }
+    const first = await serveOnce(join(base, 'drawn.yaml'), folder);
+    expect(first).toMatch(/^drawn-[0-9a-f]{8}$/);
+    expect(await serveOnce(join(base, 'drawn-again.yaml'), folder)).toMatch(/^drawn-again-[0-9a-f]{8}$/);
+    expect(await serveOnce(join(base, 'drawn.yaml'), folder)).toBe(first);
+  }, 60_000);
+});
 
 describe('a private draw', () => {
   it('is charged in every round, and its size is in no leaf of the log and no receipt', async () => {

@@ -26,7 +26,7 @@ import { openServedLog, type ServedLog } from './served-log.ts';
 import { createRecordKeeping } from './record-keeping.ts';
 import type { TaskService } from './served-task.ts';
 import { readMetrics } from './telemetry.ts';
-import { createTaskService } from './task-service.ts';
+import { assertServable, createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
 import type { Service, ServiceOptions, TaskFacts } from './service-types.ts';
@@ -296,15 +296,11 @@ export async function createService({
     db,
     async createTask(text, actor = 'operator') {
       const task = parseTaskFile(text, { path: 'task' });
-      if (task.simulation.seed !== undefined) {
-        throw new CoordinatorError(
-          'coordinator/wrong-state',
-          'a seed is for simulations alone: leave simulation.seed out',
-        );
-      }
+      const run = planRun(task, await factsOf(task));
+      assertServable(run);
       const id = `${slugOf(task.task)}-${randomUUID().slice(0, 8)}`;
       // Before it is accepted: a task whose sums nobody could open would wait for ever.
-      (await assistantsOf(id, planRun(task, await factsOf(task))))?.close();
+      (await assistantsOf(id, run))?.close();
       const row = {
         id,
         name: task.task,

@@ -8,6 +8,7 @@
 
 import { createParticipations } from '../../federation/rounds/index.ts';
 import { toHex } from '../../foundations/crypto/index.ts';
+import type { RunPlan } from '../training/index.ts';
 import { createAttemptEnding } from './attempt-ending.ts';
 import { createAttemptOpening } from './attempt-opening.ts';
 import { type AttemptRunner, createAttemptRunner } from './attempt-runner.ts';
@@ -20,19 +21,25 @@ import type { TaskService, TaskServiceOptions } from './served-task.ts';
 import type { TaskContext, TaskMemory } from './task-context.ts';
 import { createTaskQueue } from './task-queue.ts';
 
+/** Refuses what is for simulations alone. @throws {@link CoordinatorError} `coordinator/wrong-state`. */
+export function assertServable({ task, plan }: RunPlan): void {
+  const refuse = (why: string): never => {
+    throw new CoordinatorError('coordinator/wrong-state', why);
+  };
+  if (task.simulation.seed !== undefined) refuse('a seed is for simulations alone: leave simulation.seed out');
+  // Whoever is present is asked here: a cohort that is not drawn by private coins must not be charged as one.
+  if (plan.update?.drawRate !== undefined) {
+    refuse('a private draw is for simulations: served rounds ask whoever is there; leave out privacy.participation');
+  }
+}
+
 /** Creates the service of a task. */
 export function createTaskService(given: TaskServiceOptions): TaskService {
   const options = { ...given, onWrite: given.onWrite ?? (() => {}) };
   const { id, run, db, objects, ledger, initial, attestation, taskPolicyDigest, served, assistants, watch } = options;
   const { isMine = () => true, clock } = options;
   const { plan, task } = run;
-  // Whoever is present is asked here: a cohort that is not drawn by private coins must not be charged as one.
-  if (plan.update?.drawRate !== undefined) {
-    throw new CoordinatorError(
-      'coordinator/wrong-state',
-      'a private draw is for simulations: served rounds ask whoever is there; leave out privacy.participation',
-    );
-  }
+  assertServable(run);
   const memory: TaskMemory = {
     state: initial.state,
     model: undefined,
