@@ -110,7 +110,12 @@ export { decodeSnpReport, SNP_REPORT_BYTES, type SnpReport } from './snp/report.
 export { type SnpCollateral, verifySnpReport } from './snp/verify.ts';
 export { type Certificate, parseCertificate } from './x509/certificate.ts';
 export { type VerifiedChain, verifyChain } from './x509/chain.ts';
-export { oidOf, readDer, sequenceOf } from './x509/der.ts';
+export {
+  decodeDirectoryString,
+  OID_EXTENDED_KEY_USAGE,
+  readAlternativeNames,
+  readExtendedKeyUsage,
+} from './x509/extensions.ts';
 export { parseRevocationList, type RevocationList } from './x509/revocation-list.ts';
 export { readKeyKind, verifyX509Signature } from './x509/signature.ts';
 export { decodeBase64, decodeHex, decodePemCertificates, encodeBase64, printable } from './text-encodings.ts';

@@ -8,18 +8,14 @@ import {
   AttestationError,
   type Certificate,
   dssePreAuthentication,
-  oidOf,
-  readDer,
+  readExtendedKeyUsage,
   readKeyKind,
-  sequenceOf,
   verifyX509Signature,
 } from '../attestation/index.ts';
 import type { SignatureBundle } from './bundle.ts';
 import { type PackageErrorCode, refuse } from './errors.ts';
 import { HASH_OF_CURVE } from './keys.ts';
 
-/** Looked at by {@link assertCodeSigning}. */
-export const OID_EXTENDED_KEY_USAGE = '2.5.29.37';
 const OID_CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 
 const BY_ATTESTATION_CODE: Readonly<Record<string, PackageErrorCode>> = {
@@ -44,13 +40,7 @@ export async function checkingCertificates<T>(file: string, body: () => T | Prom
 
 /** @throws {PackageError} `package/certificate-usage` unless the certificate may sign code. */
 export function assertCodeSigning(leaf: Certificate, file: string): void {
-  const usage = leaf.extensions.get(OID_EXTENDED_KEY_USAGE);
-  const purposes =
-    usage === undefined
-      ? []
-      : sequenceOf(readDer(usage.value, 'extended key usage'), 'extended key usage').map((node) =>
-          oidOf(node, 'extended key usage'),
-        );
+  const purposes = readExtendedKeyUsage(leaf);
   if (!purposes.includes(OID_CODE_SIGNING) || !(leaf.keyUsage?.has(0) ?? false)) {
     refuse('package/certificate-usage', file, `the certificate of ${leaf.subjectName} is not for signing code`);
   }

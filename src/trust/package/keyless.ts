@@ -8,7 +8,13 @@
  */
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
-import { type Certificate, encodeBase64, parseCertificate, readDer, sequenceOf } from '../attestation/index.ts';
+import {
+  type Certificate,
+  decodeDirectoryString,
+  encodeBase64,
+  parseCertificate,
+  readAlternativeNames,
+} from '../attestation/index.ts';
 import { hashLeaf, verifyInclusion } from '../log/index.ts';
 import { type BundleSigner, type LogEntry, readBase64, type SignatureBundle } from './bundle.ts';
 import { refuse } from './errors.ts';
@@ -28,23 +34,13 @@ export interface KeylessTrust {
   readonly anchor?: ((bundle: SignatureBundle) => Promise<void>) | 'unanchored';
 }
 
-const OID_ALTERNATIVE_NAME = '2.5.29.17';
 const OID_ISSUER = '1.3.6.1.4.1.57264.1.8';
 const OID_ISSUER_OLD = '1.3.6.1.4.1.57264.1.1';
 const decoder = new TextDecoder();
 
-function identitiesOf(certificate: Certificate): readonly string[] {
-  const extension = certificate.extensions.get(OID_ALTERNATIVE_NAME);
-  if (extension === undefined) return [];
-  // rfc822Name [1] and uniformResourceIdentifier [6], both IA5String. [RFC5280] §4.2.1.6
-  return sequenceOf(readDer(extension.value, 'alternative names'), 'alternative names')
-    .filter(({ tag }) => tag === 0x81 || tag === 0x86)
-    .map(({ content }) => decoder.decode(content));
-}
-
 function issuerOf(certificate: Certificate): string | undefined {
   const current = certificate.extensions.get(OID_ISSUER);
-  if (current !== undefined) return decoder.decode(readDer(current.value, 'issuer').content);
+  if (current !== undefined) return decodeDirectoryString(current.value, 'issuer');
   const old = certificate.extensions.get(OID_ISSUER_OLD);
   return old === undefined ? undefined : decoder.decode(old.value);
 }
@@ -116,7 +112,7 @@ export async function checkKeyless(
 ): Promise<{ readonly kind: 'keyless'; readonly name: string }> {
   return checkingCertificates(file, async () => {
     const certificate = parseCertificate(signer.certificate, 'certificate');
-    const identities = identitiesOf(certificate);
+    const identities = readAlternativeNames(certificate);
     if (identities.length !== 1 || identities[0] !== identity) {
       refuse(
         'package/identity-mismatch',

@@ -5,16 +5,17 @@
  */
 
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
-import { type Certificate, createTrustRoot, parseCertificate, verifyChain } from '../attestation/index.ts';
+import {
+  type Certificate,
+  createTrustRoot,
+  OID_EXTENDED_KEY_USAGE,
+  parseCertificate,
+  verifyChain,
+} from '../attestation/index.ts';
 import type { PackageFiles } from './archive.ts';
 import { type BundleSigner, parseBundle, type SignatureBundle } from './bundle.ts';
 import { type PackageErrorCode, type PackageProblem, refuse } from './errors.ts';
-import {
-  assertCodeSigning,
-  assertEnvelope,
-  checkingCertificates,
-  OID_EXTENDED_KEY_USAGE,
-} from './certificate-checks.ts';
+import { assertCodeSigning, assertEnvelope, checkingCertificates } from './certificate-checks.ts';
 import { keyHint } from './keys.ts';
 import { checkKeyless, type KeylessTrust } from './keyless.ts';
 import { type ModelStatement, parseStatement } from './statement.ts';

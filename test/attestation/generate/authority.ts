@@ -103,7 +103,11 @@ export async function revoke(
     issuer: `CN=${issuer.name}`,
     thisUpdate,
     nextUpdate,
-    entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: day(-2) })),
+    entries: serials.map((serialNumber) => ({
+      serialNumber,
+      revocationDate: day(-2),
+      reason: x509.X509CrlReason.keyCompromise,
+    })),
     signingKey: issuer.keys.privateKey,
     signingAlgorithm: KEY_KINDS[issuer.kind].sign,
   });

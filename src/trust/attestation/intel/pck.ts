@@ -4,10 +4,12 @@
  * @module
  */
 
+import { AsnArray, AsnPropTypes, AsnType, AsnTypeTypes, OctetString } from '@peculiar/asn1-schema';
+
 import { toHex } from '../../../foundations/crypto/index.ts';
 import { malformed } from '../errors.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { type DerNode, expectTag, oidOf, readDer, sequenceOf, smallInteger, TAG } from '../x509/der.ts';
+import { decodeDer, describeChoice, describeSequence } from '../x509/der.ts';
 
 const SGX = '1.2.840.113741.1.13.1';
 const COMPONENTS = 16;
@@ -23,15 +25,33 @@ export interface PckPlatform {
   readonly components: readonly number[];
 }
 
-function readPairs(node: DerNode | undefined, what: string): ReadonlyMap<string, DerNode> {
-  const pairs = new Map<string, DerNode>();
-  for (const pair of sequenceOf(node, what)) {
-    const [oid, value, ...rest] = sequenceOf(pair, what);
-    const name = oidOf(oid, what);
-    if (value === undefined || rest.length > 0 || pairs.has(name)) malformed(`${what}: broken pair ${name}`);
-    pairs.set(name, value);
-  }
-  return pairs;
+/** The extension is a list of pairs, nested once: the TCB is a pair whose value is a list. */
+class SgxPairs extends AsnArray<SgxPair> {}
+class SgxValue {
+  integer: number | undefined;
+  octets: OctetString | undefined;
+  enumerated: number | undefined;
+  boolean: boolean | undefined;
+  pairs: SgxPairs | undefined;
+}
+class SgxPair {
+  name = '';
+  value = new SgxValue();
+}
+describeChoice(SgxValue, {
+  integer: { type: AsnPropTypes.Integer },
+  octets: { type: OctetString },
+  enumerated: { type: AsnPropTypes.Enumerated },
+  boolean: { type: AsnPropTypes.Boolean },
+  pairs: { type: SgxPairs },
+});
+describeSequence(SgxPair, { name: { type: AsnPropTypes.ObjectIdentifier }, value: { type: SgxValue } });
+AsnType({ type: AsnTypeTypes.Sequence, itemType: SgxPair })(SgxPairs);
+
+function indexPairs(pairs: SgxPairs | undefined, what: string): ReadonlyMap<string, SgxValue> {
+  const byName = new Map((pairs ?? []).map(({ name, value }) => [name, value]));
+  if (pairs === undefined || byName.size !== pairs.length) malformed(`${what}: missing, or with a repeated pair`);
+  return byName;
 }
 
 /** Reads the extension. @throws {AttestationError} `attestation/malformed` when it is missing or broken. */
@@ -39,20 +59,24 @@ export function readPckPlatform(certificate: Certificate): PckPlatform {
   const what = 'PCK certificate, SGX extension';
   const extension = certificate.extensions.get(SGX);
   if (extension === undefined) malformed(`${what} is missing`);
-  const pairs = readPairs(readDer(extension.value, what), what);
-  const octets = (source: ReadonlyMap<string, DerNode>, oid: string, sizeBytes: number): string => {
-    const { content } = expectTag(source.get(oid), TAG.octetString, `${what} ${oid}`);
-    if (content.length !== sizeBytes) malformed(`${what} ${oid}: ${sizeBytes} bytes expected`);
-    return toHex(content);
+  const pairs = indexPairs(decodeDer(extension.value, SgxPairs, what), what);
+  const tcb = indexPairs(pairs.get(`${SGX}.2`)?.pairs, `${what}, TCB`);
+  const octets = (source: ReadonlyMap<string, SgxValue>, oid: string, sizeBytes: number): string => {
+    const bytes = source.get(oid)?.octets?.buffer;
+    if (bytes?.byteLength !== sizeBytes) malformed(`${what} ${oid}: ${sizeBytes} bytes expected`);
+    return toHex(new Uint8Array(bytes));
   };
-  const tcb = readPairs(pairs.get(`${SGX}.2`), `${what}, TCB`);
+  const version = (oid: string): number => {
+    const integer = tcb.get(oid)?.integer;
+    // The library gives integers of more than three bytes as text.
+    if (typeof integer !== 'number' || integer < 0) malformed(`${what} ${oid}: small number expected`);
+    return integer;
+  };
   return {
     fmspc: octets(pairs, `${SGX}.4`, 6),
     pceId: octets(pairs, `${SGX}.3`, 2),
     cpuSvn: octets(tcb, `${SGX}.2.18`, 16),
-    pceSvn: smallInteger(tcb.get(`${SGX}.2.17`), `${what}, PCE version`),
-    components: Array.from({ length: COMPONENTS }, (_, index) =>
-      smallInteger(tcb.get(`${SGX}.2.${index + 1}`), `${what}, component ${index + 1}`),
-    ),
+    pceSvn: version(`${SGX}.2.17`),
+    components: Array.from({ length: COMPONENTS }, (_, index) => version(`${SGX}.2.${index + 1}`)),
   };
 }

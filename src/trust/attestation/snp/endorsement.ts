@@ -5,11 +5,13 @@
  * @module
  */
 
+import { AsnPropTypes } from '@peculiar/asn1-schema';
+
 import { toHex } from '../../../foundations/crypto/index.ts';
 import { AttestationError, malformed } from '../errors.ts';
 import type { AmdProductLine } from '../roots/amd.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { readDer, smallInteger, stringOf, TAG } from '../x509/der.ts';
+import { decodeDer, describeChoice } from '../x509/der.ts';
 import type { SnpTcb } from './tcb.ts';
 
 const AMD = '1.3.6.1.4.1.3704.1';
@@ -24,6 +26,16 @@ const OID = {
   hardwareId: `${AMD}.4`,
   cloudId: `${AMD}.5`,
 } as const;
+
+/** What the extensions hold: one INTEGER or one IA5String each. */
+class EndorsementValue {
+  integer: number | undefined;
+  text: string | undefined;
+}
+describeChoice(EndorsementValue, {
+  integer: { type: AsnPropTypes.Integer },
+  text: { type: AsnPropTypes.IA5String },
+});
 
 /** The platform that a certificate endorses. */
 export interface SnpEndorsement {
@@ -42,8 +54,16 @@ export interface SnpEndorsement {
 export function readSnpEndorsement(certificate: Certificate): SnpEndorsement {
   const required = (oid: string, name: string): Uint8Array =>
     certificate.extensions.get(oid)?.value ?? malformed(`endorsement certificate: extension ${name} is missing`);
-  const version = (oid: string, name: string): number =>
-    smallInteger(readDer(required(oid, name), `endorsement certificate, ${name}`), `endorsement certificate, ${name}`);
+  const value = (oid: string, name: string): EndorsementValue =>
+    decodeDer(required(oid, name), EndorsementValue, `endorsement certificate, ${name}`);
+  const version = (oid: string, name: string): number => {
+    const { integer } = value(oid, name);
+    // The library gives integers of more than three bytes as text.
+    if (typeof integer !== 'number' || integer < 0) malformed(`endorsement certificate: ${name} is not a small number`);
+    return integer;
+  };
+  const text = (oid: string, name: string): string =>
+    value(oid, name).text ?? malformed(`endorsement certificate: ${name} is not a text`);
   const kind = certificate.commonName === 'SEV-VCEK' ? 'VCEK' : 'VLEK';
   if (kind === 'VLEK' && certificate.commonName !== 'SEV-VLEK') {
     throw new AttestationError(
@@ -52,7 +72,7 @@ export function readSnpEndorsement(certificate: Certificate): SnpEndorsement {
     );
   }
   const structVersion = version(OID.structVersion, 'struct version');
-  const productName = stringOf(readDer(required(OID.productName, 'product name'), 'product name'), 'product name');
+  const productName = text(OID.productName, 'product name');
   const line = productName.split('-')[0];
   if (line !== 'Milan' && line !== 'Genoa' && line !== 'Turin') {
     throw new AttestationError('attestation/unsupported', `endorsement certificate: product ${productName}`);
@@ -68,8 +88,7 @@ export function readSnpEndorsement(certificate: Certificate): SnpEndorsement {
     microcode: version(OID.microcode, 'microcode version'),
   };
   if (kind === 'VLEK') {
-    const cloudId = stringOf(readDer(required(OID.cloudId, 'CSP id'), 'CSP id', TAG.ia5String), 'CSP id');
-    return { kind, productName, line, tcb, cloudId };
+    return { kind, productName, line, tcb, cloudId: text(OID.cloudId, 'CSP id') };
   }
   // AMD puts the bare bytes into the extension, without an OCTET STRING of their own.
   const hardwareId = required(OID.hardwareId, 'hardware id');

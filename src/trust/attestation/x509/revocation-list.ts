@@ -4,20 +4,13 @@
  * @module
  */
 
+import { CertificateList } from '@peculiar/asn1-x509';
+
 import { equalBytes, toHex } from '../../../foundations/crypto/index.ts';
 import { AttestationError, malformed } from '../errors.ts';
 import { type Certificate, type Extension, KEY_USAGE, readExtensions } from './certificate.ts';
-import {
-  bitStringBytes,
-  childrenOf,
-  type DerNode,
-  integerBytes,
-  readDer,
-  sequenceOf,
-  smallInteger,
-  TAG,
-  timeOf,
-} from './der.ts';
+import { decodeDer, elementsOf } from './der.ts';
+import { rememberDecoded } from './memory.ts';
 import { readSignatureAlgorithm, type SignatureAlgorithm, verifyX509Signature } from './signature.ts';
 
 /** A decoded list. Nothing of it is verified. */
@@ -36,42 +29,41 @@ export interface RevocationList {
 
 /** CRL number and authority key identifier say nothing that changes the meaning of an entry. */
 const OID_ISSUING_DISTRIBUTION_POINT = '2.5.29.28';
-const MAX_LIST_BYTES = 2 << 20;
+/** Some 5,000 entries, where the longest list at hand has 44: a list is decoded before its signature is checked. */
+const MAX_LIST_BYTES = 1 << 18;
+/** Version 2. */
+const VERSION = 1;
+const REMEMBERED = 8;
+
+function decodeList(der: Uint8Array, what: string): RevocationList {
+  const { tbsCertList: tbs, ...outer } = decodeDer(der, CertificateList, what, {
+    maxBytes: MAX_LIST_BYTES,
+  });
+  if (tbs.version !== VERSION) malformed(`${what}: version 2 expected`);
+  if (!outer.signatureAlgorithm.isEqual(tbs.signature)) malformed(`${what}: its two algorithms differ`);
+  if (tbs.nextUpdate === undefined) malformed(`${what}: no time of the next one`);
+  const [signed] = elementsOf(der) as [Uint8Array];
+  return {
+    der,
+    tbs: signed,
+    issuer: elementsOf(signed)[2] as Uint8Array,
+    thisUpdate: tbs.thisUpdate.getTime(),
+    nextUpdate: tbs.nextUpdate.getTime(),
+    revoked: new Set(tbs.revokedCertificates?.map(({ userCertificate }) => toHex(new Uint8Array(userCertificate)))),
+    extensions: readExtensions(tbs.crlExtensions, `${what}, extensions`),
+    signatureAlgorithm: readSignatureAlgorithm(tbs.signature, what),
+    signature: new Uint8Array(outer.signature),
+  };
+}
+
+const decode = rememberDecoded(decodeList, REMEMBERED);
 
 /**
  * Decodes a list.
  * @throws {AttestationError} `attestation/malformed` or `attestation/unsupported`.
  */
 export function parseRevocationList(der: Uint8Array, what = 'revocation list'): RevocationList {
-  if (der.length > MAX_LIST_BYTES) malformed(`${what}: longer than ${MAX_LIST_BYTES} bytes`);
-  const [tbs, outerAlgorithm, signature, ...rest] = sequenceOf(readDer(der, what), what);
-  if (rest.length > 0) malformed(`${what}: too many fields`);
-  const [version, innerAlgorithm, issuer, thisUpdate, nextUpdate, ...optional] = sequenceOf(tbs, what);
-  if (smallInteger(version, `${what}, version`) !== 1) malformed(`${what}: version 2 expected`);
-  if (outerAlgorithm === undefined || innerAlgorithm === undefined) malformed(`${what}: no algorithm`);
-  if (!equalBytes(outerAlgorithm.raw, innerAlgorithm.raw)) malformed(`${what}: its two algorithms differ`);
-  const revoked = new Set<string>();
-  let extensions: ReadonlyMap<string, Extension> = new Map();
-  if (optional[0]?.tag === TAG.sequence) {
-    for (const entry of childrenOf(optional.shift() as DerNode, what)) {
-      const [serial, date] = sequenceOf(entry, `${what}, entry`);
-      timeOf(date, `${what}, entry`);
-      revoked.add(toHex(integerBytes(serial, `${what}, entry`)));
-    }
-  }
-  if (optional[0]?.tag === 0xa0) extensions = readExtensions(optional.shift() as DerNode, `${what}, extensions`);
-  if (optional.length > 0) malformed(`${what}: unexpected fields`);
-  return {
-    der,
-    tbs: (tbs as DerNode).raw,
-    issuer: (issuer as DerNode | undefined)?.raw ?? malformed(`${what}: no issuer`),
-    thisUpdate: timeOf(thisUpdate, `${what}, time`),
-    nextUpdate: timeOf(nextUpdate, `${what}, time`),
-    revoked,
-    extensions,
-    signatureAlgorithm: readSignatureAlgorithm(innerAlgorithm, what),
-    signature: bitStringBytes(signature, `${what}, signature`),
-  };
+  return decode(der, what);
 }
 
 /**

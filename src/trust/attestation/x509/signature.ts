@@ -5,8 +5,12 @@
  * @module
  */
 
+import { AsnPropTypes } from '@peculiar/asn1-schema';
+import { AlgorithmIdentifier as X509Algorithm } from '@peculiar/asn1-x509';
+
+import { toHex } from '../../../foundations/crypto/index.ts';
 import { AttestationError, malformed } from '../errors.ts';
-import { childrenOf, type DerNode, integerBytes, oidOf, readDer, sequenceOf, smallInteger, TAG } from './der.ts';
+import { assertDer, decodeDer, describeSequence, elementsOf } from './der.ts';
 
 /** The hashes that are accepted. */
 export type HashName = 'SHA-256' | 'SHA-384' | 'SHA-512';
@@ -35,88 +39,93 @@ const SIMPLE: Readonly<Record<string, SignatureAlgorithm>> = {
 };
 const RSA_PSS = '1.2.840.113549.1.1.10';
 const MGF1 = '1.2.840.113549.1.1.8';
-const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
-const RSA_PUBLIC_KEY = '1.2.840.113549.1.1.1';
-const CURVES: Readonly<Record<string, CurveName>> = {
-  '1.2.840.10045.3.1.7': 'P-256',
-  '1.3.132.0.34': 'P-384',
-  '1.3.132.0.35': 'P-521',
+/** Kinds of keys by the DER of their AlgorithmIdentifier. [RFC5480] §2.1.1, [RFC4055] §1.2 */
+const KEYS: Readonly<Record<string, CurveName | 'RSA'>> = {
+  '301306072a8648ce3d020106082a8648ce3d030107': 'P-256',
+  '301006072a8648ce3d020106052b81040022': 'P-384',
+  '301006072a8648ce3d020106052b81040023': 'P-521',
+  '300d06092a864886f70d0101010500': 'RSA',
 };
+const SEQUENCE = 0x30;
+const INTEGER = 0x02;
 /** Bytes of one coordinate. */
 export const COORDINATE_BYTES: Readonly<Record<CurveName, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
 
+/** RSASSA-PSS-params [RFC4055] §3.1; every field must be stated but the last: the defaults are SHA-1. */
+class PssParameters {
+  hashAlgorithm = new X509Algorithm();
+  maskGenAlgorithm = new X509Algorithm();
+  saltLength = 0;
+  trailerField: number | undefined;
+}
+describeSequence(PssParameters, {
+  hashAlgorithm: { type: X509Algorithm, context: 0 },
+  maskGenAlgorithm: { type: X509Algorithm, context: 1 },
+  saltLength: { type: AsnPropTypes.Integer, context: 2 },
+  trailerField: { type: AsnPropTypes.Integer, context: 3, optional: true },
+});
+
 /** Parameters of a plain identifier: absent or NULL. */
-function expectNoParameters(node: DerNode | undefined, what: string): void {
-  if (node !== undefined && (node.tag !== TAG.null || node.content.length > 0))
-    malformed(`${what}: foreign parameters`);
+function expectNoParameters({ algorithm, parameters }: X509Algorithm, what: string): void {
+  if (parameters) malformed(`${what}: foreign parameters of ${algorithm}`);
 }
 
-function hashOf(node: DerNode | undefined, what: string): HashName {
-  const [oid, parameters, ...rest] = sequenceOf(node, what);
-  const name = oidOf(oid, what);
-  const hash = HASHES[name];
-  if (hash === undefined)
-    throw new AttestationError('attestation/unsupported', `${what}: hash ${name} is not accepted`);
-  expectNoParameters(parameters, what);
-  if (rest.length > 0) malformed(`${what}: broken hash identifier`);
+function hashOf(identifier: X509Algorithm, what: string): HashName {
+  const hash = HASHES[identifier.algorithm];
+  if (hash === undefined) {
+    throw new AttestationError('attestation/unsupported', `${what}: hash ${identifier.algorithm} is not accepted`);
+  }
+  expectNoParameters(identifier, what);
   return hash;
 }
 
-/** Reads RSASSA-PSS-params [RFC4055] §3.1; every field must be stated: the defaults are SHA-1. */
-function readPssParameters(node: DerNode | undefined, what: string): SignatureAlgorithm {
-  const fields = new Map<number, DerNode>();
-  for (const field of sequenceOf(node, what)) {
-    const [value, ...rest] = childrenOf(field, what);
-    if (fields.has(field.tag) || value === undefined || rest.length > 0) malformed(`${what}: broken PSS parameters`);
-    fields.set(field.tag, value);
-  }
-  const hash = hashOf(fields.get(0xa0), `${what}, PSS hash`);
-  const [mgf, mgfHash, ...rest] = sequenceOf(fields.get(0xa1), `${what}, PSS mask`);
-  if (oidOf(mgf, what) !== MGF1 || rest.length > 0 || hashOf(mgfHash, `${what}, PSS mask`) !== hash) {
+function readPssParameters(parameters: Uint8Array, what: string): SignatureAlgorithm {
+  const pss = decodeDer(parameters, PssParameters, `${what}, PSS parameters`);
+  const hash = hashOf(pss.hashAlgorithm, `${what}, PSS hash`);
+  const { algorithm, parameters: maskHash } = pss.maskGenAlgorithm;
+  const mask = decodeDer(new Uint8Array(maskHash ?? []), X509Algorithm, `${what}, PSS mask`);
+  if (algorithm !== MGF1 || hashOf(mask, `${what}, PSS mask`) !== hash) {
     throw new AttestationError('attestation/unsupported', `${what}: PSS mask function is not MGF1 with the same hash`);
   }
-  const saltBytes = smallInteger(fields.get(0xa2), `${what}, PSS salt`);
-  const trailer = fields.get(0xa3);
   // AMD writes the default trailer out, against DER; its value must be 1 all the same.
-  if (trailer !== undefined && smallInteger(trailer, `${what}, PSS trailer`) !== 1) malformed(`${what}: PSS trailer`);
-  if (fields.size !== (trailer === undefined ? 3 : 4) || saltBytes > 64) malformed(`${what}: broken PSS parameters`);
-  return { kind: 'rsa-pss', hash, saltBytes };
+  if (pss.trailerField !== undefined && pss.trailerField !== 1) malformed(`${what}: PSS trailer`);
+  if (!(pss.saltLength >= 0 && pss.saltLength <= 64)) malformed(`${what}: PSS salt of ${pss.saltLength} bytes`);
+  return { kind: 'rsa-pss', hash, saltBytes: pss.saltLength };
 }
 
-/** Reads an AlgorithmIdentifier of a signature. */
-export function readSignatureAlgorithm(node: DerNode | undefined, what: string): SignatureAlgorithm {
-  const [oid, parameters, ...rest] = sequenceOf(node, what);
-  if (rest.length > 0) malformed(`${what}: broken algorithm identifier`);
-  const name = oidOf(oid, what);
-  if (name === RSA_PSS) return readPssParameters(parameters, what);
-  const simple = SIMPLE[name];
+/** Reads which algorithm an identifier names. */
+export function readSignatureAlgorithm(identifier: X509Algorithm, what: string): SignatureAlgorithm {
+  const { algorithm, parameters } = identifier;
+  if (algorithm === RSA_PSS) return readPssParameters(new Uint8Array(parameters ?? []), what);
+  const simple = SIMPLE[algorithm];
   if (simple === undefined) {
-    throw new AttestationError('attestation/unsupported', `${what}: signature algorithm ${name} is not accepted`);
+    throw new AttestationError('attestation/unsupported', `${what}: signature algorithm ${algorithm} is not accepted`);
   }
-  expectNoParameters(parameters, what);
+  expectNoParameters(identifier, what);
   return simple;
 }
 
 /** Reads which kind of key a SubjectPublicKeyInfo holds. */
 export function readKeyKind(spki: Uint8Array, what: string): CurveName | 'RSA' {
-  const [algorithm] = sequenceOf(readDer(spki, what), what);
-  const [oid, parameters] = sequenceOf(algorithm, what);
-  const name = oidOf(oid, what);
-  if (name === RSA_PUBLIC_KEY) return 'RSA';
-  const curve = name === EC_PUBLIC_KEY ? CURVES[oidOf(parameters, what)] : undefined;
-  if (curve === undefined) throw new AttestationError('attestation/unsupported', `${what}: key type is not accepted`);
-  return curve;
+  assertDer(spki, what);
+  const [algorithm = new Uint8Array(0)] = elementsOf(spki);
+  const kind = KEYS[toHex(algorithm)];
+  if (kind === undefined) throw new AttestationError('attestation/unsupported', `${what}: key type is not accepted`);
+  return kind;
 }
 
-/** Turns the DER form of an ECDSA signature into r ‖ s of fixed width, or undefined when it is not minimal DER. */
+/** Turns the DER form of an ECDSA signature ([RFC5480] appendix A) into r ‖ s of fixed width, or undefined when it is not minimal DER. */
 function rawEcdsaSignature(signature: Uint8Array, coordinateBytes: number): Uint8Array | undefined {
   try {
-    const parts = sequenceOf(readDer(signature, 'ECDSA signature'), 'ECDSA signature');
-    if (parts.length !== 2) return undefined;
+    assertDer(signature, 'ECDSA signature');
+    const integers = elementsOf(signature);
+    if (signature[0] !== SEQUENCE || integers.length !== 2) return undefined;
     const raw = new Uint8Array(2 * coordinateBytes);
-    for (const [index, part] of parts.entries()) {
-      let content = integerBytes(part, 'ECDSA signature');
-      if ((content[0] as number) >= 0x80) return undefined;
+    for (const [index, integer] of integers.entries()) {
+      // Shorter than 128 bytes, so that its header has two.
+      let content = integer.subarray(2);
+      if (integer[0] !== INTEGER || content.length > coordinateBytes + 1 || (content[0] as number) >= 0x80)
+        return undefined;
       if (content[0] === 0) content = content.subarray(1);
       if (content.length > coordinateBytes) return undefined;
       raw.set(content, (index + 1) * coordinateBytes - content.length);
