@@ -67,17 +67,15 @@ export function createAttemptEnding({
     memory.open.delete(attempt);
     memory.dropouts += result.dropouts.length;
     if (finished) memory.state = 'finished';
-    if (evaluate !== undefined && (finished || round % task.training.evaluateEvery === 0 || round === 1)) {
-      ({ accuracy: memory.accuracy, loss: memory.loss } = await evaluate(model.parameters));
-    }
-    const { accuracy, loss } = memory;
+    const due = finished || round % task.training.evaluateEvery === 0 || round === 1;
+    const measured = evaluate !== undefined && due ? await evaluate(model.parameters) : undefined;
+    if (measured !== undefined) ({ accuracy: memory.accuracy, loss: memory.loss } = measured);
     await report({
       attempt,
       round,
       ...late,
       outcome: 'committed',
-      ...(accuracy === null ? {} : { accuracy }),
-      ...(loss === undefined ? {} : { loss }),
+      ...measured,
       epsilon: ledger?.spent().epsilon ?? null,
       contributors: contributors.length,
       dropouts: result.dropouts.length,
