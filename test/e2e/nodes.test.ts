@@ -108,6 +108,23 @@ describe('two coordinator nodes on one database', () => {
     await b.close();
   });
 
+  it('tell nobody that a task is gone while it is between two nodes', async () => {
+    const a = await startNode('a3');
+    const b = await startNode('b3');
+    const id = (await a.service.createTask(smallTask({ name: 'between', rounds: 1 }))).status().id;
+    await a.die();
+    const seen: number[] = [];
+    await until(async () => {
+      const { status } = await fetch(`${b.url}/v1/tasks/${id}`, { headers: { authorization: `Bearer ${OPERATOR}` } });
+      seen.push(status);
+      return status === 200;
+    });
+    expect(seen.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(seen.length).toBeGreaterThan(1);
+    await a.close();
+    await b.close();
+  });
+
   it('fail over: the round goes on from the journal, every charge once, no round twice', async () => {
     const a = await startNode('a2');
     const b = await startNode('b2');

@@ -107,9 +107,9 @@ export function startParticipant(
 }
 
 /** Waits until something holds; fails after `timeoutMs`. */
-export async function until(holds: () => boolean, { timeoutMs = 20_000 } = {}): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, { timeoutMs = 20_000 } = {}): Promise<void> {
   const end = performance.now() + timeoutMs;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > end) throw new Error('what was waited for did not happen');
     await new Promise((resolve) => {
       setTimeout(resolve, 10);

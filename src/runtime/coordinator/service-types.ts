@@ -32,7 +32,10 @@ export interface Service {
   readonly maxMessageBytes: number;
   /** Evidence is simulated: every output says so. */
   readonly simulatedAttestation: boolean;
-  /** The address of the node that serves a task, when it is another one. */
+  /**
+   * The address of the node that serves a task, when it is another one.
+   * @throws {@link CoordinatorError} `coordinator/elsewhere`, retryable, while a task of the database is between two nodes.
+   */
   elsewhere(taskId: string): Promise<string | undefined>;
   /** Every task of the database: those of other nodes with the address to ask. */
   everywhere(): Promise<readonly { readonly id: string; readonly url: string | undefined }[]>;

@@ -276,7 +276,14 @@ export async function createService({
     simulatedAttestation: attestation?.simulated ?? false,
     async elsewhere(taskId) {
       if (node === undefined || running.has(taskId)) return undefined;
-      return node.holderOf(taskId);
+      const holder = await node.holderOf(taskId);
+      // Between two holders a task is served by nobody for a moment: that is no reason to tell a participant it is gone.
+      if (holder === undefined && !running.has(taskId) && (await rows()).some(({ id }) => id === taskId)) {
+        throw new CoordinatorError('coordinator/elsewhere', 'no node serves this task yet; try again', {
+          retryable: true,
+        });
+      }
+      return running.has(taskId) ? undefined : holder;
     },
     async everywhere() {
       const all = node === undefined ? [...running.keys()] : (await rows()).map(({ id }) => id);
