@@ -33,16 +33,9 @@ import { createLedgerFile, writeFileAtomic } from '../runtime/storage/index.ts';
 import { type AnsweringModel, guaranteeOf, openTrainedModel, type RegressionModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
-import { openTestData, type TestData } from './test-data.ts';
+import { openTestData, type TestData, type TestDataOptions } from './test-data.ts';
 
-interface EvaluateOptions {
-  readonly data?: string;
-  readonly rows?: string;
-  readonly label?: string;
-  readonly textColumn: string;
-  readonly separator: string;
-  readonly groups?: string;
-  readonly groupBy?: string;
+interface EvaluateOptions extends TestDataOptions {
   readonly bins: string;
   readonly errorBound?: string;
   readonly targetMin?: string;

@@ -5,18 +5,17 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 
 import { afterAll, describe, expect, it, vi } from 'vitest';
 
 import { createPassphraseKeeper } from '../runtime/drivers/index.ts';
 import { openKeyStore, openVault } from '../runtime/storage/index.ts';
 import { createPackage, type PackageManifest } from '../trust/package/index.ts';
+import { type Ended, runCommand } from '../../test/harness/command.ts';
 import { makeSmallRun } from '../../test/trust/small-run.ts';
 import { createCardCommand } from './card.ts';
 import { createLineageCommand } from './lineage.ts';
 import { createLogCommand } from './log.ts';
-import { exitCodeOf } from './exit-codes.ts';
 import { createKeystoreCommand } from './keystore.ts';
 import { createOpenCommand } from './open.ts';
 import { createPackageCommand, readSigner } from './package.ts';
@@ -40,26 +39,10 @@ const commands = {
 };
 
 /** Runs a command in this process, with what it prints and how it would end. */
-async function sotto(name: keyof typeof commands, ...args: readonly string[]): Promise<{ code: number; out: string }> {
-  let out = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  process.exitCode = 0;
-  let code = 0;
-  try {
-    await commands[name]().exitOverride().parseAsync(args, { from: 'user' });
-    code = Number(process.exitCode);
-  } catch (error) {
-    code = exitCodeOf(error);
-    out += inspect(error);
-  } finally {
-    write.mockRestore();
-    process.exitCode = 0;
-  }
-  shown.push(out);
-  return { code, out };
+async function sotto(name: keyof typeof commands, ...args: readonly string[]): Promise<Ended> {
+  const ended = await runCommand(commands[name](), args);
+  shown.push(ended.out);
+  return ended;
 }
 
 /** A finished run, as `sotto run --key-store` leaves it. */

@@ -8,6 +8,7 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { collectBody } from '../runtime/assistant-server/index.ts';
 import { messagePath, MpcError, type PartyChannel } from '../secure/mpc/index.ts';
 
 /** Longest message taken. */
@@ -117,7 +118,7 @@ export async function startPartyServer({
       return void response.writeHead(204).end();
     }
     if (message.method === 'POST') {
-      const body = await readBody(message);
+      const body = await collectBody(message, MAX_MESSAGE_BYTES);
       if (body === undefined) return void response.writeHead(413).end();
       if (held + body.length > MAX_HELD_BYTES) return void response.writeHead(503).end();
       return void response.writeHead(put(slot, Number(sequence), body) ? 204 : 409).end();
@@ -216,24 +217,6 @@ export async function startPartyServer({
       });
     },
   };
-}
-
-async function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of message as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > MAX_MESSAGE_BYTES) return undefined;
-    parts.push(part);
-  }
-  // A buffer of its own: views of 32 and 64 bits need an aligned start.
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
-  return body;
 }
 
 /** Posts a message, waiting for a peer that is not up yet. */

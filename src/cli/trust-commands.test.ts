@@ -17,10 +17,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspect } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { runCommand } from '../../test/harness/command.ts';
 import { makeSmallRun } from '../../test/trust/small-run.ts';
 import { createSigningKey } from '../foundations/crypto/index.ts';
 import {
@@ -32,7 +32,6 @@ import {
   parseVerifierKey,
 } from '../trust/log/index.ts';
 import { createChannelCommand } from './channel.ts';
-import { exitCodeOf } from './exit-codes.ts';
 import { createKeystoreCommand } from './keystore.ts';
 import { createLineageCommand } from './lineage.ts';
 import { createLogCommand } from './log.ts';
@@ -58,26 +57,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 /** Runs a command in this process, with what it prints and how it would end. */
-async function sotto(name: keyof typeof commands, ...args: readonly string[]): Promise<{ code: number; out: string }> {
-  let out = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  process.exitCode = 0;
-  let code = 0;
-  try {
-    await commands[name]().exitOverride().parseAsync(args, { from: 'user' });
-    code = Number(process.exitCode);
-  } catch (error) {
-    code = exitCodeOf(error);
-    out += inspect(error);
-  } finally {
-    write.mockRestore();
-    process.exitCode = 0;
-  }
-  return { code, out };
-}
+const sotto = (name: keyof typeof commands, ...args: readonly string[]) => runCommand(commands[name](), args);
 
 /** Codes of the problems that a command with `--json` finds. */
 async function codesOf(name: keyof typeof commands, ...args: readonly string[]): Promise<readonly string[]> {

@@ -2,11 +2,9 @@
  * `kill -9` of the coordinator while it waits for those who help to form a sum: whether they have answered by then or
  * not, they are asked the very same again, answer the same, and every round is committed once.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
@@ -15,35 +13,11 @@ import { participantIdOf } from '../../src/federation/wire/index.ts';
 import { createSigningKey, sha256, toHex } from '../../src/foundations/crypto/index.ts';
 import { readEntropy } from '../../src/foundations/random/index.ts';
 import { type AssistantServer, openAssistant, startAssistantServer } from '../../src/runtime/assistant-server/index.ts';
-import { type AssistedTask, freePort, pinAssistants } from '../harness/assistants.ts';
+import { type AssistedTask, pinAssistants } from '../harness/assistants.ts';
 import { startParticipant } from '../harness/service.ts';
+import { freePort, startCoordinator, type StartedCoordinator } from '../harness/start-coordinator.ts';
 
-const program = fileURLToPath(new URL('../harness/coordinator-process.ts', import.meta.url));
 const ROUNDS = 2;
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly ready: Promise<{ url: string; task: string; tokens: string[] }>;
-  readonly ended: Promise<NodeJS.Signals | null>;
-}
-
-function startCoordinator(folder: string, port: number, task: string): Started {
-  const child = spawn(process.execPath, [program, folder, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin?.end(task);
-  let out = '';
-  const ready = new Promise<{ url: string; task: string; tokens: string[] }>((resolve, reject) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
-      if (out.includes('\n')) resolve(JSON.parse(out.slice(0, out.indexOf('\n'))) as never);
-    });
-    child.on('exit', () => reject(new Error('the coordinator ended before it was ready')));
-  });
-  ready.catch(() => {});
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => {
-    child.on('exit', (_code, signal) => resolve(signal));
-  });
-  return { child, ready, ended };
-}
 
 /** When the coordinator dies: an assistant has its question and has not begun, or its answer is ready to be sent. */
 type Moment = 'asked' | 'answered';
@@ -98,7 +72,7 @@ async function survives(
   const seeds = Array.from({ length: 3 }, () => readEntropy(32));
   const keys = seeds.map((seed) => createSigningKey(seed).publicKey);
   const roster = new Map(keys.map((key) => [participantIdOf(key), key]));
-  let first: Started | undefined;
+  let first: StartedCoordinator | undefined;
   const kill = () => {
     first?.child.kill('SIGKILL');
     return first?.ended ?? Promise.resolve();
@@ -108,7 +82,7 @@ async function survives(
   );
   const port = await freePort();
   first = startCoordinator(folder, port, assisted.text);
-  let second: Started | undefined;
+  let second: StartedCoordinator | undefined;
   try {
     const { url, task, tokens } = await first.ready;
     const participants = seeds.map((keySeed, i) =>

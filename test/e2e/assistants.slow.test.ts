@@ -8,7 +8,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { assistedText, freePort } from '../harness/assistants.ts';
+import { assistedText } from '../harness/assistants.ts';
+import { freePort } from '../harness/start-coordinator.ts';
 import { type RunningCommand, startCommand } from '../harness/cli-process.ts';
 import { runSotto } from './sotto.ts';
 

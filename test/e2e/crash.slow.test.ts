@@ -1,10 +1,7 @@
 /** `kill -9` of the coordinator between any two writes of a round: nothing is lost, nothing counts twice. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -15,45 +12,9 @@ import { auditRun } from '../../src/trust/log/index.ts';
 import { bufferedTask } from '../harness/buffered.ts';
 import { createTestDatabase, postgresUrl } from '../harness/postgres.ts';
 import { smallTask, startParticipant } from '../harness/service.ts';
+import { freePort, startCoordinator } from '../harness/start-coordinator.ts';
 
-const program = fileURLToPath(new URL('../harness/coordinator-process.ts', import.meta.url));
 const ROUNDS = 2;
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly ready: Promise<{ url: string; task: string; tokens: string[] }>;
-  readonly ended: Promise<NodeJS.Signals | null>;
-}
-
-function start(folder: string, port: number, task: string, env: Record<string, string>): Started {
-  const child = spawn(process.execPath, [program, folder, String(port)], {
-    env: { ...process.env, ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  child.stdin?.end(task);
-  let out = '';
-  const ready = new Promise<{ url: string; task: string; tokens: string[] }>((resolve, reject) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
-      if (out.includes('\n')) resolve(JSON.parse(out.slice(0, out.indexOf('\n'))) as never);
-    });
-    child.on('exit', () => reject(new Error('the coordinator ended before it was ready')));
-  });
-  ready.catch(() => {});
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => {
-    child.on('exit', (_code, signal) => resolve(signal));
-  });
-  return { child, ready, ended };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** Rounds that follow one another, and rounds of which two are open at once. */
 const KINDS = {
@@ -72,11 +33,11 @@ async function survives(
   const { rounds, taskOf } = KINDS[kind];
   const name = `crash-${port}-${Math.trunc(performance.now())}`;
   const task = taskOf({ name, rounds, stageTimeoutMs: 3000 });
-  const first = start(folder, port, task, { ...env, SOTTO_FAULT_POINT: point });
+  const first = startCoordinator(folder, port, task, { ...env, SOTTO_FAULT_POINT: point });
   const { url, task: taskId, tokens } = await first.ready;
   const participants = tokens.map((token, i) => startParticipant(`p${i}`, { url, taskId, token }));
   expect(await first.ended, `${point} was reached`).toBe('SIGKILL');
-  const second = start(folder, port, task, env);
+  const second = startCoordinator(folder, port, task, env);
   await second.ready;
   await Promise.all(participants.map(({ finished }) => finished));
 

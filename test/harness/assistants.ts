@@ -5,7 +5,6 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,16 +19,7 @@ import {
 import { parseTaskFile } from '../../src/runtime/task/index.ts';
 import { planRun, type RunPlan } from '../../src/runtime/training/federated/index.ts';
 import { smallTask } from './service.ts';
-
-/** Finds a port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
+import { freePort } from './start-coordinator.ts';
 
 /** A task with assistants, and what they need. */
 export interface AssistedTask {

@@ -16,6 +16,7 @@ import { participantIdOf } from '../../federation/wire/index.ts';
 import { fromHex } from '../../foundations/crypto/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import type { OpenAssistant } from './open-assistant.ts';
+import { collectBody } from './collect-body.ts';
 
 /** Longest roster. */
 const MAX_ROSTER_BYTES = 2 ** 20;
@@ -160,21 +161,7 @@ export async function startAssistantServer(
 }
 
 async function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new AssistantError('assistants/too-large', `a request has at most ${maxBytes} bytes`);
-  if (Number(message.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of message as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > maxBytes) throw tooLarge();
-    parts.push(part);
-  }
-  // A buffer of its own: views of wider words need an aligned start.
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
+  const body = await collectBody(message, maxBytes);
+  if (body === undefined) throw new AssistantError('assistants/too-large', `a request has at most ${maxBytes} bytes`);
   return body;
 }

@@ -8,29 +8,22 @@ import type { AdditiveContext, PlainArithmetic, WorkOptions } from '../scheme.ts
 import type { SealLibrary } from './library.ts';
 import type { SealKeyBytes, SealVector } from './ring.ts';
 
-/** The types of BFV sums. */
-export interface BfvTypes {
-  readonly name: 'bfv';
-  readonly publicKey: SealKeyBytes<'bfv'>;
-  readonly secretKey: SealKeyBytes<'bfv'>;
-  readonly vector: SealVector<'bfv'>;
+/** The types of the sums of one scheme. */
+interface SchemeTypes<Name extends 'bfv' | 'bgv' | 'ckks'> {
+  readonly name: Name;
+  readonly publicKey: SealKeyBytes<Name>;
+  readonly secretKey: SealKeyBytes<Name>;
+  readonly vector: SealVector<Name>;
 }
+
+/** The types of BFV sums. */
+export type BfvTypes = SchemeTypes<'bfv'>;
 
 /** The types of BGV sums. */
-export interface BgvTypes {
-  readonly name: 'bgv';
-  readonly publicKey: SealKeyBytes<'bgv'>;
-  readonly secretKey: SealKeyBytes<'bgv'>;
-  readonly vector: SealVector<'bgv'>;
-}
+export type BgvTypes = SchemeTypes<'bgv'>;
 
 /** The types of CKKS sums. */
-export interface CkksTypes {
-  readonly name: 'ckks';
-  readonly publicKey: SealKeyBytes<'ckks'>;
-  readonly secretKey: SealKeyBytes<'ckks'>;
-  readonly vector: SealVector<'ckks'>;
-}
+export type CkksTypes = SchemeTypes<'ckks'>;
 
 /** What vectors will hold. */
 export interface SealSumOptions {
