@@ -72,7 +72,7 @@ function writeTable(path: string, { columns, rows }: Table): void {
 }
 
 /** How rows become numbers: by the recipe's own declarations, raw values and generalised ones alike. */
-export function encodingOf({ columns, anonymize }: Recipe): RowEncoding {
+function encodingOf({ columns, anonymize }: Recipe): RowEncoding {
   return {
     kind: 'row',
     constant: 0.3,

@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const PLACES = 1024;
 
 /** Every place has a number of its own and no sign, so that bytes can hold them. */
-export const HASHED: TextEncoding = {
+const HASHED: TextEncoding = {
   kind: 'text',
   maxCharacters: MAX_CHARACTERS,
   places: PLACES,
@@ -40,7 +40,7 @@ function writeIdx(path: string, shape: readonly number[], data: Uint8Array): voi
 }
 
 /** Writes mails as the four files of an IDX data set, each mail a picture of one line. */
-export function writeMailboxes(folder: string, parts: { train: readonly Mail[]; test: readonly Mail[] }): void {
+function writeMailboxes(folder: string, parts: { train: readonly Mail[]; test: readonly Mail[] }): void {
   mkdirSync(folder, { recursive: true });
   const width = encodingWidth(HASHED);
   for (const [part, name] of [

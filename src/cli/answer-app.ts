@@ -22,7 +22,7 @@ export type ServingErrorCode =
   | 'serving/too-large'
   | 'serving/not-here';
 /** A request was refused before anybody looked at its question. */
-export class ServingError extends SottoError<ServingErrorCode> {}
+class ServingError extends SottoError<ServingErrorCode> {}
 
 const STATUS: Readonly<Record<string, number>> = {
   'serving/unknown-caller': 401,

@@ -21,7 +21,7 @@ import { MANIFEST_FILE, type PackageFiles, type PackageManifest } from '../trust
 import { derivePlan } from './derive-plan.ts';
 
 /** The privacy card in a package, in each of its forms. */
-export const CARD_FILES = {
+const CARD_FILES = {
   json: 'privacy-card.json',
   page: 'privacy-card.html',
   registry: 'privacy-card.yaml',

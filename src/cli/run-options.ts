@@ -6,7 +6,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { type Command, Option } from 'commander';
 
@@ -115,11 +115,6 @@ export function runFolderOf(options: RunOptions, task: Pick<TaskFile, 'task'>): 
 /** The folder a task file's relative paths start from. */
 export function folderOfTask(path: string): string {
   return dirname(resolve(path));
-}
-
-/** A short name of a path for messages. */
-export function nameOf(path: string): string {
-  return basename(path);
 }
 
 function numberOf(text: string, option: string): number {

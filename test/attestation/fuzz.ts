@@ -111,7 +111,7 @@ function verifier(
 }
 
 /** Builds all targets; keys are drawn once. */
-export async function createTargets(): Promise<readonly Target[]> {
+async function createTargets(): Promise<readonly Target[]> {
   const snp = await createSnpWorld();
   const intel = await createIntelWorld();
   const nitro = await createNitroWorld();

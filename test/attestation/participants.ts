@@ -25,7 +25,7 @@ export const measurement = toHex(MEASUREMENT);
 export const taskPolicyDigest = new Uint8Array(32).fill(0x10);
 export const codeDigest = new Uint8Array(32).fill(0x20);
 export const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
-export const simulatedPolicy = {
+const simulatedPolicy = {
   tees: ['simulated'],
   measurements: [{ measurement }],
   codeDigests: [toHex(codeDigest)],
@@ -33,7 +33,7 @@ export const simulatedPolicy = {
 };
 
 /** A wire that counts. */
-export function createWire() {
+function createWire() {
   const sent: Uint8Array[] = [];
   return {
     sent,

@@ -42,7 +42,7 @@ export function assistedText(
 }
 
 /** Reads a task file of three participants. */
-export function runOf(text: string): RunPlan {
+function runOf(text: string): RunPlan {
   return planRun(parseTaskFile(text, { path: 'task' }), { inputShape: [6] });
 }
 

@@ -31,7 +31,7 @@ export function createTestRng(name: string): Rng {
 }
 
 /** ln Γ(x) for x > 0 by Stirling's series after shifting the argument. */
-export function lnGamma(x: number): number {
+function lnGamma(x: number): number {
   let shift = 0;
   let y = x;
   while (y < 15) {
@@ -139,7 +139,7 @@ export function ksTest(draws: readonly number[], cdf: (x: number) => number): Fi
 }
 
 /** Wilson's score interval of a proportion at {@link SIGNIFICANCE}. */
-export function wilsonInterval(successes: number, n: number): { low: number; high: number } {
+function wilsonInterval(successes: number, n: number): { low: number; high: number } {
   const p = successes / n;
   const centre = (p + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
   const half = (Z * Math.sqrt((p * (1 - p)) / n + (Z * Z) / (4 * n * n))) / (1 + (Z * Z) / n);

@@ -6,7 +6,7 @@ import { signal } from '@preact/signals';
 export const simulatedAttestation = signal(false);
 
 /** A refusal, in the server's words. */
-export class Refusal extends Error {
+class Refusal extends Error {
   readonly code: string;
   readonly status: number;
   constructor(code: string, status: number, detail: string) {

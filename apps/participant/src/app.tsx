@@ -70,7 +70,7 @@ function skip(event: Event): void {
   document.getElementById('main')?.focus();
 }
 
-export function Mark() {
+function Mark() {
   return (
     <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">
       <rect width="32" height="32" rx="7" class="mark-ground" />

@@ -63,7 +63,7 @@ function computed({
 }
 
 /** Whether nobody but the participant can read its contribution, by masks, shares or encryption. */
-export const isUnreadable = ({ aggregation }: TaskView): boolean => aggregation !== 'clear';
+const isUnreadable = ({ aggregation }: TaskView): boolean => aggregation !== 'clear';
 
 /** The sentence that a person reads first. */
 export function summaryOf(task: TaskView): string {

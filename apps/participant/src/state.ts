@@ -116,7 +116,7 @@ function hear(event: HostEvent): void {
 }
 
 /** Reads budget and receipts anew. */
-export async function refresh(): Promise<void> {
+async function refresh(): Promise<void> {
   const where = place.value;
   if (where === null) return;
   budget.value = await participant.call('budget', where);
@@ -180,7 +180,7 @@ async function followAddress(): Promise<void> {
 }
 
 /** Asks what a task is. */
-export async function look({ url, taskId }: Place, withToken: string): Promise<void> {
+async function look({ url, taskId }: Place, withToken: string): Promise<void> {
   place.value = { url, taskId };
   token = withToken;
   lookError.value = null;
@@ -214,7 +214,7 @@ function policyNow(): GivenPolicy {
 }
 
 /** Asks whether the conditions accept the task. */
-export async function check(): Promise<void> {
+async function check(): Promise<void> {
   if (place.value === null) return;
   try {
     refusal.value = await participant.call('check', { ...place.value, policy: policyNow() });

@@ -27,7 +27,7 @@ export {
   type ContributionEncoder,
   createContributionEncoder,
 } from './contribution-encoder.ts';
-export { countsMemberships, createParticipations, type Participations } from './participation.ts';
+export { choosesCohorts, countsMemberships, createParticipations, type Participations } from './participation.ts';
 export { planTask } from './plan.ts';
 export type { ModelFacts, PlannedAggregation, PlannedNoise, TaskPlan, UpdatePlan } from './plan-types.ts';
 export {

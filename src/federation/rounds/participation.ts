@@ -11,12 +11,17 @@ import { type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
 import type { TaskPlan } from './plan-types.ts';
 
 /**
- * Whether a task counts memberships one by one: where an attempt need not ask everybody, and nobody is drawn in private.
- * Elsewhere every attempt is charged.
+ * Whether cohorts are chosen, those with the fewest memberships first: where an attempt need not ask everybody, and nobody
+ * is drawn in private. Elsewhere whoever is there is asked.
  */
-export function countsMemberships({ participants, enrolled, maxParticipations, update, event }: TaskPlan): boolean {
+export function choosesCohorts({ participants, enrolled, maxParticipations, update }: TaskPlan): boolean {
   const isPartial = participants < enrolled || maxParticipations !== undefined;
-  return event !== undefined && update !== undefined && update.drawRate === undefined && isPartial;
+  return update !== undefined && update.drawRate === undefined && isPartial;
+}
+
+/** Whether a task is charged by memberships: where cohorts are chosen, and cost something. Elsewhere every attempt is. */
+export function countsMemberships(plan: TaskPlan): boolean {
+  return plan.event !== undefined && choosesCohorts(plan);
 }
 
 /**

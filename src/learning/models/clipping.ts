@@ -40,7 +40,7 @@ export function clipNormsOf(clipping: Clipping): readonly number[] {
 }
 
 /** Bound of one example's clipped gradient in exact arithmetic, rounded up. */
-export function totalClipNorm(clipping: Clipping): number {
+function totalClipNorm(clipping: Clipping): number {
   const norms = clipNormsOf(clipping);
   if (norms.length === 1) return norms[0] as number;
   return Math.sqrt(norms.reduce((sum, norm) => sum + norm * norm, 0)) * (1 + 2 ** -40);

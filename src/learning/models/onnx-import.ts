@@ -83,7 +83,7 @@ function ownTensor(file: OnnxModel, { steps }: Plan, tensor: PlanTensor): Float3
 }
 
 /** Kernels from [out, in, height, width] to [height, width, in, out], the given shape. */
-export function kernelToChannelsLast(data: Float32Array, shape: readonly number[]): Float32Array {
+function kernelToChannelsLast(data: Float32Array, shape: readonly number[]): Float32Array {
   const [height, width, seen, out] = shape as [number, number, number, number];
   const turned = new Float32Array(data.length);
   for (let place = 0; place < height * width; place += 1) {

@@ -9,7 +9,7 @@
 import type { ScatteringTables } from '../../foundations/kernels/index.ts';
 
 /** Angles of a scale. */
-export const ANGLES = 8;
+const ANGLES = 8;
 /** Channels of a plane: the low-pass, two scales of eight angles, and the pairs of a fine and a coarse angle. */
 export const SCATTERING_CHANNELS = 1 + 2 * ANGLES + ANGLES * ANGLES;
 /**
@@ -171,7 +171,7 @@ function lowpassSide(size: number, sigma: number): Float64Array {
  * The low-pass filter of one side with its subsampling, as a matrix of `kept` × points. At half resolution the transfer
  * function is cut to half the band first, as Kymatio does.
  */
-export function createLowpass({ padded, kept, first }: Padding, level: 0 | 1): Float32Array {
+function createLowpass({ padded, kept, first }: Padding, level: 0 | 1): Float32Array {
   const full = lowpassSide(padded, SIGMA * 2);
   const points = padded >> level;
   const transfer = new Float64Array(points);

@@ -11,7 +11,7 @@ import { assertNonNegative, assertPositive } from '../../foundations/numerics/in
 const logUpperTail = (x: number): number => logErfc(x * Math.SQRT1_2) - Math.LN2;
 
 /** Returns log delta(ε) of a Gaussian with mu = sensitivity / deviation, exact to rounding. */
-export function computeLogGaussianDelta(mu: number, epsilon: number): number {
+function computeLogGaussianDelta(mu: number, epsilon: number): number {
   if (mu === 0) return -Infinity;
   if (mu === Infinity) return 0;
   const first = logUpperTail(epsilon / mu - mu / 2);

@@ -49,10 +49,7 @@ export const dataSchema = z.discriminatedUnion('kind', [idxSchema, filesSchema],
 });
 
 /** What is wrong between the data and the model of a task. */
-export function findDataProblem(
-  data: z.infer<typeof dataSchema>,
-  input: readonly number[] | undefined,
-): string | undefined {
+function findDataProblem(data: z.infer<typeof dataSchema>, input: readonly number[] | undefined): string | undefined {
   return data.kind === 'files' && input === undefined
     ? 'is missing: files are read for the shape that the model takes'
     : undefined;

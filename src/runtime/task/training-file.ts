@@ -121,7 +121,7 @@ const trainingPrivacySchema = z.discriminatedUnion(
 );
 
 /** The whole file. */
-export const trainingFileSchema = z
+const trainingFileSchema = z
   .strictObject({
     task: z.string().min(1).max(80),
     data: dataSchema,

@@ -88,7 +88,7 @@ export function planTraining(
 }
 
 /** How the task's noise hangs together; undefined where every step has its own. */
-export function correlationOf({ training: { noise } }: TrainingFile): NoiseCorrelation | undefined {
+function correlationOf({ training: { noise } }: TrainingFile): NoiseCorrelation | undefined {
   if (noise.kind === 'independent') return undefined;
   switch (noise.strategy) {
     case 'banded':

@@ -66,7 +66,7 @@ export interface MpcSession {
 const WORD_RING = createRing({ bitWidth: 64 });
 
 /** Residues as the 64-bit words they are. */
-export function asWords(residues: Uint32Array): BigUint64Array {
+function asWords(residues: Uint32Array): BigUint64Array {
   return new BigUint64Array(residues.buffer, residues.byteOffset, residues.length / 2);
 }
 

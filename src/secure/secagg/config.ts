@@ -5,7 +5,7 @@
  * @module
  */
 
-import { equalBytes, sha256, utf8 } from '../../foundations/crypto/index.ts';
+import { sha256, utf8 } from '../../foundations/crypto/index.ts';
 import { assertInteger, assertNonNegative, assertProbability } from '../../foundations/numerics/index.ts';
 import { chooseBitWidth, createRing, type Ring } from '../../foundations/vector/index.ts';
 import { ByteWriter } from './codec.ts';
@@ -243,7 +243,7 @@ export function computeMinSurvivors(config: ResolvedConfig, cohortSize: number):
 }
 
 /** Whether every participant sees, and so verifies, the whole cohort. */
-export function seesEverybody({ graph }: ResolvedConfig, cohortSize: number): boolean {
+function seesEverybody({ graph }: ResolvedConfig, cohortSize: number): boolean {
   return graph.kind === 'complete' || graph.degree + (graph.auditCount ?? 0) >= cohortSize - 1;
 }
 
@@ -326,9 +326,4 @@ export function assertCohortSize(config: ResolvedConfig, cohortSize: number): vo
     }
   }
   checkedSizes.set(config, cohortSize);
-}
-
-/** Tells whether two configurations describe the same round. */
-export function isSameContext(left: ResolvedConfig, right: ResolvedConfig): boolean {
-  return equalBytes(left.contextDigest, right.contextDigest);
 }

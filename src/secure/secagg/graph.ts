@@ -85,19 +85,3 @@ export function createHararyGraph(size: number, { degree, seed }: { degree: numb
     },
   };
 }
-
-/** Tells whether the given places hang together in the graph (an empty set does). */
-export function isConnected(graph: Graph, places: ReadonlySet<number>): boolean {
-  const [start] = places;
-  if (start === undefined || graph.kind === 'complete') return true;
-  const reached = new Set([start]);
-  const frontier = [start];
-  for (let place = frontier.pop(); place !== undefined; place = frontier.pop()) {
-    for (const neighbor of graph.neighbors(place)) {
-      if (!places.has(neighbor) || reached.has(neighbor)) continue;
-      reached.add(neighbor);
-      frontier.push(neighbor);
-    }
-  }
-  return reached.size === places.size;
-}

@@ -28,7 +28,7 @@ export function weightOf({ weights }: ResolvedConfig, id: string): number {
 }
 
 /** Writes a number as residue of every count entry. */
-export function writeCount(vector: Uint32Array, count: number, { entries, countEntries, ring }: ResolvedConfig): void {
+function writeCount(vector: Uint32Array, count: number, { entries, countEntries, ring }: ResolvedConfig): void {
   for (let i = entries; i < entries + countEntries; i += 1) writeResidue(vector, i, BigInt(count), ring);
 }
 
@@ -85,7 +85,7 @@ export function assertInput(residues: Uint32Array, config: ResolvedConfig, polic
 }
 
 /** Multiplies residues by a public weight, in place. */
-export function scaleRingInto(residues: Uint32Array, weight: number, ring: Ring): void {
+function scaleRingInto(residues: Uint32Array, weight: number, ring: Ring): void {
   if (weight === 1) return;
   if (ring.limbs === 1) {
     const top = ring.bitWidth === 32 ? -1 : (1 << ring.bitWidth) - 1;

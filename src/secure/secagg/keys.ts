@@ -75,7 +75,7 @@ export function createPairKey(secret: Uint8Array, agreement: KeyAgreement): Pair
 }
 
 /** Joins the secrets of a pair into one uniform key. Bound to the ciphertext, as the hybrid has to be. */
-export function combinePairSecrets(shared: Uint8Array, encapsulated: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+function combinePairSecrets(shared: Uint8Array, encapsulated: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   return encapsulated.length === 0
     ? hkdfExtract(shared, LABEL.pair)
     : hkdfExtract(concatBytes(shared, encapsulated, sha256(ciphertext)), LABEL.pair);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { SecAggError } from './errors.ts';
-import { createHararyGraph, isConnected, permutePlaces } from './graph.ts';
+import { createHararyGraph, permutePlaces, type Graph } from './graph.ts';
 import { assertGraphParameters, findGraphParameters } from './parameters.ts';
 
 /** Degree and threshold by cohort, for corrupt % / dropout % of 10/10, 20/20, 33/10, 33/33: the finder of Google's fcp. */
@@ -43,6 +43,22 @@ const FRACTIONS = [
 
 function find(participants: number, [corruptFraction, dropoutFraction]: readonly [number, number]) {
   return findGraphParameters({ participants, corruptFraction, dropoutFraction, adversary: 'semi-honest' });
+}
+
+/** Tells whether the given places hang together in the graph. */
+function isConnected(graph: Graph, places: ReadonlySet<number>): boolean {
+  const [start] = places;
+  if (start === undefined || graph.kind === 'complete') return true;
+  const reached = new Set([start]);
+  const frontier = [start];
+  for (let place = frontier.pop(); place !== undefined; place = frontier.pop()) {
+    for (const neighbor of graph.neighbors(place)) {
+      if (!places.has(neighbor) || reached.has(neighbor)) continue;
+      reached.add(neighbor);
+      frontier.push(neighbor);
+    }
+  }
+  return reached.size === places.size;
 }
 
 describe('findGraphParameters', () => {

@@ -27,7 +27,7 @@ export interface Decision {
 }
 
 /** The actions a grant gives: those of its role, fewer where it says so. A role that is not known gives none. */
-export function actionsOf(grant: Grant, roles: ReadonlyMap<string, Role>): readonly Action[] {
+function actionsOf(grant: Grant, roles: ReadonlyMap<string, Role>): readonly Action[] {
   const actions = roles.get(grant.role)?.actions ?? [];
   return grant.actions === null ? actions : actions.filter((action) => grant.actions?.includes(action));
 }

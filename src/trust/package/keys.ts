@@ -44,7 +44,7 @@ function derInteger(bytes: Uint8Array): Uint8Array {
 }
 
 /** Turns r ‖ s into the DER form that X.509 and Sigstore use. */
-export function encodeEcdsaDer(raw: Uint8Array): Uint8Array {
+function encodeEcdsaDer(raw: Uint8Array): Uint8Array {
   const half = raw.length / 2;
   const body = concatBytes(derInteger(raw.subarray(0, half)), derInteger(raw.subarray(half)));
   // P-521 signatures pass 127 bytes: their length takes a second byte.

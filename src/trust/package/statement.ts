@@ -12,8 +12,8 @@ import { concatBytes, fromHex, sha256, toHex, utf8 } from '../../foundations/cry
 import { assertPackagePath, type PackageFiles } from './archive.ts';
 import { PackageError, refuse } from './errors.ts';
 
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
-export const PREDICATE_TYPE = 'https://model_signing/signature/v1.0';
+const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
+const PREDICATE_TYPE = 'https://model_signing/signature/v1.0';
 export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);

@@ -10,7 +10,7 @@ const x509 = await import('@peculiar/x509');
 x509.cryptoProvider.set(crypto);
 
 /** Kinds of keys and how certificates are signed with them. */
-export const KEY_KINDS = {
+const KEY_KINDS = {
   'P-256': {
     generate: { name: 'ECDSA', namedCurve: 'P-256' },
     sign: { name: 'ECDSA', hash: 'SHA-256' },

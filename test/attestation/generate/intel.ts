@@ -20,8 +20,8 @@ import {
 } from './authority.ts';
 
 const SGX = '1.2.840.113741.1.13.1';
-export const FMSPC = '00906ed50000';
-export const TD_QE_SIGNER = 'dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5';
+const FMSPC = '00906ed50000';
+const TD_QE_SIGNER = 'dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5';
 export const SGX_QE_SIGNER = '8c4f5775d796503e96137f77c68a829a0056ac8ded70140b081b094490c57bff';
 const VENDOR = '939a7233f79c4ca9940a0db3957f0607';
 

@@ -29,7 +29,7 @@ export interface ReportFields {
 export const PARTS: SnpParts = { bootLoader: 4, tee: 0, snp: 27, microcode: 222 };
 export const TURIN_PARTS: SnpParts = { fmc: 1, ...PARTS };
 export const CHIP = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
-export const TURIN_CHIP = CHIP.slice(0, 8);
+const TURIN_CHIP = CHIP.slice(0, 8);
 export const MEASUREMENT = Uint8Array.from({ length: 48 }, () => 0xa5);
 
 function tcbBytes(parts: SnpParts, line: Line): Uint8Array {

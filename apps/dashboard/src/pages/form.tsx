@@ -28,13 +28,13 @@ const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `samplingRate` as people write it. */
-export const wordsOf = (key: string): string => {
+const wordsOf = (key: string): string => {
   const words = key.replaceAll(/([A-Z])/g, ' $1').toLowerCase();
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`.replace(/ ms$/, ' (ms)');
 };
 
 /** The choices of a schema; choices within choices are choices too. */
-export function choicesOf(schema: Schema): readonly Schema[] {
+function choicesOf(schema: Schema): readonly Schema[] {
   const inner = schema.oneOf ?? schema.anyOf;
   if (inner === undefined) return [schema];
   const all = inner.flatMap(choicesOf);

@@ -17,7 +17,7 @@ export interface Forecast {
  * Forecasts ε. The curve runs through what was spent and through the planned end like a square root, which is how ε of
  * many equal attempts grows; the planned end itself is a bound of the accountant.
  */
-export function forecastOf(head: TaskHead, attempts: number): Forecast | undefined {
+function forecastOf(head: TaskHead, attempts: number): Forecast | undefined {
   const { epsilon, epsilonAtEnd, attemptsPlanned, rounds, round } = head;
   if (epsilon === null || epsilonAtEnd === null || attempts === 0) return undefined;
   const roundsLeft = Math.max(0, rounds - round);

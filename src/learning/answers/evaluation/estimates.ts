@@ -28,7 +28,7 @@ export interface NoisyCounts {
 export type Linear = ReadonlyMap<number, number>;
 
 /** Sums coefficient × count. */
-export function evaluateLinear(form: Linear, counts: ArrayLike<number>): number {
+function evaluateLinear(form: Linear, counts: ArrayLike<number>): number {
   let sum = 0;
   for (const [at, factor] of form) sum += factor * (counts[at] as number);
   return sum;
@@ -132,7 +132,7 @@ export function estimateSmooth(
 }
 
 /** Largest magnitude of discrete Gaussian noise at 95 %: the smallest k with P(|Z| ≤ k) ≥ 0.95. [CKS20] definition 1 */
-export function noiseReach(noiseStddev: number): number {
+function noiseReach(noiseStddev: number): number {
   if (noiseStddev === 0) return 0;
   if (noiseStddev > 1000) return Math.ceil(Z95 * noiseStddev);
   const density = (x: number): number => Math.exp((-x * x) / (2 * noiseStddev * noiseStddev));

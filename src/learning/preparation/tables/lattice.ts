@@ -8,7 +8,7 @@
 import { PreparationError } from '../errors.ts';
 
 /** The largest lattice that is searched; the tags of its nodes take 64 MB. */
-export const MAX_NODES = 2 ** 25;
+const MAX_NODES = 2 ** 25;
 
 /** The nodes of a lattice and how they are connected. */
 export interface Lattice {

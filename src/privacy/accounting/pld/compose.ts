@@ -15,7 +15,7 @@ import { computeCumulant, findChernoffTilt, type Part, toPoints } from './moment
 /** Tilted mass allowed outside the window, at each end, when nothing coarser is asked for. */
 const OUTSIDE = 1e-12;
 /** The largest transform: beyond it the caller has to take a coarser grid. */
-export const LARGEST_TRANSFORM = 2 ** 22;
+const LARGEST_TRANSFORM = 2 ** 22;
 /** Relative error of a mass from quadrature and from its split; it counts once for every draw. */
 const MASS_ERROR = 1e-12;
 /** A steeper tilt would leave nothing but the largest loss. */

@@ -26,7 +26,7 @@ interface Component {
  * A piece between two mixtures of Gaussians of one deviation, whose likelihood ratio rises in z.
  * @param zAt - the inverse of the loss where there is a closed form.
  */
-export function createNormalMixturePiece(
+function createNormalMixturePiece(
   components: readonly Component[],
   { sigma, zAt }: { readonly sigma: number; readonly zAt?: (loss: number) => number },
 ): Piece {

@@ -58,7 +58,7 @@ export function logExcessAtInteger(q: number, alpha: number, logMoment: (k: numb
 }
 
 /** log of f(u) = (1 + u)^α − 1 − αu ≥ 0, the generator of the order's f-divergence, without cancellation. */
-export function logGenerator(u: number, alpha: number): number {
+function logGenerator(u: number, alpha: number): number {
   const scaled = Math.abs(alpha * u);
   if (scaled < 0.5) {
     let term = (alpha * (alpha - 1) * u * u) / 2;
@@ -87,7 +87,7 @@ const ACCURACY = 42;
  * h = 2π²σ²/(ACCURACY + π²σ²/2).
  * @returns the logarithm of the integral.
  */
-export function integrateBumps(
+function integrateBumps(
   logIntegrand: (z: number) => number,
   { sigma, centres }: { readonly sigma: number; readonly centres: readonly number[] },
 ): number {

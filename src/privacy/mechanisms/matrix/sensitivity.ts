@@ -25,7 +25,7 @@ export function countParticipations(steps: number, { minSeparation, maxParticipa
 }
 
 /** Whether the theorem below holds for a first column. */
-export function isNonIncreasing(column: ArrayLike<number>): boolean {
+function isNonIncreasing(column: ArrayLike<number>): boolean {
   for (let i = 0; i < column.length; i += 1) {
     const x = column[i] as number;
     if (!(x >= 0) || (i > 0 && x > (column[i - 1] as number))) return false;

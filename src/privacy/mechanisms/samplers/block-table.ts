@@ -53,7 +53,7 @@ const BITS = 128;
 const SPACE = 1n << 32n;
 
 /** γ(m). */
-export function exponentOf({ linear, quadratic }: NoiseLaw, m: bigint): Rational {
+function exponentOf({ linear, quadratic }: NoiseLaw, m: bigint): Rational {
   return reduceRational({
     numerator: linear.numerator * m * quadratic.denominator + quadratic.numerator * m * m * linear.denominator,
     denominator: linear.denominator * quadratic.denominator,

@@ -8,7 +8,7 @@
 import { HomomorphicError } from '../errors.ts';
 
 /** Bits of the coefficient modulus at 128 bits of security, by polynomial degree. [HES18] table 1 */
-export const MAX_MODULUS_BITS: Readonly<Record<number, number>> = { 2048: 54, 4096: 109, 8192: 218, 16384: 438 };
+const MAX_MODULUS_BITS: Readonly<Record<number, number>> = { 2048: 54, 4096: 109, 8192: 218, 16384: 438 };
 /** Variance of SEAL's centred binomial error: 21 coin pairs. */
 const ERROR_VARIANCE = 10.5;
 

@@ -10,7 +10,7 @@ import { AttestationError, malformed } from '../errors.ts';
 /** Bytes of a report, its signature included. */
 export const SNP_REPORT_BYTES = 1184;
 /** Bytes before the signature. */
-export const SNP_SIGNED_BYTES = 0x2a0;
+const SNP_SIGNED_BYTES = 0x2a0;
 /** Bytes of the fields r and s, of which the value takes the lower 48. */
 const SIGNATURE_FIELD_BYTES = 72;
 

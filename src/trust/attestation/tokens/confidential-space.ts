@@ -11,7 +11,7 @@ import { member, plainFacts, tcbStatusOf, type TokenOptions, tokenTimes } from '
 import { assertToken, type DecodedToken, decodeToken } from './jwt.ts';
 
 /** The issuer of all Confidential Space tokens. */
-export const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com';
+const CONFIDENTIAL_SPACE_ISSUER = 'https://confidentialcomputing.googleapis.com';
 /** States of the debugger that mean: none, since boot. */
 const DEBUG_OFF = 'disabled-since-boot';
 

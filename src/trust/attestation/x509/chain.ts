@@ -24,7 +24,7 @@ const MAX_CHAIN = 8;
 const PROCESSED = new Set([OID_BASIC_CONSTRAINTS, OID_KEY_USAGE]);
 
 /** @throws {AttestationError} `attestation/certificate-expired` when `at` lies outside of the validity. */
-export function assertValidAt(certificate: Certificate, at: Date): void {
+function assertValidAt(certificate: Certificate, at: Date): void {
   if (!(at >= certificate.notBefore && at <= certificate.notAfter)) {
     throw new AttestationError(
       'attestation/certificate-expired',

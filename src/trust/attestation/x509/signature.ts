@@ -49,7 +49,7 @@ const KEYS: Readonly<Record<string, CurveName | 'RSA'>> = {
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
 /** Bytes of one coordinate. */
-export const COORDINATE_BYTES: Readonly<Record<CurveName, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
+const COORDINATE_BYTES: Readonly<Record<CurveName, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 };
 
 /** RSASSA-PSS-params [RFC4055] §3.1; every field must be stated but the last: the defaults are SHA-1. */
 class PssParameters {

@@ -10,6 +10,7 @@ import canonicalize from 'canonicalize';
 import { utf8 } from '../../../foundations/crypto/index.ts';
 import { AccountingError, type LedgerReport, verifyLedger } from '../../../privacy/accounting/index.ts';
 import type { LeafOf, LogLeaf } from '../leaf.ts';
+import { createAttemptAudit, type Standing } from './attempts.ts';
 import type { Findings } from './report.ts';
 
 /** What the leaves amount to. */
@@ -31,6 +32,9 @@ export interface Story {
   readonly saltsChanged: boolean;
 }
 
+/** A model at its round. */
+type Version = Pick<LeafOf<'resumed'>, 'round' | 'modelDigest' | 'checkpointDigest'>;
+
 /** Reads the leaves in order and checks that each could follow the ones before. `file` names them in problems. */
 export function auditStory(
   leaves: readonly LogLeaf[],
@@ -40,15 +44,10 @@ export function auditStory(
   let plan: LeafOf<'plan'> | undefined;
   let release: LeafOf<'release'> | undefined;
   const ledgers = new Map<string, Uint8Array[]>();
-  const reserved = new Map<number, string>();
-  const opened = new Map<number, LeafOf<'round-opened'>>();
-  const closed = new Set<number>();
-  /** Of the plan's event; where memberships are counted, nobody may have more of them. */
-  const charges = new Set<number>();
-  /** Where several attempts are open: commits that left no leaf, and attempts that ended without one. */
-  const unlogged = { commits: 0, ends: 0 };
+  const attempts = createAttemptAudit({ findings, file });
   const evaluations: LeafOf<'evaluation'>[] = [];
-  const models = new Set<string>();
+  /** Models that some round left, each at its round. */
+  const versions = new Set<string>();
   let model: string | undefined;
   let checkpointDigest: string | null = null;
   let rounds = 0;
@@ -60,6 +59,15 @@ export function auditStory(
   const chain = (index: number, why: string): void =>
     findings.add('verify/model-chain-broken', file, `leaf ${index}: ${why}`);
 
+  const standing = (): Standing => ({ task, plan, rounds, model });
+  const isPrivate = (): boolean => task !== undefined && task.privacy !== null;
+  const versionOf = (version: Pick<Version, 'round' | 'modelDigest'>): string =>
+    `${version.round} ${version.modelDigest}`;
+  const moveTo = (version: Version): void => {
+    ({ round: rounds, modelDigest: model, checkpointDigest } = version);
+    versions.add(versionOf(version));
+  };
+
   for (const [index, leaf] of leaves.entries()) {
     switch (leaf.kind) {
       case 'task':
@@ -69,116 +77,54 @@ export function auditStory(
       case 'plan':
         if (plan !== undefined) broken(index, 'a second plan');
         plan = leaf;
-        model = leaf.modelDigest;
-        models.add(leaf.modelDigest);
+        moveTo({ round: 0, modelDigest: leaf.modelDigest, checkpointDigest: null });
         break;
       case 'ledger': {
         const bytes = utf8(canonicalize(leaf.record) as string);
         ledgers.set(leaf.ledger, [...(ledgers.get(leaf.ledger) ?? []), bytes]);
-        const { kind, attempt, event, purpose } = leaf.record;
         // What pays for a round is what epsilon is recomputed from: the first ledger of the log, and its first account.
-        if (kind !== 'reserve' || !isCounted(leaf, ledgers)) break;
-        if (typeof attempt === 'number') {
-          reserved.set(attempt, canonicalize(event) ?? '');
-          if (plan !== undefined && canonicalize(event) === canonicalize(plan.event)) charges.add(attempt);
-        }
-        if (purpose === 'training') steps.charged += stepsPaidBy(event, plan);
+        const [first] = ledgers.keys();
+        if (leaf.ledger !== first) break;
+        const { kind, event, purpose, accounts } = leaf.record;
+        if (kind === 'reserve' && !(Array.isArray(accounts) && accounts.includes(0))) break;
+        attempts.charge(index, leaf.record, standing());
+        if (kind === 'reserve' && purpose === 'training') steps.charged += stepsPaidBy(event, plan);
         break;
       }
       case 'round-opened':
-        if (plan === undefined) broken(index, 'a round before the plan');
-        if (opened.has(leaf.attempt)) broken(index, `attempt ${leaf.attempt} opens twice`);
-        if (leaf.modelDigest !== model)
-          chain(index, `attempt ${leaf.attempt} begins with another model than the last round left`);
-        if (task !== undefined && task.privacy !== null) {
-          const event = reserved.get(leaf.attempt);
-          if (leaf.memberships !== undefined && leaf.memberships > charges.size) {
-            findings.add(
-              'verify/attempt-uncharged',
-              file,
-              `leaf ${index}: attempt ${leaf.attempt} takes somebody to ${leaf.memberships} memberships, ${charges.size} were charged`,
-            );
-          }
-          if (event === undefined && leaf.memberships === undefined) {
-            findings.add(
-              'verify/attempt-uncharged',
-              file,
-              `leaf ${index}: attempt ${leaf.attempt} opened before it was charged`,
-            );
-          } else if (plan !== undefined && event !== undefined && event !== canonicalize(plan.event)) {
-            findings.add(
-              'verify/event-mismatch',
-              file,
-              `leaf ${index}: attempt ${leaf.attempt} was charged for another event than the plan's`,
-            );
-          }
-        }
-        if (plan?.concurrency !== undefined) {
-          const open = [...opened.keys()].filter((attempt) => !closed.has(attempt)).length - unlogged.ends;
-          if (open >= plan.concurrency) broken(index, `more than ${plan.concurrency} attempts are open`);
-        }
-        opened.set(leaf.attempt, leaf);
+        attempts.open(index, leaf, standing());
         break;
-      case 'round-closed': {
-        const start = opened.get(leaf.attempt);
-        const { staleness = 0 } = leaf;
-        if (start === undefined || start.round + staleness !== leaf.round)
-          broken(index, `attempt ${leaf.attempt} ends and never opened`);
-        if (staleness > 0 && plan?.concurrency === undefined)
-          broken(index, `attempt ${leaf.attempt} is late in a task that has one cohort after another`);
-        if (closed.has(leaf.attempt)) broken(index, `attempt ${leaf.attempt} ends twice`);
-        closed.add(leaf.attempt);
-        if (leaf.outcome === 'aborted') {
-          if (leaf.modelDigest !== model) chain(index, `attempt ${leaf.attempt} was aborted and changed the model`);
-          break;
-        }
-        if (leaf.round !== rounds + 1) broken(index, `round ${leaf.round} follows round ${rounds}`);
-        // The event that was charged counts on the noise of at least so many.
-        if (leaf.contributors < (plan?.threshold ?? 0)) {
-          broken(
-            index,
-            `round ${leaf.round} was formed by ${leaf.contributors}, fewer than the ${plan?.threshold} of the plan`,
-          );
-        }
-        ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
-        models.add(leaf.modelDigest);
+      case 'round-closed':
+        attempts.close(index, leaf, standing());
+        if (leaf.outcome === 'committed') moveTo(leaf);
         break;
-      }
       case 'steps': {
         const { first, last, startDigest } = leaf;
         if (plan === undefined) broken(index, 'steps before the plan');
         if (first !== rounds + 1 || last < first) broken(index, `steps ${first} to ${last} follow step ${rounds}`);
         if (startDigest !== model) chain(index, `step ${first} begins with another model than the step before it left`);
         steps.ran += Math.max(0, last - first + 1);
-        if (task !== undefined && task.privacy !== null && steps.ran > steps.charged) {
+        if (isPrivate() && steps.ran > steps.charged) {
           findings.add(
             'verify/attempt-uncharged',
             file,
             `leaf ${index}: ${steps.ran} steps ran and the plan's event was charged for ${steps.charged}`,
           );
         }
-        ({ last: rounds, modelDigest: model, checkpointDigest } = leaf);
-        models.add(leaf.modelDigest);
+        moveTo({ ...leaf, round: last });
         break;
       }
       case 'resumed': {
-        // A crash between a checkpoint and its leaf leaves one attempt that ended unlogged.
-        const unended = [...opened.keys()].filter((attempt) => !closed.has(attempt));
-        // A coordinator goes on with what was open, but for one end that may have missed the log; a simulation does not.
-        unlogged.ends = task?.mode === 'served' ? Math.min(unended.length, unlogged.ends + 1) : unended.length;
-        if (plan?.concurrency !== undefined) {
-          // Of several open attempts the leaves do not say which it was; the others go on, and end in leaves of their own.
-          if (!models.has(leaf.modelDigest)) unlogged.commits += Math.max(1, leaf.round - rounds);
-          if (unlogged.commits > unended.length) chain(index, 'a run was taken up with a model that no round left');
-        } else if (!models.has(leaf.modelDigest)) {
-          const lost = Math.max(0, leaf.round - rounds);
-          const mayBeSteps = lost > 0 && (task?.privacy === null || steps.ran + lost <= steps.charged);
-          steps.ran += lost;
-          if (unended.length === 0 && !mayBeSteps) chain(index, 'a run was taken up with a model that no round left');
-          for (const attempt of unended) closed.add(attempt);
+        const isKnown = versions.has(versionOf(leaf));
+        const isEnd = attempts.resume(leaf, standing(), isKnown);
+        if (!isKnown && !isEnd) {
+          const lost = leaf.round - rounds;
+          const wereSteps = lost > 0 && attempts.opened.size === 0;
+          if (!wereSteps || (isPrivate() && steps.ran + lost > steps.charged)) {
+            chain(index, 'a run was taken up with a model that no round left');
+          } else steps.ran += lost;
         }
-        ({ round: rounds, modelDigest: model, checkpointDigest } = leaf);
-        models.add(leaf.modelDigest);
+        moveTo(leaf);
         break;
       }
       case 'evaluation':
@@ -203,9 +149,7 @@ export function auditStory(
       'SIMULATED ATTESTATION was shown to participants: it protects nothing, and proves nothing here',
     );
   }
-  if (opened.size - closed.size < unlogged.commits) {
-    findings.add('verify/model-chain-broken', file, 'a run was taken up with a model that no round left');
-  }
+  attempts.finish();
   const isRun = leaves[0]?.kind !== 'installation';
   if (isRun && task === undefined) findings.add('verify/missing', file, 'the log names no task');
   if (isRun && plan === undefined) findings.add('verify/missing', file, 'the log has no plan');
@@ -219,8 +163,8 @@ export function auditStory(
     ledgers,
     report,
     rounds,
-    attempts: opened.size + steps.ran,
-    opened,
+    attempts: attempts.opened.size + steps.ran,
+    opened: attempts.opened,
     evaluations,
     release,
     checkpointDigest,
@@ -266,7 +210,7 @@ export function auditStory(
       if (charge.status === 'aborted-refunded' && charge.purpose === 'training' && steps.ran > 0) {
         findings.add('verify/attempt-uncharged', file, `steps ran and the charge ${charge.id} was given back`);
       }
-      if (charge.status === 'aborted-refunded' && charge.attempt !== null && opened.has(charge.attempt)) {
+      if (charge.status === 'aborted-refunded' && charge.attempt !== null && attempts.opened.has(charge.attempt)) {
         findings.add(
           'verify/attempt-uncharged',
           file,
@@ -276,12 +220,6 @@ export function auditStory(
     }
     return found;
   }
-}
-
-/** Whether a reservation is part of the epsilon that is recomputed. */
-function isCounted({ ledger, record }: LeafOf<'ledger'>, ledgers: ReadonlyMap<string, unknown>): boolean {
-  const [first] = ledgers.keys();
-  return ledger === first && Array.isArray(record.accounts) && record.accounts.includes(0);
 }
 
 /** Steps that a reservation pays for: those whose event, one by one or all together, is the plan's; 0 for any other. */
