@@ -36,10 +36,11 @@ import { createKitSource, readEvidenceKit, readKitReferences } from './evidence-
 import { UsageError } from './exit-codes.ts';
 import { vaultOfFolder } from './key-store-options.ts';
 import { preloadPages } from './pages.ts';
+import { type ProxyCommandOptions, proxyOf, publicUrlOf } from './proxy-options.ts';
 import { version } from './version.ts';
 import { witnessesOf } from './witness-options.ts';
 
-interface ServeCommandOptions {
+interface ServeCommandOptions extends ProxyCommandOptions {
   readonly keyStore?: string;
   readonly logKey?: string;
   readonly witness: readonly string[];
@@ -62,7 +63,6 @@ interface ServeCommandOptions {
   readonly advertise?: string;
   readonly rate: string;
   readonly page?: boolean;
-  readonly publicUrl?: string;
   readonly oidc?: string;
   readonly invitations: string;
   readonly json?: boolean;
@@ -100,7 +100,18 @@ export function createServeCommand(): Command {
     .option('--advertise <url>', 'address under which the other nodes reach this one')
     .option('--rate <requests>', 'requests a second that one address may send', '200')
     .option('--no-page', 'serve no pages for people')
-    .option('--public-url <url>', 'address that invitations name, where it is another than the one people use')
+    .option('--public-url <url>', 'address that people and invitations use, where it is another than the one served on')
+    .option(
+      '--trust-proxy <address,…>',
+      'address or range of a proxy that ends TLS before the coordinator; its headers, and nobody else’s, say where a request comes from; repeatable',
+      (value: string, before: readonly string[]) => [...before, ...value.split(',').map((each) => each.trim())],
+      [],
+    )
+    .option(
+      '--proxy-headers <kind>',
+      'headers that this proxy writes: x-forwarded, or forwarded (RFC 7239)',
+      'x-forwarded',
+    )
     .option(
       '--oidc <issuer>',
       'let people sign in at this OpenID Connect provider; needs SOTTO_OIDC_CLIENT_ID, and SOTTO_OIDC_CLIENT_SECRET unless PKCE alone is asked for',
@@ -137,6 +148,8 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   if (options.node === true && process.env.DATABASE_URL === undefined) {
     throw new UsageError('--node needs DATABASE_URL: several nodes share one PostgreSQL');
   }
+  const publicUrl = publicUrlOf(options);
+  const proxy = proxyOf(options, publicUrl);
   const tls = await tlsOf(options);
   const attestation = attestationOf(options);
   const vault = await vaultOfFolder(options.folder, options.keyStore);
@@ -177,6 +190,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
         }
       : {}),
     rateLimit: { requestsPerSecond: rate, burst: rate * 5 },
+    ...(proxy === undefined ? {} : { proxy }),
     factsOf: (task) => factsOf(task, taskPath === undefined ? process.cwd() : dirname(taskPath)),
     log({ level, ...fields }, message) {
       const at = level === 'error' || level === 'warn' ? level : 'info';
@@ -188,7 +202,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     fourEyes: options.fourEyes === true,
     ...(vault === undefined ? {} : { vault }),
     ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),
-    ...(options.page === false ? {} : { pages: pagesOf(options) }),
+    ...(options.page === false ? {} : { pages: pagesOf(options, publicUrl) }),
     ...faultPoint(),
   });
   const { id, tokens } = await openTask(served, { text, name, invitations }).catch(async (error: unknown) => {
@@ -199,6 +213,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   const fingerprint = tls === undefined ? undefined : fingerprintOfPem(tls.certificate);
   const facts = {
     url: served.url,
+    publicUrl: publicUrl ?? null,
     task: id ?? null,
     tokens,
     fingerprint: fingerprint ?? null,
@@ -211,7 +226,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   else printAddresses(facts);
   if (options.json !== true && options.page !== false) {
     process.stdout.write(
-      `page for people: ${served.url}/  (the first account asks for the code in ${join(options.folder, OPERATOR_TOKEN_FILE)})\n`,
+      `page for people: ${publicUrl ?? served.url}/  (the first account asks for the code in ${join(options.folder, OPERATOR_TOKEN_FILE)})\n`,
     );
   }
   await new Promise<void>((resolve) => {
@@ -241,17 +256,18 @@ async function openTask(
 
 interface Facts {
   readonly url: string;
+  readonly publicUrl: string | null;
   readonly task: string | null;
   readonly tokens: readonly string[];
   readonly fingerprint: string | null;
   readonly attestation: { readonly codeDigest: string; readonly simulated: boolean } | null;
 }
 
-function printAddresses({ url, task, tokens, fingerprint, attestation }: Facts): void {
+function printAddresses({ url, publicUrl, task, tokens, fingerprint, attestation }: Facts): void {
   const mark = attestation?.simulated === true ? '[SIMULATED] ' : '';
   const say = (line: string): void => void process.stdout.write(`${mark}${line}\n`);
   if (mark !== '') say(SIMULATED_BANNER);
-  say(`serving on ${url}`);
+  say(publicUrl === null ? `serving on ${url}` : `serving on ${url}, reached at ${publicUrl}`);
   if (fingerprint !== null) say(`certificate sha256:${fingerprint}`);
   if (attestation !== null) {
     say(`attested code ${attestation.codeDigest}`);
@@ -259,8 +275,9 @@ function printAddresses({ url, task, tokens, fingerprint, attestation }: Facts):
   if (task !== null) say(`task ${task}`);
   say('admits participants itself: masks hold against an honest-but-curious coordinator,');
   say('and against a malicious one where participants name an enrolment authority in their policies');
-  const pin = fingerprint === null ? '' : ` --fingerprint ${fingerprint}`;
-  for (const token of tokens) say(`  sotto join ${url}${pin} --task ${task} --token ${token} --data DIR`);
+  // Whoever comes by a public address meets the certificate there, which need not be ours.
+  const pin = fingerprint === null || publicUrl !== null ? '' : ` --fingerprint ${fingerprint}`;
+  for (const token of tokens) say(`  sotto join ${publicUrl ?? url}${pin} --task ${task} --token ${token} --data DIR`);
 }
 
 const OWN_CERTIFICATE = 'tls.crt';
@@ -269,14 +286,17 @@ const OWN_KEY = 'tls.key';
 /** The certificate that was given, or the one of our own, made at the first start. */
 async function tlsOf(options: ServeCommandOptions): Promise<ServeOptions['tls']> {
   const { certificate, key, clientAuthority, folder } = options;
+  const isPlain = certificate === undefined && options.tls !== true;
+  if (isPlain && clientAuthority !== undefined) {
+    throw new UsageError(
+      '--client-authority needs --tls, or --certificate and --key; a proxy that ends TLS keeps certificates of participants to ' +
+        'itself: let it pass theirs through, or give them invitations',
+    );
+  }
+  if (isPlain) return undefined;
   const authorities = clientAuthority === undefined ? {} : { clientAuthorities: readPem(clientAuthority) };
   if (certificate !== undefined && key !== undefined) {
     return { certificate: readPem(certificate), key: readPem(key), ...authorities };
-  }
-  if (options.tls !== true) {
-    if (clientAuthority !== undefined)
-      throw new UsageError('--client-authority needs --tls, or --certificate and --key');
-    return undefined;
   }
   const paths = { certificate: join(folder, OWN_CERTIFICATE), key: join(folder, OWN_KEY) };
   if (!existsSync(paths.certificate)) {
@@ -323,7 +343,7 @@ function readPem(path: string): string {
 }
 
 /** The pages, and who may sign in on them. */
-function pagesOf({ oidc, publicUrl }: ServeCommandOptions): PagesOptions {
+function pagesOf({ oidc }: ServeCommandOptions, publicUrl: string | undefined): PagesOptions {
   const clientId = process.env.SOTTO_OIDC_CLIENT_ID;
   const clientSecret = process.env.SOTTO_OIDC_CLIENT_SECRET;
   if (oidc !== undefined && (!URL.canParse(oidc) || clientId === undefined)) {
@@ -333,7 +353,7 @@ function pagesOf({ oidc, publicUrl }: ServeCommandOptions): PagesOptions {
     dashboard: preloadPages('dashboard'),
     participant: preloadPages('participant'),
     version,
-    ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(oidc === undefined || clientId === undefined
       ? {}
       : { oidc: { issuer: oidc, clientId, ...(clientSecret === undefined ? {} : { clientSecret }) } }),

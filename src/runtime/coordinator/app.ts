@@ -14,6 +14,7 @@ import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } fr
 import { toHex } from '../../foundations/crypto/index.ts';
 import { type Action, INSTALLATION, type Principal, type Resource } from '../../trust/access/index.ts';
 import { isolate } from '../view/index.ts';
+import { arrivalOf, noteArrivals, type ProxyOptions } from './arrival.ts';
 import { createByteBudget } from './byte-budget.ts';
 import { describeRoutes } from './describe-routes.ts';
 import { CoordinatorError } from './errors.ts';
@@ -72,6 +73,8 @@ const json = <T extends z.ZodType>(schema: T, description: string) =>
 export interface AppOptions {
   /** Pages for people, and the interface they use. */
   readonly pages?: Hono;
+  /** Proxies whose word on where a request comes from is taken; nobody's by default. */
+  readonly proxy?: ProxyOptions;
   /** By sender's address. */
   readonly rateLimit?: RateLimit;
   /** Bytes of message bodies that are in memory at once; who comes later waits with an unread socket. */
@@ -82,12 +85,6 @@ export interface AppOptions {
 
 const DEFAULT_RATE_LIMIT: RateLimit = { requestsPerSecond: 200, burst: 1000 };
 const DEFAULT_BODY_BYTES = 32 * 2 ** 20;
-
-/** Address of the peer, where there is a socket. */
-function senderOf(context: Context): string {
-  const env = context.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
-  return env?.incoming?.socket?.remoteAddress ?? 'local';
-}
 
 const tooLarge = (maxSize: number): CoordinatorError =>
   new CoordinatorError('coordinator/too-large', `a body may have at most ${maxSize} bytes here`);
@@ -100,6 +97,7 @@ export function createApp(
     bodyBytes = DEFAULT_BODY_BYTES,
     clientCertificateOf = () => undefined,
     pages,
+    proxy,
   }: AppOptions = {},
 ): OpenAPIHono {
   const limiter = createRateLimiter(rateLimit, () => performance.now());
@@ -111,6 +109,7 @@ export function createApp(
   });
 
   app.use(isolate());
+  app.use(noteArrivals(proxy));
   const limit = (maxSize: number) =>
     bodyLimit({
       maxSize,
@@ -129,8 +128,12 @@ export function createApp(
     });
   });
   app.use(async (context, next) => {
-    if (context.req.path !== '/healthz') limiter.take(senderOf(context));
+    if (context.req.path !== '/healthz') limiter.take(arrivalOf(context).client);
     await next();
+    // Events are for now: a proxy that gathers them first would hold them back.
+    if (context.res.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+      context.header('x-accel-buffering', 'no');
+    }
     if (service.simulatedAttestation) context.header('sotto-attestation', 'SIMULATED');
   });
   app.use('/v1/tasks/:task', createForwarding(service));
@@ -272,7 +275,14 @@ export function createApp(
       const { label, token, protocolVersions } = context.req.valid('json');
       const protocolVersion = negotiateVersion(protocolVersions);
       const found = service.task(task);
-      const certificate = clientCertificateOf(context);
+      const { isProxied } = arrivalOf(context);
+      if (isProxied && token === '') {
+        throw new CoordinatorError(
+          'coordinator/token-refused',
+          'a certificate does not come through a proxy that ends TLS: ask for an invitation, or for an address that reaches the coordinator itself',
+        );
+      }
+      const certificate = isProxied ? undefined : clientCertificateOf(context);
       const enrolled = await service.registry.enrol(task, {
         identityKey,
         label,

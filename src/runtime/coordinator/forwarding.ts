@@ -9,12 +9,14 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
 import type { TaskHead } from '../view/index.ts';
+import { arrivalOf } from './arrival.ts';
 import { CoordinatorError } from './errors.ts';
 import type { Service } from './service.ts';
 
 const FORWARDED = 'sotto-forwarded';
 /** Belong to a connection, not to a request [RFC9110 §7.6.1]; the other end sets its own. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'host', 'content-length', 'expect'];
+const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'];
 /** A node that has not told its tasks by then is left out of an overview. */
 const OVERVIEW_MS = 3000;
 
@@ -32,7 +34,11 @@ export function forwardedFrom(context: Context): string | undefined {
 async function headersFor(context: Context, url: string, vouch: Vouch): Promise<Headers> {
   const headers = new Headers(context.req.raw.headers);
   for (const name of HOP_BY_HOP) headers.delete(name);
-  headers.set(FORWARDED, new URL(context.req.url).origin);
+  const { origin, client } = arrivalOf(context);
+  headers.set(FORWARDED, origin);
+  // What a proxy said was said to this node. To the other one it is this node's to say who asks.
+  for (const name of PROXY_HEADERS) headers.delete(name);
+  headers.set('x-forwarded-for', client);
   await vouch(context, headers, url);
   return headers;
 }

@@ -1,4 +1,5 @@
 export { type AppOptions, createApp } from './app.ts';
+export { assertProxy, type ProxyOptions } from './arrival.ts';
 export { type AttestationOptions, type CoordinatorAttestation, createCoordinatorAttestation } from './attestation.ts';
 export { computeCodeDigest } from './code-digest.ts';
 export { CoordinatorError, type CoordinatorErrorCode } from './errors.ts';

@@ -10,6 +10,7 @@ import { ZodError, z } from 'zod';
 
 import { PARTICIPANT_PAGE_PATH } from '../../federation/wire/index.ts';
 import { createViewRoutes, isolate, type PageFiles, servePage } from '../view/index.ts';
+import { arrivalOf } from './arrival.ts';
 import { CoordinatorError } from './errors.ts';
 import { createForwarding, createOverview, forwardedFrom } from './forwarding.ts';
 import { createAccounts } from './people/accounts.ts';
@@ -101,7 +102,7 @@ export function mountPages(
       gate,
       access,
       previews,
-      addressOf: (context) => publicUrl ?? forwardedFrom(context) ?? new URL(context.req.url).origin,
+      addressOf: (context) => publicUrl ?? forwardedFrom(context) ?? arrivalOf(context).origin,
     }),
   );
   api.route(

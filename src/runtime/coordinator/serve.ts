@@ -23,6 +23,7 @@ import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '..
 import { createSealedObjectStore } from '../storage/index.ts';
 import { connectNats, createDatabaseLeaseStore, type LeaseStore, type Nats } from '../storage/leases/index.ts';
 import { createApp } from './app.ts';
+import type { ProxyOptions } from './arrival.ts';
 import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
 import { mountPages, type PagesOptions } from './mount-pages.ts';
@@ -56,6 +57,8 @@ export interface ServeOptions extends Pick<
   /** Private key of the tasks' transparency logs, made when it is missing; nodes of one service share it. */
   readonly logKeyFile?: string;
   readonly rateLimit?: RateLimit;
+  /** Proxies before the service. */
+  readonly proxy?: ProxyOptions;
   /** Takes the service's metrics, and a trace of every attempt. It is closed with the service. */
   readonly telemetry?: Telemetry;
   /** Pages for people. */
@@ -96,6 +99,7 @@ export async function serve({
   tls,
   attestation,
   rateLimit,
+  proxy,
   nodes,
   telemetry,
   logKeyFile,
@@ -157,6 +161,7 @@ export async function serve({
     const app = createApp(service, {
       ...(mounted === undefined ? {} : { pages: mounted.routes }),
       ...(rateLimit === undefined ? {} : { rateLimit }),
+      ...(proxy === undefined ? {} : { proxy }),
       clientCertificateOf: (context) => certificateOf(context.env),
     });
     listening.answerWith(getRequestListener(app.fetch));

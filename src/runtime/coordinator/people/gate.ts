@@ -16,6 +16,7 @@ import {
   type Principal,
   type Resource,
 } from '../../../trust/access/index.ts';
+import { arrivalOf } from '../arrival.ts';
 import { PeopleError } from './errors.ts';
 import { type PersonSession, SESSION_MS, type Sessions } from './sessions.ts';
 
@@ -53,11 +54,16 @@ export interface Gate {
 export { INSTALLATION };
 
 const isChanging = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
-/** Whether the request came over TLS. */
-export const isSecure = (context: Context): boolean => new URL(context.req.url).protocol === 'https:';
+/** Whether whoever asks came over TLS. */
+export const isSecure = (context: Context): boolean => arrivalOf(context).origin.startsWith('https:');
 /** The prefix binds the cookie to this host and to TLS; without TLS no browser would take it. */
 const cookieNameAt = (isTls: boolean): string => (isTls ? '__Host-sotto' : 'sotto');
 const cookieName = (context: Context): string => cookieNameAt(isSecure(context));
+
+const UNKNOWN_PROXY =
+  '; it says that a proxy passed it on, and none such was named: start the coordinator with --trust-proxy';
+const isBehindStranger = (context: Context): boolean =>
+  !arrivalOf(context).isProxied && ['x-forwarded-proto', 'forwarded'].some((name) => context.req.header(name));
 
 /** Creates the gate. */
 export function createGate({ sessions, access }: { sessions: Sessions; access: AccessControl }): Gate {
@@ -65,14 +71,16 @@ export function createGate({ sessions, access }: { sessions: Sessions; access: A
     const { method } = context.req;
     const site = context.req.header('sec-fetch-site');
     const origin = context.req.header('origin');
-    const host = context.req.header('host') ?? new URL(context.req.url).host;
     const foreignSite = site !== undefined && site !== 'same-origin' && (site !== 'none' || isChanging(method));
     const foreignOrigin =
       origin === undefined
         ? isChanging(method)
-        : !URL.canParse(origin) || new URL(origin).host !== host || isSecure(context) !== origin.startsWith('https:');
+        : !URL.canParse(origin) || new URL(origin).origin !== arrivalOf(context).origin;
     if (foreignSite || foreignOrigin) {
-      throw new PeopleError('people/foreign-origin', 'this request does not come from a page of this address');
+      throw new PeopleError(
+        'people/foreign-origin',
+        `this request does not come from a page of this address${isBehindStranger(context) ? UNKNOWN_PROXY : ''}`,
+      );
     }
   }
 

@@ -20,6 +20,7 @@ import {
   type Grant,
   parseScope,
 } from '../../../trust/access/index.ts';
+import { arrivalOf } from '../arrival.ts';
 import { type Account, type Accounts } from './accounts.ts';
 import { CoordinatorError } from '../errors.ts';
 import { PeopleError } from './errors.ts';
@@ -341,7 +342,7 @@ export function createPeopleRoutes({
 
 /** The prefix keeps hosts beside this one from planting an attempt of their own. */
 const flightName = (context: Context): string => (isSecure(context) ? '__Host-sotto-flight' : 'sotto-flight');
-const callbackOf = (context: Context): string => new URL('/api/oidc/callback', context.req.url).href;
+const callbackOf = (context: Context): string => new URL('/api/oidc/callback', arrivalOf(context).origin).href;
 
 /** What a browser says of itself, short. */
 function agentOf(context: Context): string {
