@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Wings from the ground up, each with its rooms from the ground up. */
 const house: Readonly<Record<string, readonly string[]>> = {
-  foundations: ['numerics', 'kernels', 'random', 'vector', 'crypto'],
+  foundations: ['numerics', 'documents', 'kernels', 'random', 'vector', 'crypto'],
   privacy: ['accounting', 'mechanisms'],
   secure: ['sharing', 'secagg', 'homomorphic', 'mpc'],
   learning: ['data', 'preparation', 'models', 'answers'],

@@ -20,7 +20,7 @@ export { createDateShifter, type DateShifter } from './pseudonyms/date-shift.ts'
 export { createFf1, FF1_ALPHANUMERIC, type FormatPreservingCipher } from './pseudonyms/ff1.ts';
 export { createTokenizer, derivePurposeKey, type Tokenizer } from './pseudonyms/tokens.ts';
 export { buildLineage, type ColumnLineage, type RunFacts } from './recipe/lineage.ts';
-export { parseRecipe, recipeError, type RecipeProblem } from './recipe/parse.ts';
+export { parseRecipe } from './recipe/parse.ts';
 export { createSafeHarborCheck, type SafeHarborCheck, type SafeHarborRow } from './recipe/safe-harbor.ts';
 export { listCharged, recipeSchema, type Recipe } from './recipe/schema.ts';
 export { type MalformedRow, type ReleasedColumn, type TableItem, type TableRow } from './rows.ts';

@@ -2,17 +2,18 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { formatTaskFile, parseTaskFile, TaskError, type TaskProblem } from './index.ts';
+import type { DocumentProblem } from '../../foundations/documents/index.ts';
+import { formatTaskFile, parseTaskFile, TaskError } from './index.ts';
 
 const digits = readFileSync(new URL('../../../examples/digits/task.yaml', import.meta.url), 'utf8');
 
-function problemsOf(text: string, overrides?: Record<string, unknown>): readonly TaskProblem[] {
+function problemsOf(text: string, overrides?: Record<string, unknown>): readonly DocumentProblem[] {
   try {
     parseTaskFile(text, { path: 'task.yaml', ...(overrides && { overrides }) });
   } catch (error) {
     if (!(error instanceof TaskError)) throw error;
     expect(error.code).toBe('task/file');
-    return error.details.problems as TaskProblem[];
+    return error.details.problems as DocumentProblem[];
   }
   throw new Error('the task file was accepted');
 }

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { isMap, LineCounter, parseDocument, stringify, type Document } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 
+import { parseYaml } from '../../foundations/documents/index.ts';
 import { findRoundsProblems, privacySchema, roundsSchema } from '../../federation/rounds/index.ts';
 import { featuresSchema, modelSchema, optimizerSchema } from '../../learning/models/index.ts';
 import { TaskError } from './errors.ts';
@@ -133,15 +134,6 @@ export const taskFileSchema = z
   });
 export type TaskFile = z.infer<typeof taskFileSchema>;
 
-/** One thing wrong with a task file. */
-export interface TaskProblem {
-  readonly line: number;
-  /** Dotted path of the key. */
-  readonly key: string;
-  readonly rule: string;
-  readonly next: string;
-}
-
 /** Values from the command line, by dotted path; they replace those of the file. */
 export type TaskOverrides = Readonly<Record<string, unknown>>;
 
@@ -152,184 +144,26 @@ export type TaskOverrides = Readonly<Record<string, unknown>>;
  * @throws {@link TaskError} `task/file` with one line a problem; `details.problems` has them as data.
  */
 export function parseTaskFile(text: string, options: { path: string; overrides?: TaskOverrides }): TaskFile {
-  return parseYamlAs(taskFileSchema, text, options);
+  return parseFileAs(taskFileSchema, text, options);
 }
 
 /**
  * Parses a file against a schema, with the refusals of {@link parseTaskFile}.
  * @throws {@link TaskError} `task/file`.
  */
-export function parseYamlAs<Schema extends z.ZodType>(
+export function parseFileAs<Schema extends z.ZodType>(
   schema: Schema,
   text: string,
-  { path, overrides = {} }: { path: string; overrides?: TaskOverrides },
+  options: { path: string; overrides?: TaskOverrides },
 ): z.output<Schema> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    refuse(
-      path,
-      document.errors.map((error) => ({
-        line: lines.linePos(error.pos[0]).line,
-        key: '',
-        rule: `is not YAML: ${error.message}`,
-        next: 'mend the syntax',
-      })),
-    );
-  }
-  for (const [key, value] of Object.entries(overrides)) {
-    const parent = key.split('.').slice(0, -1);
-    const holder = parent.length === 0 ? document.contents : document.getIn(parent, true);
-    if (holder !== undefined && !isMap(holder)) {
-      const rule = 'must be a mapping of keys to values';
-      refuse(path, [
-        { line: lineOf(parent, document, lines), key: parent.join('.'), rule, next: `give it keys, or leave it out` },
-      ]);
-    }
-    document.setIn(key.split('.'), value);
-  }
-  let plain: unknown;
-  try {
-    plain = document.toJS();
-  } catch (error) {
-    const rule = `is not YAML: ${error instanceof Error ? error.message : String(error)}`;
-    refuse(path, [{ line: 1, key: '', rule, next: 'mend the syntax' }]);
-  }
-  const parsed = schema.safeParse(plain);
-  if (parsed.success) return parsed.data;
-  return refuse(
-    path,
-    parsed.error.issues.flatMap((issue) => explain(issue, { schema, document, lines })),
-  );
+  return parseYaml(schema, text, {
+    ...options,
+    guide: { page: 'docs/task-file.md', subject: 'task' },
+    refuse: (message, details) => new TaskError('task/file', message, { details }),
+  });
 }
 
 /** Writes a task back as YAML, every default spelled out. */
 export function formatTaskFile(task: TaskFile): string {
   return stringify(task);
-}
-
-/** Builds the error of problems found in the file at `path`. */
-export function taskFileError(path: string, problems: readonly TaskProblem[]): TaskError {
-  const text = problems
-    .map(({ line, key, rule, next }) => `${path}:${line}: ${key === '' ? '' : `${key} `}${rule}. Next: ${next}.`)
-    .join('\n');
-  return new TaskError('task/file', text, { details: { problems } });
-}
-
-function refuse(path: string, problems: readonly TaskProblem[]): never {
-  throw taskFileError(path, problems);
-}
-
-type Path = readonly PropertyKey[];
-
-function explain(
-  issue: z.core.$ZodIssue,
-  { schema, document, lines }: { schema: z.ZodType; document: Document; lines: LineCounter },
-): TaskProblem[] {
-  const key = issue.path.map(String).join('.');
-  const line = lineOf(issue.path, document, lines);
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(schema, issue.path, document);
-    return issue.keys.map((unknown) => ({
-      line: lineOf([...issue.path, unknown], document, lines),
-      key: [...issue.path.map(String), unknown].join('.'),
-      rule: 'is not a known key',
-      next: suggest(unknown, known),
-    }));
-  }
-  if (issue.code === 'invalid_type' && !document.hasIn(issue.path as unknown[])) {
-    return [{ line, key, rule: 'is missing', next: `add it: ${issue.expected}` }];
-  }
-  if (issue.code === 'invalid_type') {
-    const got = document.getIn(issue.path as unknown[]);
-    return [{ line, key, rule: `must be of type ${issue.expected}, got ${describe(got)}`, next: 'change the value' }];
-  }
-  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
-    return [{ line, key, rule: 'has no such choice', next: `see docs/task-file.md, "${key}"` }];
-  }
-  const value = document.getIn(issue.path as unknown[]);
-  const got = value === undefined || typeof value === 'object' ? '' : `, got ${describe(value)}`;
-  return [
-    {
-      line,
-      key,
-      rule: `${issue.message}${got}`,
-      next: `see docs/task-file.md, "${issue.path[0]?.toString() ?? 'task'}"`,
-    },
-  ];
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing';
-  return typeof value === 'object' ? 'a mapping or list' : JSON.stringify(value);
-}
-
-/** The line of the deepest part of `path` that the file has. */
-function lineOf(path: Path, document: Document, lines: LineCounter): number {
-  for (let depth = path.length; depth > 0; depth -= 1) {
-    const parent = document.getIn(path.slice(0, depth - 1) as unknown[], true) as
-      | { items?: readonly { key?: { value?: unknown; range?: readonly number[] } }[] }
-      | undefined;
-    const pair = parent?.items?.find?.((item) => item.key?.value === path[depth - 1]);
-    const range =
-      pair?.key?.range ??
-      (document.getIn(path.slice(0, depth) as unknown[], true) as { range?: readonly number[] })?.range;
-    if (range?.[0] !== undefined) return lines.linePos(range[0]).line;
-  }
-  return 1;
-}
-
-interface JsonSchema {
-  readonly const?: unknown;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly items?: JsonSchema;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-}
-
-/** Keys the schema knows at a path: those of the choices the file has made, or of all where it has made none. */
-function knownKeys(schema: z.ZodType, path: Path, document: Document): string[] {
-  let schemas: JsonSchema[] = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
-  const spread = (all: JsonSchema[]): JsonSchema[] =>
-    all.flatMap((schema) => {
-      const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
-      return inner.length > 0 ? spread(inner) : [schema];
-    });
-  const chosen = (all: JsonSchema[], at: Path): JsonSchema[] => {
-    const agreeing = all.filter((schema) =>
-      Object.entries(schema.properties ?? {}).every(
-        ([key, { const: value }]) => value === undefined || document.getIn([...at, key]) === value,
-      ),
-    );
-    return agreeing.length > 0 ? agreeing : all;
-  };
-  for (const step of path) {
-    schemas = spread(schemas).flatMap((schema) => {
-      const next = typeof step === 'number' ? schema.items : schema.properties?.[String(step)];
-      return next === undefined ? [] : [next];
-    });
-  }
-  const keys = chosen(spread(schemas), path).flatMap((schema) => Object.keys(schema.properties ?? {}));
-  return [...new Set(keys)];
-}
-
-function suggest(unknown: string, known: readonly string[]): string {
-  const close = known.map((key) => ({ key, away: editDistance(unknown, key) })).toSorted((a, b) => a.away - b.away)[0];
-  if (close?.key === unknown) return 'remove it: it is not used with the other choices made here';
-  if (close !== undefined && close.away <= Math.max(2, unknown.length / 3)) return `did you mean ${close.key}?`;
-  return known.length === 0 ? 'remove it' : `remove it, or use one of ${known.join(', ')}`;
-}
-
-/** Levenshtein distance, letters compared without case. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const same = a[i - 1]?.toLowerCase() === b[j - 1]?.toLowerCase();
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 
 import { featuresSchema, optimizerSchema, scheduleSchema, startedModelSchema } from '../../learning/models/index.ts';
-import { dataSchema, parseYamlAs, type TaskOverrides } from './task-file.ts';
+import { dataSchema, parseFileAs, type TaskOverrides } from './task-file.ts';
 
 const positive = z.number().positive('must be > 0');
 const count = z.int().positive('must be an integer > 0');
@@ -187,5 +187,5 @@ export type TrainingFile = z.output<typeof trainingFileSchema>;
  * @throws {@link TaskError} `task/file` with one line a problem.
  */
 export function parseTrainingFile(text: string, options: { path: string; overrides?: TaskOverrides }): TrainingFile {
-  return parseYamlAs(trainingFileSchema, text, options);
+  return parseFileAs(trainingFileSchema, text, options);
 }

@@ -156,6 +156,13 @@ anonimize: {}
     expect(existsSync(join(folder, 'out'))).toBe(false);
   });
 
+  it('name the place where a recipe refers to an anchor that it does not have', async () => {
+    const { run } = workspace(`${HEAD}columns: *nowhere\n`);
+    const error = await refusal(() => run());
+    expect(error.code).toBe('preparation/recipe');
+    expect(error.message).toMatch(/recipe\.yaml:1: is not YAML: .*nowhere/);
+  });
+
   it.each([
     [
       'a private column used without charge',
