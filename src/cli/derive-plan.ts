@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countsMemberships } from '../federation/rounds/index.ts';
 import { toHex } from '../foundations/crypto/index.ts';
 import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts';
 import { eventToJson } from '../privacy/accounting/index.ts';
@@ -26,6 +27,7 @@ export function derivePlan(text: string, inputShape: readonly number[], version:
     planDigest: toHex(plan.digest),
     event: plan.event === undefined ? null : eventToJson(plan.event),
     ...(plan.update?.buffered === undefined ? {} : { concurrency: plan.update.buffered.concurrency }),
+    countsMemberships: countsMemberships(plan),
     digestModel(file) {
       const { tensors } = decodeSafetensors(file);
       const all = new Float32Array(plan.dimension);

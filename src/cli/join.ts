@@ -35,9 +35,12 @@ import {
   readParticipantData,
 } from '../runtime/storage/index.ts';
 import { type RunPlan, wantedOf } from '../runtime/training/index.ts';
+import type { KnownRound } from '../trust/log/index.ts';
 import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { keepLogReceipt } from './log-receipt.ts';
+
+type Joined = Extract<JoinEvent, { readonly kind: 'joined' }>;
 
 interface JoinCommandOptions {
   readonly task: string;
@@ -100,6 +103,7 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   const show = options.json === true ? printJson : printText;
+  const joined: Joined[] = [];
   await takePart({
     url: url.replace(/\/+$/, ''),
     taskId: options.task,
@@ -117,6 +121,7 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
     signal: stop.signal,
     onEvent(event) {
       if (event.kind === 'round') appendSynced(file('receipts'), `${JSON.stringify(event.receipt)}\n`);
+      if (event.kind === 'joined') joined.push(event);
       if (event.kind === 'attested') appendSynced(file('attestation'), `${exportRecord(event.record)}\n`);
       show(event);
     },
@@ -129,6 +134,7 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
       receipt: joinPath(options.home, `${options.task}.log-receipt.json`),
       logKey: joinPath(options.home, `${options.task}.log.vkey`),
     },
+    known: joined.flatMap((event) => knownRounds(readReceipts(file('receipts')), event)),
     fetch: pinned,
   });
   if (said !== undefined) console.error(said);
@@ -197,12 +203,27 @@ function readEnrolment(path: string): Uint8Array {
   return fromHex(text);
 }
 
+/** The receipts of a file. A line without an end was cut by a crash; the next receipt follows the one before it. */
+function readReceipts(path: string): readonly RoundReceipt[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.slice(0, -1).map((line) => JSON.parse(line) as RoundReceipt);
+}
+
+/** What a participant's own receipts say of its rounds. */
+function knownRounds(receipts: readonly RoundReceipt[], { participant, run: { plan } }: Joined): readonly KnownRound[] {
+  return receipts
+    .filter((receipt) => receipt.participant === participant)
+    .map(({ attempt, modelDigest }) => ({
+      attempt,
+      // The log has the digest of the model alone; a strategy may offer more beside it.
+      modelDigest: plan.offered === plan.dimension && modelDigest !== '' ? modelDigest : undefined,
+    }));
+}
+
 /** Digest of the newest receipt. @throws {@link UsageError} when the chain is broken. */
 function lastReceipt(path: string): string {
-  if (!existsSync(path)) return FIRST_RECEIPT;
-  const lines = readFileSync(path, 'utf8').split('\n');
-  // A line without an end was cut by a crash; the next receipt follows the one before it.
-  const receipts = lines.slice(0, -1).map((line) => JSON.parse(line) as RoundReceipt);
+  const receipts = readReceipts(path);
   const broken = findBrokenReceipt(receipts);
   if (broken !== undefined) throw new UsageError(`${path}:${broken + 1} does not follow from the receipt before it`);
   const last = receipts.at(-1);

@@ -20,6 +20,7 @@ import {
   createLogReader,
   createNoteVerifier,
   decodeLeaf,
+  findMiscounts,
   formatLogProof,
   formatNote,
   formatSignature,
@@ -133,6 +134,8 @@ function check(path: string, options: LogOptions): void {
   try {
     if (text.startsWith('{')) {
       const { rounds, checkpoint } = verifyReceipt(parseReceipt(utf8(text)), { verifiers });
+      const [miscount] = findMiscounts(rounds);
+      if (miscount !== undefined) throw new LogError('log/inconsistent', miscount);
       said = `proves ${rounds.length} rounds in ${checkpoint.origin} at ${checkpoint.size} leaves`;
     } else {
       const proof = parseLogProof(text);

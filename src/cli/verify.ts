@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 
 import { Command } from 'commander';
 
+import { utf8 } from '../foundations/crypto/index.ts';
 import { StorageError } from '../runtime/storage/index.ts';
 import { type AuditReport, auditRun, RUN_FILES, type RunFiles } from '../trust/log/index.ts';
 import { derivePlan } from './derive-plan.ts';
@@ -23,6 +24,7 @@ interface VerifyOptions extends PackageTrust {
   readonly key: readonly string[];
   readonly witnesses?: string;
   readonly seen: readonly string[];
+  readonly receipt: readonly string[];
   readonly token?: string;
   readonly keyStore?: string;
   readonly json?: boolean;
@@ -43,6 +45,12 @@ export function createVerifyCommand(): Command {
     )
     .option('--witnesses <count>', 'how many of the witnesses given by --key must have signed')
     .option('--seen <file>', 'a checkpoint you saw before: the log must continue it; repeatable', collect, [])
+    .option(
+      '--receipt <file>',
+      'a receipt that a participant took home: the log must agree with it; repeatable',
+      collect,
+      [],
+    )
     .option('--public-key <file>', 'for a package: key whose signature counts, PEM; repeatable', collect, [])
     .option('--root <file>', 'for a package: root whose certificates’ signatures count, PEM; repeatable', collect, [])
     .option('--keyless <identity>', 'for a package: identity whose keyless signature counts')
@@ -70,6 +78,7 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
     ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readVerifierKey) }),
     ...(options.witnesses === undefined ? {} : { witnesses: countOf(options.witnesses) }),
     seen: options.seen.map((path) => readText(path, 'checkpoint')),
+    receipts: options.receipt.map((file) => ({ file, bytes: utf8(readText(file, 'receipt')) })),
     derivePlan,
   });
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);

@@ -10,7 +10,7 @@ const time = '2026-01-01T00:00:00.000Z';
 const event = eventToJson(gaussian({ noiseMultiplier: 4 })) as LeafOf<'plan'>['event'];
 const model = (version: number): string => `${version}`.padStart(64, '0');
 
-const task: LogLeaf = {
+const task: LeafOf<'task'> = {
   kind: 'task',
   time,
   task: 'interleaved',
@@ -50,7 +50,13 @@ const charge = (attempt: number): LogLeaf => ({
   kind: 'ledger',
   time,
   ledger: 'ledger.jsonl',
-  record: { kind: 'reserve', attempt, event, purpose: 'training', accounts: [0] },
+  record: { kind: 'reserve', reservation: `charge-${attempt}`, attempt, event, purpose: 'training', accounts: [0] },
+});
+const refund = (attempt: number): LogLeaf => ({
+  kind: 'ledger',
+  time,
+  ledger: 'ledger.jsonl',
+  record: { kind: 'abort', reservation: `charge-${attempt}`, dataTouched: false },
 });
 const opened = (attempt: number, version: number, memberships: number): LogLeaf => ({
   kind: 'round-opened',
@@ -114,7 +120,9 @@ describe('rounds that are open at once', () => {
     const wrongModel = story.map((leaf) => (leaf === story[5] ? opened(3, 0, 2) : leaf));
     expect(problemsOf(plan(2), ...wrongModel).join()).toContain('begins with another model');
     const notLate = story.map((leaf) => (leaf === story[7] ? closed(1, 3, 0) : leaf));
-    expect(problemsOf(plan(2), ...notLate).join()).toContain('never opened');
+    expect(problemsOf(plan(2), ...notLate)).toEqual([
+      expect.stringContaining('of round 1, is 0 late and ends as round 3'),
+    ]);
   });
 
   it('are no more than the plan says, and none are late where one follows another', () => {
@@ -133,6 +141,69 @@ describe('rounds that are open at once', () => {
     ]);
   });
 
+  it('count their lateness from the version that was the newest: one opened for a later round is found', () => {
+    // Base and end are as they were: the cohort that ended two versions late would have counted in full.
+    const early = { ...opened(1, 0, 1), round: 3 } as LogLeaf;
+    const fresh = story.map((leaf) => (leaf === story[1] ? early : leaf === story[7] ? closed(1, 3, 0) : leaf));
+    expect(problemsOf(plan(2), ...fresh)).toEqual([expect.stringContaining('opens for round 3, and 0 are done')]);
+    // More versions late than there are.
+    const later = story.map((leaf) => (leaf === story[7] ? closed(1, 3, 3) : leaf));
+    expect(problemsOf(plan(2), ...later)).toEqual([expect.stringContaining('is 3 late and ends as round 3')]);
+  });
+
+  it('are each applied once, from one base, in the order of their numbers', () => {
+    expect(problemsOf(plan(2), ...story.slice(0, 4), closed(2, 2, 1)).join()).toContain(
+      'attempt 2 ends, and is not open',
+    );
+    const twoBases = [...story.slice(0, 6), opened(1, 1, 2)];
+    expect(problemsOf(plan(2), ...twoBases).join()).toContain('attempt 1 opens twice');
+    const swapped = [charge(1), opened(2, 0, 1), opened(1, 0, 1)];
+    expect(problemsOf(plan(2), ...swapped)).toEqual([expect.stringContaining('attempt 1 opens after a later one')]);
+    const ends = [...story.slice(0, 6), closed(1, 2, 1), closed(3, 3, 0)];
+    expect(problemsOf(plan(2), ...ends)).toEqual([expect.stringContaining('attempt 3, of round 2, is 0 late')]);
+    const crowd = story.map((leaf) => (leaf === story[3] ? { ...leaf, contributors: 4 } : leaf));
+    expect(problemsOf(plan(2), ...crowd)).toEqual([expect.stringContaining('formed by 4 of a cohort of 3')]);
+  });
+
+  it('begin with no model that never was', () => {
+    const never = story.map((leaf) => (leaf === story[5] ? { ...leaf, modelDigest: model(7) } : leaf));
+    expect(problemsOf(plan(2), ...never)).toEqual([expect.stringContaining('begins with another model')]);
+    // A restart cannot bring one in: nothing was open, or more rounds were done than one end may have left out.
+    const done = [charge(1), opened(1, 0, 1), closed(1, 1, 0)];
+    for (const mode of ['served', 'federated'] as const) {
+      const first = { ...task, mode } as LogLeaf;
+      expect(problemsIn(first, [plan(), ...done, resumed(2)]).join()).toContain('a model that no round left');
+      const leapt = [plan(2), charge(1), opened(1, 0, 1), opened(2, 0, 1), resumed(2)];
+      expect(problemsIn(first, leapt).join()).toContain('a model that no round left');
+      const elsewhere = { ...resumed(2), modelDigest: model(1) } as LogLeaf;
+      expect(problemsIn(first, [plan(), ...done, elsewhere]).join()).toContain('a model that no round left');
+    }
+  });
+
+  it('cannot pay with a charge that is given back', () => {
+    const paid = 'a charge was given back, and 2 memberships';
+    expect(problemsOf(plan(2), ...story, refund(3)).join()).toContain(paid);
+    // Nor with that of an attempt that never opened.
+    const borrowed = story.map((leaf) => (leaf === story[4] ? charge(9) : leaf));
+    expect(problemsOf(plan(2), ...borrowed)).toEqual([]);
+    expect(problemsOf(plan(2), ...borrowed, refund(9)).join()).toContain(paid);
+    const before = borrowed.toSpliced(5, 0, refund(9));
+    expect(problemsOf(plan(2), ...before)).toEqual([expect.stringContaining('2 memberships, 1 were charged')]);
+  });
+
+  it('count no fewer memberships than there are of somebody, and none where every attempt is charged', () => {
+    const few = story.map((leaf) => (leaf === story[5] ? opened(3, 1, 1) : leaf)).toSpliced(4, 1);
+    // Of six participants nine memberships are two of somebody.
+    const simulated = { ...task, mode: 'federated' } as LogLeaf;
+    expect(problemsIn(simulated, [plan(2), ...few])).toEqual([
+      expect.stringContaining('9 memberships of 6 participants are 2 of somebody, and 1 were counted'),
+    ]);
+    const examples = { ...task, privacy: { ...task.privacy, privacyUnit: 'example' } } as LogLeaf;
+    expect(problemsIn(examples, [plan(), charge(1), opened(1, 0, 1)])).toEqual([
+      expect.stringContaining('every attempt is charged'),
+    ]);
+  });
+
   it('go on over a restart, which may have kept one end out of the log and no more', () => {
     // The process died after attempt 2 was committed and before its leaf was signed.
     const restart = [charge(1), opened(1, 0, 1), opened(2, 0, 1), resumed(1), closed(1, 2, 1)];
@@ -147,5 +218,10 @@ describe('rounds that are open at once', () => {
     const killed = [plan(2), charge(1), opened(1, 0, 1), opened(2, 0, 1), resumed(0), ...again];
     expect(problemsIn({ ...task, mode: 'federated' } as LogLeaf, killed)).toEqual([]);
     expect(problemsIn(task, killed).join()).toContain('more than 2 attempts are open');
+    // What was open died, and cannot end any more.
+    const undead = [...killed.slice(0, 5), closed(1, 1, 0)];
+    expect(problemsIn({ ...task, mode: 'federated' } as LogLeaf, undead)).toEqual([
+      expect.stringContaining('attempt 1 ends, and is not open any more'),
+    ]);
   });
 });

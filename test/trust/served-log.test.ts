@@ -143,8 +143,14 @@ describe('the log of a served task', () => {
     expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
     const home = mkdtempSync(join(tmpdir(), 'sotto-home-'));
     const kept = { receipt: join(home, 'receipt.json'), logKey: join(home, 'log.vkey') };
-    const taken = { url: URL_OF_SERVICE, taskId: id, key, files: kept, fetch: test.fetch };
+    const known = rounds.map(({ attempt, modelDigest }) => ({ attempt, modelDigest }));
+    const taken = { url: URL_OF_SERVICE, taskId: id, key, files: kept, known, fetch: test.fetch };
     expect(await keepLogReceipt(taken)).toContain('2 rounds proven');
+    // What a participant did and was offered is held against what the log says of it.
+    const more = [...known, { attempt: 9 }];
+    expect(await keepLogReceipt({ ...taken, known: more })).toMatch(/NOT TRUE: attempt 9 took place, and the receipt/);
+    const other = known.with(1, { attempt: known[1]?.attempt ?? 0, modelDigest: '0'.repeat(64) });
+    expect(await keepLogReceipt({ ...taken, known: other })).toMatch(/NOT TRUE: attempt \d was offered another model/);
     writeFileSync(kept.logKey, readFileSync(kept.logKey, 'utf8').replace(/\/points-/, '/others-'));
     expect(await keepLogReceipt(taken)).toContain('id is not that of its key');
     rmSync(home, { recursive: true });

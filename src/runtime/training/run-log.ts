@@ -168,6 +168,8 @@ export async function recordRelease(
     readonly cohortOf?: (attempt: number) => readonly string[];
   },
 ): Promise<void> {
+  // Whoever was never called has a receipt too, and a salt, which must be there before the salts are logged.
+  for (const id of ids) await log.commit(id);
   const names = RELEASED.filter((name) => folder.has(name));
   log.record({
     kind: 'release',

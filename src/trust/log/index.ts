@@ -53,6 +53,9 @@ export { computeRoots, createCompactRange, createLogReader, type LogReader } fro
 export {
   createReceipt,
   encodeReceipt,
+  findContradictions,
+  findMiscounts,
+  type KnownRound,
   logProofOf,
   parseReceipt,
   type Receipt,

@@ -48,6 +48,15 @@ export interface ReceivedRound {
   readonly index: number;
   /** Most memberships of anybody in the cohort, as the log counted them; absent where every attempt is charged. */
   readonly memberships?: number;
+  /** Digest of the model that the cohort was offered. */
+  readonly modelDigest: string;
+}
+
+/** What a participant knows of a round by itself. */
+export interface KnownRound {
+  readonly attempt: number;
+  /** Digest of the model that it was offered; absent where an offer has more in it than the model. */
+  readonly modelDigest?: string | undefined;
 }
 
 /** A round that a participant was called to, as the log's holder knows it. */
@@ -141,10 +150,42 @@ export function verifyReceipt(
     if (leaf.cohort !== roster.size || members === undefined || !verifyInclusion({ ...claim, proof: members })) {
       throw wrong(index, 'the participant does not stand in the roster');
     }
-    const { attempt, round, memberships } = leaf;
-    return { attempt, round, index, ...(memberships === undefined ? {} : { memberships }) };
+    const { attempt, round, memberships, modelDigest } = leaf;
+    return { attempt, round, index, modelDigest, ...(memberships === undefined ? {} : { memberships }) };
   });
   return { rounds, checkpoint };
+}
+
+/**
+ * Finds the rounds of a receipt for which the log counted fewer memberships than the receipt proves: whoever was called
+ * to n rounds has been charged for n of them, and a log that says fewer has left some out.
+ * @returns why, a line for each.
+ */
+export function findMiscounts(rounds: readonly ReceivedRound[]): readonly string[] {
+  const byLeaf = new Map(rounds.map((round) => [round.index, round]));
+  return [...byLeaf.values()]
+    .toSorted((a, b) => a.index - b.index)
+    .flatMap(({ attempt, memberships }, i) =>
+      memberships === undefined || i < memberships
+        ? []
+        : [`${i + 1} memberships are proven at attempt ${attempt}, where the log counted ${memberships}`],
+    );
+}
+
+/**
+ * Finds what the rounds that a participant took part in and those that its receipt proves say differently: rounds that
+ * the log leaves out, and cohorts that were offered another model than the log says.
+ * @returns why, a line for each.
+ */
+export function findContradictions(rounds: readonly ReceivedRound[], known: readonly KnownRound[]): readonly string[] {
+  const proven = new Map(rounds.map((round) => [round.attempt, round]));
+  return known.flatMap(({ attempt, modelDigest }) => {
+    const round = proven.get(attempt);
+    if (round === undefined) return [`attempt ${attempt} took place, and the receipt leaves it out`];
+    return modelDigest === undefined || modelDigest === round.modelDigest
+      ? []
+      : [`attempt ${attempt} was offered another model than the log says`];
+  });
 }
 
 /** Returns the proof of one round of a receipt in the common form of transparency logs. */

@@ -58,7 +58,7 @@ export async function readRun(files: RunFiles, options: AuditOptions = {}): Prom
   const story = auditStory(leaves, { findings, file: `${RUN_FILES.log}tile/entries` });
 
   noteAnswers(leaves, story, findings);
-  const receipts = await auditReceipts(files, { listed, verifiers, findings, leaves });
+  const receipts = await auditReceipts(files, { listed, options, verifiers, findings, leaves });
   const seen = (options.seen ?? []).map((note) => ({ note, file: 'the checkpoint seen before' }));
   const older = [...receipts.map(({ note, file }) => ({ note, file })), ...seen];
   proofs.consistency = await auditOlder(older, { entries: tree.entries, checkpoint, verifiers, findings });

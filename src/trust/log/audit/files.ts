@@ -70,6 +70,16 @@ export async function auditFiles(
       );
     }
   }
+  if (derived?.version === task?.version && derived?.countsMemberships === false) {
+    const counted = [...story.opened.values()].find(({ memberships }) => memberships !== undefined);
+    if (counted !== undefined) {
+      findings.add(
+        'verify/attempt-uncharged',
+        RUN_FILES.task,
+        `attempt ${counted.attempt} counts memberships, and every attempt of the task is charged`,
+      );
+    }
+  }
   await compare(RUN_FILES.checkpoint, story.checkpointDigest ?? undefined, 'the checkpoint');
   for (const [file, digest] of Object.entries(release?.files ?? {})) {
     // An auditor is not given what is private; an erasure changes the salts; answers have salts of their own.

@@ -21,6 +21,8 @@ export interface AuditOptions {
   readonly witnesses?: number;
   /** Signed checkpoints seen before; the log must continue every one. */
   readonly seen?: readonly string[];
+  /** Receipts that participants took home, beside those in the run's folder; the log must agree with every one. */
+  readonly receipts?: readonly { readonly file: string; readonly bytes: Uint8Array }[];
   /** Derives a task's plan anew. */
   readonly derivePlan?: (task: string, inputShape: readonly number[], version: string) => DerivedPlan;
 }
@@ -34,6 +36,8 @@ export interface DerivedPlan {
   readonly event: unknown;
   /** Cohorts that may be open at once; one when it is left out. */
   readonly concurrency?: number;
+  /** Whether memberships are counted and charged; where they are not, every attempt is charged. */
+  readonly countsMemberships?: boolean;
   /** What the event pays for where one party trains. */
   readonly charged?: 'step' | 'run';
   /** Digest of the parameters in a model file, in the order that rounds offer them. */

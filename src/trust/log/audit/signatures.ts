@@ -13,7 +13,7 @@ import { LogError } from '../errors.ts';
 import type { LogLeaf } from '../leaf.ts';
 import { type NoteVerifier, parseNote, parseVerifierKey } from '../note.ts';
 import { computeRoots } from '../reader.ts';
-import { parseReceipt, type ReceivedRound, verifyReceipt } from '../receipt.ts';
+import { findMiscounts, parseReceipt, verifyReceipt } from '../receipt.ts';
 import { CHECKPOINT_PATH } from '../tiles.ts';
 import { describeKey } from '../writer.ts';
 import type { Findings } from './report.ts';
@@ -102,24 +102,28 @@ interface CheckedReceipt {
   readonly rounds: number;
 }
 
-/** Checks every receipt in the folder against the log. */
+/** Checks every receipt in the folder, and those that came from elsewhere, against the log. */
 export async function auditReceipts(
   files: RunFiles,
   {
     listed,
+    options,
     verifiers,
     findings,
     leaves,
   }: {
     listed: readonly string[] | undefined;
+    options: AuditOptions;
     verifiers: readonly NoteVerifier[];
     findings: Findings;
     leaves: readonly LogLeaf[];
   },
 ): Promise<readonly CheckedReceipt[]> {
   const out: CheckedReceipt[] = [];
-  for (const file of listed?.filter((name) => name.startsWith(RUN_FILES.receipts)) ?? []) {
-    const bytes = await files.read(file);
+  const own = listed?.filter((name) => name.startsWith(RUN_FILES.receipts)) ?? [];
+  const inFolder = await Promise.all(own.map(async (file) => ({ file, bytes: await files.read(file), isOwn: true })));
+  const brought = (options.receipts ?? []).map((each) => ({ ...each, isOwn: false }));
+  for (const { file, bytes, isOwn } of [...inFolder, ...brought]) {
     if (bytes === undefined) continue;
     try {
       const receipt = parseReceipt(bytes);
@@ -130,12 +134,15 @@ export async function auditReceipts(
           findings.add('verify/inclusion-invalid', file, `the log has another leaf ${index} than the receipt`);
         }
       }
-      auditMemberships(receipt.participant, rounds, { findings, file });
-      if (`${RUN_FILES.receipts}${receipt.participant}.json` !== file) {
+      for (const why of findMiscounts(rounds)) {
+        findings.add('verify/attempt-uncharged', file, `of ${receipt.participant} ${why}`);
+      }
+      if (isOwn && `${RUN_FILES.receipts}${receipt.participant}.json` !== file) {
         findings.add('verify/receipt-invalid', file, `it is the receipt of ${receipt.participant}`);
       }
       // Lines of keys that are not known are not verified, so that their bytes are not covered.
-      if (parseNote(receipt.checkpoint).signatures.length === checkpoint.signatures.length) findings.covered.add(file);
+      const isWhole = parseNote(receipt.checkpoint).signatures.length === checkpoint.signatures.length;
+      if (isOwn && isWhole) findings.covered.add(file);
       out.push({ file, note: receipt.checkpoint, rounds: rounds.length });
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
@@ -143,23 +150,6 @@ export async function auditReceipts(
     }
   }
   return out;
-}
-
-/** Compares the rounds a receipt proves with what the log counted: nobody may have more memberships than were charged. */
-function auditMemberships(
-  participant: string,
-  rounds: readonly ReceivedRound[],
-  { findings, file }: { findings: Findings; file: string },
-): void {
-  const claims = new Map(rounds.map(({ index, memberships }) => [index, memberships]));
-  for (const [i, [, counted]] of [...claims].toSorted(([a], [b]) => a - b).entries()) {
-    if (counted === undefined || i < counted) continue;
-    findings.add(
-      'verify/attempt-uncharged',
-      file,
-      `it proves ${i + 1} memberships of ${participant} where the log counted ${counted}`,
-    );
-  }
 }
 
 /** Checks that the log continues every checkpoint signed earlier. Returns how many it continues. */

@@ -119,7 +119,7 @@ export function auditStory(
         const isEnd = attempts.resume(leaf, standing(), isKnown);
         if (!isKnown && !isEnd) {
           const lost = leaf.round - rounds;
-          const wereSteps = lost > 0 && attempts.opened.size === 0;
+          const wereSteps = lost > 0 && task?.mode === 'single-party' && attempts.opened.size === 0;
           if (!wereSteps || (isPrivate() && steps.ran + lost > steps.charged)) {
             chain(index, 'a run was taken up with a model that no round left');
           } else steps.ran += lost;
