@@ -64,3 +64,24 @@ export function unknownRelation(event: DpEvent, relation: NeighboringRelation, w
     details: { kind: event.kind, relation },
   });
 }
+
+/** Tells whether an event can be counted by counting it: what is asked cannot then disagree with what is done. */
+export function isCounted(count: () => unknown): boolean {
+  try {
+    count();
+    return true;
+  } catch (error) {
+    if (error instanceof AccountingError) return false;
+    throw error;
+  }
+}
+
+/** @throws {AccountingError} 'accounting/unknown-relation' for batches in a fixed order under add-or-remove-one. */
+export function assertFixedOrderRelation(event: DpEvent, relation: NeighboringRelation): void {
+  if (relation !== 'add-or-remove-one') return;
+  throw unknownRelation(
+    event,
+    relation,
+    'one record more or less moves every later batch; use zero-out or replace-one',
+  );
+}

@@ -6,8 +6,7 @@
  */
 
 import { assertInteger, assertNonNegative, assertProbability } from '../../../foundations/numerics/index.ts';
-import { type Accountant, unknownRelation, unsupportedEvent } from '../accountant.ts';
-import { AccountingError } from '../errors.ts';
+import { type Accountant, assertFixedOrderRelation, isCounted, unsupportedEvent } from '../accountant.ts';
 import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { computeEventCurve } from '../rdp/event-curve.ts';
 import { computeTau } from '../rdp/distributed-noise.ts';
@@ -41,15 +40,7 @@ function build(relation: NeighboringRelation, start: Concentration): ZcdpAccount
     approximate: false,
     clone: () => build(relation, total),
     concentration: () => total,
-    supports(event) {
-      try {
-        concentrate(event, relation);
-        return true;
-      } catch (error) {
-        if (error instanceof AccountingError) return false;
-        throw error;
-      }
-    },
+    supports: (event) => isCounted(() => concentrate(event, relation)),
     compose(event, count = 1) {
       assertInteger(count, 'count');
       const { xi, rho } = concentrate(event, relation);
@@ -107,13 +98,7 @@ function concentrate(event: DpEvent, relation: NeighboringRelation): Concentrati
       return { xi: 0, rho: pureEpsilon ** 2 / 2 };
     }
     case 'fixedOrderEpoch':
-      if (relation === 'add-or-remove-one') {
-        throw unknownRelation(
-          event,
-          relation,
-          'one record more or less moves every later batch; use zero-out or replace-one',
-        );
-      }
+      assertFixedOrderRelation(event, relation);
       return concentrate(event.event, relation);
     case 'composed':
       return event.events

@@ -7,9 +7,8 @@
  */
 
 import { assertInteger, assertNonNegative, assertProbability } from '../../../foundations/numerics/index.ts';
-import { type Accountant, unknownRelation, unsupportedEvent } from '../accountant.ts';
+import { type Accountant, isCounted, unknownRelation, unsupportedEvent } from '../accountant.ts';
 import { computeGaussianDelta, computeGaussianEpsilon } from '../analytic-gaussian.ts';
-import { AccountingError } from '../errors.ts';
 import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { expandBandedMatrixFactorization } from '../events/expand.ts';
 import { computeEventCurve } from '../rdp/event-curve.ts';
@@ -45,15 +44,7 @@ function build(relation: NeighboringRelation, start: Total): GdpAccountant {
     },
     clone: () => build(relation, total),
     mu: () => Math.sqrt(total.square),
-    supports(event) {
-      try {
-        findMu(event, relation);
-        return true;
-      } catch (error) {
-        if (error instanceof AccountingError) return false;
-        throw error;
-      }
-    },
+    supports: (event) => isCounted(() => findMu(event, relation)),
     compose(event, count = 1) {
       assertInteger(count, 'count');
       const { square, approximate } = findMu(event, relation);

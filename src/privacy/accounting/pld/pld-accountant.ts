@@ -5,8 +5,7 @@
  */
 
 import { assertInteger, assertNonNegative, assertProbability } from '../../../foundations/numerics/index.ts';
-import { type Accountant, type Interval, unknownRelation } from '../accountant.ts';
-import { AccountingError } from '../errors.ts';
+import { type Accountant, assertFixedOrderRelation, type Interval, isCounted } from '../accountant.ts';
 import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { encodeEvent } from '../events/json.ts';
 import { expandBandedMatrixFactorization } from '../events/expand.ts';
@@ -94,13 +93,7 @@ function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivat
         add(into, event.event, count * event.count);
         return;
       case 'fixedOrderEpoch':
-        if (relation === 'add-or-remove-one') {
-          throw unknownRelation(
-            event,
-            relation,
-            'one record more or less moves every later batch; use zero-out or replace-one',
-          );
-        }
+        assertFixedOrderRelation(event, relation);
         add(into, event.event, count);
         return;
       case 'bandedMatrixFactorization':
@@ -124,15 +117,7 @@ function build(shared: Shared, start: ReadonlyMap<string, Entry>, startNonPrivat
     relation,
     approximate: false,
     clone: () => build(shared, entries, nonPrivate),
-    supports(event) {
-      try {
-        check(event);
-        return true;
-      } catch (error) {
-        if (error instanceof AccountingError) return false;
-        throw error;
-      }
-    },
+    supports: (event) => isCounted(() => check(event)),
     compose(event, count = 1) {
       assertInteger(count, 'count');
       const into = { entries: new Map(entries), nonPrivate };

@@ -5,7 +5,7 @@
  */
 
 import { assertNever } from '../../../foundations/numerics/index.ts';
-import { unknownRelation, unsupportedEvent } from '../accountant.ts';
+import { assertFixedOrderRelation, unknownRelation, unsupportedEvent } from '../accountant.ts';
 import type { DpEvent, EventOf } from '../events/event.ts';
 import { expandBandedMatrixFactorization } from '../events/expand.ts';
 import { sensitivityFactor } from '../relation.ts';
@@ -97,13 +97,7 @@ export function computeEventCurve(event: DpEvent, request: CurveRequest): EventC
     case 'sampledWithoutReplacement':
       return computeWithoutReplacementCurve(event, request);
     case 'fixedOrderEpoch':
-      if (relation === 'add-or-remove-one') {
-        throw unknownRelation(
-          event,
-          relation,
-          'one record more or less moves every later batch; use zero-out or replace-one',
-        );
-      }
+      assertFixedOrderRelation(event, relation);
       return computeEventCurve(event.event, request);
     case 'repeatAndSelect':
       return computeTuningCurve(event, request);

@@ -5,8 +5,7 @@
  */
 
 import { assertInteger, assertNonNegative, assertProbability } from '../../../foundations/numerics/index.ts';
-import type { Accountant, Interval } from '../accountant.ts';
-import { AccountingError } from '../errors.ts';
+import { type Accountant, type Interval, isCounted } from '../accountant.ts';
 import type { DpEvent, NeighboringRelation } from '../events/event.ts';
 import { encodeEvent } from '../events/json.ts';
 import { type ConvertedBound, convertToDelta, convertToEpsilon } from './conversion.ts';
@@ -72,15 +71,7 @@ function build(shared: Shared, start: EventCurve): RdpAccountant {
     approximate: false,
     orders,
     rdp: () => total.rdp.slice(),
-    supports(event) {
-      try {
-        curveOf(event);
-        return true;
-      } catch (error) {
-        if (error instanceof AccountingError) return false;
-        throw error;
-      }
-    },
+    supports: (event) => isCounted(() => curveOf(event)),
     compose(event, count = 1) {
       assertInteger(count, 'count');
       total = sumCurves(
