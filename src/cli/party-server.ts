@@ -9,7 +9,7 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import type { AddressInfo } from 'node:net';
 
 import { collectBody } from '../runtime/assistant-server/index.ts';
-import { messagePath, MpcError, type PartyChannel } from '../secure/mpc/index.ts';
+import { createSequences, messagePath, MpcError, type PartyChannel } from '../secure/mpc/index.ts';
 
 /** Longest message taken. */
 const MAX_MESSAGE_BYTES = 1 << 29;
@@ -151,13 +151,8 @@ export async function startPartyServer({
   return {
     url,
     channel({ session, endpoint, peers }) {
-      const sent = new Map<number, number>();
-      const received = new Map<number, number>();
-      const next = (counts: Map<number, number>, peer: number) => {
-        const sequence = counts.get(peer) ?? 0;
-        counts.set(peer, sequence + 1);
-        return sequence;
-      };
+      const nextSent = createSequences();
+      const nextReceived = createSequences();
       let closed: string | undefined;
       const failure = () => new MpcError('mpc/channel-closed', `the channel is closed: ${closed}`, { retryable: true });
       const waiting = new Set<(error: Error) => void>();
@@ -166,7 +161,7 @@ export async function startPartyServer({
         endpoints: peers.length,
         async send(to, message) {
           if (closed !== undefined) throw failure();
-          const sequence = next(sent, to);
+          const sequence = nextSent(to);
           const base = peers[to];
           if (base === undefined) {
             put(slotOf(session, endpoint, to), sequence, message.slice());
@@ -183,7 +178,7 @@ export async function startPartyServer({
           if (closed !== undefined) return Promise.reject(failure());
           return new Promise((resolve, reject) => {
             waiting.add(reject);
-            void take(slotOf(session, from, endpoint), next(received, from)).then((message) => {
+            void take(slotOf(session, from, endpoint), nextReceived(from)).then((message) => {
               waiting.delete(reject);
               if (message === undefined)
                 reject(new MpcError('mpc/channel-closed', `endpoint ${from} gave up`, { details: { endpoint: from } }));

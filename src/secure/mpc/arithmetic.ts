@@ -8,7 +8,9 @@
 import { multiplyAdd64Into, multiplyMatrices64Into } from '../../foundations/kernels/index.ts';
 import { type MpcContext, openAll } from './context.ts';
 import { convolve64Into } from './convolution.ts';
-import { componentsOf, type ConvolutionShape } from './preprocessing.ts';
+import { componentsOf, type ConvolutionShape, type PreprocessingRequest } from './preprocessing.ts';
+
+type TripleRequest = Extract<PreprocessingRequest, { kind: 'triple' | 'matrix' }>;
 
 /** a + b, entry by entry. */
 export function addWords(a: BigUint64Array, b: BigUint64Array): BigUint64Array {
@@ -37,25 +39,30 @@ export function addPublic(context: MpcContext, a: BigUint64Array, value: BigUint
   return context.party === 0 ? addWords(a, value) : a.slice();
 }
 
+/** Opens two factors masked with a triple (a, b, c): e = x − a, f = y − b; the product begins as a copy of c. */
+async function openFactors(
+  context: MpcContext,
+  [x, y]: readonly [x: BigUint64Array, y: BigUint64Array],
+  request: TripleRequest,
+) {
+  const [a, b, c] = (await context.preprocessing.request(request)) as [BigUint64Array, BigUint64Array, BigUint64Array];
+  const [e, f] = (await openAll(context, [
+    { kind: 'arithmetic', words: subtractWords(x, a) },
+    { kind: 'arithmetic', words: subtractWords(y, b) },
+  ])) as [BigUint64Array, BigUint64Array];
+  return { e, f, a, product: c.slice() };
+}
+
 /** Products entry by entry: x·y = e·y + a·f + a·b with e = x − a, f = y − b opened. */
 export async function multiplyShares(
   context: MpcContext,
   x: BigUint64Array,
   y: BigUint64Array,
 ): Promise<BigUint64Array> {
-  const [a, b, c] = (await context.preprocessing.request({ kind: 'triple', count: x.length })) as [
-    BigUint64Array,
-    BigUint64Array,
-    BigUint64Array,
-  ];
-  const [e, f] = (await openAll(context, [
-    { kind: 'arithmetic', words: subtractWords(x, a) },
-    { kind: 'arithmetic', words: subtractWords(y, b) },
-  ])) as [BigUint64Array, BigUint64Array];
-  const out = c.slice();
-  multiplyAdd64Into(out, e, y);
-  multiplyAdd64Into(out, f, a);
-  return out;
+  const { e, f, a, product } = await openFactors(context, [x, y], { kind: 'triple', count: x.length });
+  multiplyAdd64Into(product, e, y);
+  multiplyAdd64Into(product, f, a);
+  return product;
 }
 
 /** The product of two secret matrices. */
@@ -65,19 +72,10 @@ export async function multiplyMatrixShares(
   y: BigUint64Array,
   shape: { readonly rows: number; readonly inner: number; readonly columns: number },
 ): Promise<BigUint64Array> {
-  const [a, b, c] = (await context.preprocessing.request({ kind: 'matrix', ...shape })) as [
-    BigUint64Array,
-    BigUint64Array,
-    BigUint64Array,
-  ];
-  const [e, f] = (await openAll(context, [
-    { kind: 'arithmetic', words: subtractWords(x, a) },
-    { kind: 'arithmetic', words: subtractWords(y, b) },
-  ])) as [BigUint64Array, BigUint64Array];
-  const out = c.slice();
-  multiplyMatrices64Into(out, e, y, shape);
-  multiplyMatrices64Into(out, a, f, shape);
-  return out;
+  const { e, f, a, product } = await openFactors(context, [x, y], { kind: 'matrix', ...shape });
+  multiplyMatrices64Into(product, e, y, shape);
+  multiplyMatrices64Into(product, a, f, shape);
+  return product;
 }
 
 /** A secret weight whose masked form was opened once and serves every product from then on. */

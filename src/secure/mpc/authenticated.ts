@@ -10,30 +10,16 @@
  * @module
  */
 
-import { concatBytes, equalBytes, sha256 } from '../../foundations/crypto/index.ts';
-import {
-  add128Into,
-  createKeystream,
-  multiplyAdd128Into,
-  multiplyMatrices128Into,
-} from '../../foundations/kernels/index.ts';
+import { multiplyAdd128Into, multiplyMatrices128Into } from '../../foundations/kernels/index.ts';
 import { assertInteger } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import type { PartyChannel } from './channel.ts';
+import { createCheckedOpening, type AuthenticatedWords } from './checked-opening.ts';
 import { MpcError } from './errors.ts';
-import type { Preprocessing } from './preprocessing.ts';
-import {
-  plusWide,
-  decodeWide,
-  encodeWide,
-  reduceWide,
-  timesWide,
-  UPPER_MASK,
-  VALUE_BYTES,
-  wideOf,
-} from './wide-words.ts';
+import type { MacTripleRequest, Preprocessing } from './preprocessing.ts';
+import { decodeWide, encodeWide, plusWide, reduceWide, timesWide, VALUE_BYTES, wideOf } from './wide-words.ts';
 
-let read: (secret: Authenticated) => { owner: object; value: BigUint64Array; mac: BigUint64Array };
+let read: (secret: Authenticated) => AuthenticatedWords & { readonly owner: object };
 
 /** This party's authenticated share of a secret tensor. */
 export class Authenticated {
@@ -46,7 +32,7 @@ export class Authenticated {
 
   constructor(
     owner: object,
-    { value, mac }: { readonly value: BigUint64Array; readonly mac: BigUint64Array },
+    { value, mac }: AuthenticatedWords,
     { shape, fractionBits }: { readonly shape: readonly number[]; readonly fractionBits: number },
   ) {
     this.shape = Object.freeze([...shape]);
@@ -123,21 +109,7 @@ export async function createAuthenticatedSession(
   const others = Array.from({ length: parties }, (_, index) => index).filter((index) => index !== party);
   const owner = {};
   const [key] = (await preprocessing.request({ kind: 'macKey' })) as [BigUint64Array];
-  /** Opened values with this party's MAC shares, to be checked. */
-  let pending: { opened: BigUint64Array; mac: BigUint64Array }[] = [];
-  /** The first failure ends the session: what was opened before it may be wrong, and is never checked again. */
-  let failure: Error | undefined;
-
-  async function untilFailure<T>(body: () => Promise<T>): Promise<T> {
-    if (failure !== undefined) throw failure;
-    try {
-      return await body();
-    } catch (error) {
-      failure ??= error as Error;
-      channel.close(error instanceof MpcError ? error.code : 'this party stopped');
-      throw error;
-    }
-  }
+  const opening = createCheckedOpening({ channel, parties, key }, rng);
 
   const make = (value: BigUint64Array, mac: BigUint64Array, shape: readonly number[], digits = fractionBits) =>
     new Authenticated(owner, { value, mac }, { shape, fractionBits: digits });
@@ -146,10 +118,6 @@ export async function createAuthenticatedSession(
     if (parts.owner !== owner) throw new MpcError('mpc/foreign-secret', 'this secret belongs to another session');
     return parts;
   };
-  const cheating = (what: string) =>
-    new MpcError('mpc/cheating-detected', `${what}: a party deviated from the protocol, nothing is released`, {
-      details: { blamed: parties === 2 ? [others[0]] : [] },
-    });
   const sameShape = (a: Authenticated, b: Authenticated) => {
     if (a.shape.join() !== b.shape.join() || a.fractionBits !== b.fractionBits) {
       throw new MpcError(
@@ -159,90 +127,28 @@ export async function createAuthenticatedSession(
     }
   };
 
-  async function exchange(message: Uint8Array, wanted = message.length): Promise<Uint8Array[]> {
-    await Promise.all(others.map((to) => channel.send(to, message)));
-    const out: Uint8Array[] = [];
-    for (const from of others) {
-      const received = await channel.receive(from);
-      if (received.length !== wanted) throw cheating(`party ${from} sent a message of another length`);
-      out.push(received);
-    }
-    return out;
-  }
-
-  /** Opens values that look uniform; they are checked later. */
-  async function openUnchecked(
-    values: readonly { value: BigUint64Array; mac: BigUint64Array }[],
-  ): Promise<BigUint64Array[]> {
-    const messages = values.map(({ value }) => encodeWide(value));
-    const joined = concatBytes(...messages);
-    const received = await exchange(joined);
-    let at = 0;
-    return values.map(({ value, mac }, i) => {
-      const sum = value.slice();
-      const length = (messages[i] as Uint8Array).length;
-      for (const message of received) add128Into(sum, decodeWide(message.subarray(at, at + length)));
-      at += length;
-      pending.push({ opened: reduceWide(sum), mac });
-      return sum;
-    });
-  }
-
-  const openUniform: typeof openUnchecked = (values) => untilFailure(() => openUnchecked(values));
-
-  /** Exchanges data that nobody could choose after seeing the others': commitments first. */
-  async function exchangeCommitted(data: Uint8Array): Promise<Uint8Array[]> {
-    const opening = concatBytes(rng.bytes(32), data);
-    const commitments = await exchange(sha256(Uint8Array.of(party), opening));
-    const openings = await exchange(opening);
-    openings.forEach((received, i) => {
-      if (!equalBytes(sha256(Uint8Array.of(others[i] as number), received), commitments[i] as Uint8Array)) {
-        throw cheating('a commitment was opened to something else');
-      }
-    });
-    return openings.map((received) => received.subarray(32));
-  }
-
-  /** [CDESX18] Figure 7: a random combination of all opened values must have the MAC it should. */
-  async function check(): Promise<void> {
-    if (pending.length === 0) return;
-    const batch = pending;
-    pending = [];
-    const own = rng.bytes(32);
-    const seeds = await exchangeCommitted(own);
-    const ordered = Array.from({ length: parties }, (_, index) =>
-      index === party ? own : (seeds[others.indexOf(index)] as Uint8Array),
-    );
-    const stream = createKeystream(sha256(...ordered));
-    const value = new BigUint64Array(2);
-    const mac = new BigUint64Array(2);
-    for (const { opened, mac: share } of batch) {
-      const count = opened.length / 2;
-      const factors = new BigUint64Array(opened.length);
-      const bytes = new Uint8Array(8 * count);
-      stream.fill(bytes);
-      const words = new BigUint64Array(bytes.buffer);
-      for (let i = 0; i < count; i += 1) factors[2 * i] = (words[i] as bigint) & UPPER_MASK;
-      const shape = { rows: 1, inner: count, columns: 1 };
-      multiplyMatrices128Into(value, factors, opened, shape);
-      multiplyMatrices128Into(mac, factors, share, shape);
-    }
-    const residue = reduceWide(plusWide(mac, timesWide(value, key), true));
-    const residues = await exchangeCommitted(encodeWide(residue));
-    const total = residue.slice();
-    for (const received of residues) add128Into(total, decodeWide(received));
-    reduceWide(total);
-    if (total[0] !== 0n || total[1] !== 0n) throw cheating('the MAC of what was opened is wrong');
-  }
-
-  function addWide(
-    a: { value: BigUint64Array; mac: BigUint64Array },
-    values: BigUint64Array,
-  ): { value: BigUint64Array; mac: BigUint64Array } {
+  function addWide(a: AuthenticatedWords, values: BigUint64Array): AuthenticatedWords {
     return {
       value: party === 0 ? plusWide(a.value, values) : a.value.slice(),
       mac: plusWide(a.mac, timesWide(values, key)),
     };
+  }
+  /** Opens two factors masked with a triple (a, b, c): e = x − a, f = y − b; the product begins as a copy of c. [Bea91] */
+  async function openFactors(x: AuthenticatedWords, y: AuthenticatedWords, request: MacTripleRequest) {
+    const correlation = await preprocessing.request(request);
+    const [a, b, aMac, bMac, c, cMac] = correlation as [
+      BigUint64Array,
+      BigUint64Array,
+      BigUint64Array,
+      BigUint64Array,
+      BigUint64Array,
+      BigUint64Array,
+    ];
+    const [e, f] = (await opening.open([
+      { value: plusWide(x.value, a, true), mac: plusWide(x.mac, aMac, true) },
+      { value: plusWide(y.value, b, true), mac: plusWide(y.mac, bMac, true) },
+    ])) as [BigUint64Array, BigUint64Array];
+    return { e, f, a, aMac, value: c.slice(), mac: cMac.slice() };
   }
   const integersOf = (values: ArrayLike<number>, digits: number) =>
     Array.from(values, (value, i) => {
@@ -267,12 +173,13 @@ export async function createAuthenticatedSession(
         );
       }
       const own = party === from ? wideOf(integersOf(values as ArrayLike<number>, fractionBits)) : undefined;
-      return untilFailure(async () => {
+      return opening.untilFailure(async () => {
         const correlation = await preprocessing.request({ kind: 'macInput', count, owner: from });
         const [mask, mac, whole] = correlation as [BigUint64Array, BigUint64Array, BigUint64Array?];
         if (own === undefined || whole === undefined) {
           const message = await channel.receive(from);
-          if (message.length !== count * VALUE_BYTES) throw cheating(`party ${from} sent a message of another length`);
+          if (message.length !== count * VALUE_BYTES)
+            throw opening.cheating(`party ${from} sent a message of another length`);
           const shared = addWide({ value: mask, mac }, decodeWide(message));
           return make(shared.value, shared.mac, shape);
         }
@@ -308,25 +215,11 @@ export async function createAuthenticatedSession(
       if (a.shape.join() !== b.shape.join())
         throw new MpcError('mpc/shape-mismatch', 'tensors of different shapes cannot be multiplied');
       const [x, y] = [partsOf(a), partsOf(b)];
-      const correlation = await preprocessing.request({ kind: 'macTriple', count: a.size });
-      const [ta, tb, ma, mb, tc, mc] = correlation as [
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-      ];
-      const [e, f] = (await openUniform([
-        { value: plusWide(x.value, ta, true), mac: plusWide(x.mac, ma, true) },
-        { value: plusWide(y.value, tb, true), mac: plusWide(y.mac, mb, true) },
-      ])) as [BigUint64Array, BigUint64Array];
-      const value = tc.slice();
-      const mac = mc.slice();
+      const { e, f, a: ta, aMac, value, mac } = await openFactors(x, y, { kind: 'macTriple', count: a.size });
       multiplyAdd128Into(value, e, y.value);
       multiplyAdd128Into(value, f, ta);
       multiplyAdd128Into(mac, e, y.mac);
-      multiplyAdd128Into(mac, f, ma);
+      multiplyAdd128Into(mac, f, aMac);
       return make(value, mac, a.shape, a.fractionBits + b.fractionBits);
     },
     async matmul(a, b) {
@@ -340,30 +233,16 @@ export async function createAuthenticatedSession(
       }
       const shape = { rows, inner, columns };
       const [x, y] = [partsOf(a), partsOf(b)];
-      const correlation = await preprocessing.request({ kind: 'macMatrix', ...shape });
-      const [ta, tb, ma, mb, tc, mc] = correlation as [
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-        BigUint64Array,
-      ];
-      const [e, f] = (await openUniform([
-        { value: plusWide(x.value, ta, true), mac: plusWide(x.mac, ma, true) },
-        { value: plusWide(y.value, tb, true), mac: plusWide(y.mac, mb, true) },
-      ])) as [BigUint64Array, BigUint64Array];
-      const value = tc.slice();
-      const mac = mc.slice();
+      const { e, f, a: ta, aMac, value, mac } = await openFactors(x, y, { kind: 'macMatrix', ...shape });
       multiplyMatrices128Into(value, e, y.value, shape);
       multiplyMatrices128Into(value, ta, f, shape);
       multiplyMatrices128Into(mac, e, y.mac, shape);
-      multiplyMatrices128Into(mac, ma, f, shape);
+      multiplyMatrices128Into(mac, aMac, f, shape);
       return make(value, mac, [rows, columns], a.fractionBits + b.fractionBits);
     },
     async reveal(secret) {
       const x = partsOf(secret);
-      await untilFailure(check);
+      await opening.check();
       // The bits above 64 depend on the computation: a random multiple of 2^64 hides them. [CDESX18] §4.2
       const [mask, maskMac] = (await preprocessing.request({ kind: 'macMask', count: secret.size })) as [
         BigUint64Array,
@@ -374,8 +253,8 @@ export async function createAuthenticatedSession(
         value: plusWide(x.value, timesWide(mask, shift)),
         mac: plusWide(x.mac, timesWide(maskMac, shift)),
       };
-      const [opened] = (await openUniform([hidden])) as [BigUint64Array];
-      await untilFailure(check);
+      const [opened] = (await opening.open([hidden])) as [BigUint64Array];
+      await opening.check();
       return Float64Array.from(
         { length: secret.size },
         (_, i) => Number(BigInt.asIntN(64, opened[2 * i] as bigint)) / 2 ** secret.fractionBits,

@@ -30,6 +30,16 @@ export function messagePath({
   return `/mpc/v1/${encodeURIComponent(session)}/${from}/${to}/${sequence}`;
 }
 
+/** Numbers the messages to, or from, each endpoint in their order. */
+export function createSequences(): (endpoint: number) => number {
+  const counts = new Map<number, number>();
+  return (endpoint) => {
+    const sequence = counts.get(endpoint) ?? 0;
+    counts.set(endpoint, sequence + 1);
+    return sequence;
+  };
+}
+
 /**
  * Creates the channel of a party that cannot listen.
  * @param options - `peers`: base URLs by endpoint, undefined for oneself; `session` names the run.
@@ -46,13 +56,8 @@ export function createPollingChannel({
   readonly request: HttpRequest;
 }): PartyChannel {
   const stop = new AbortController();
-  const sent = new Map<number, number>();
-  const received = new Map<number, number>();
-  const next = (counts: Map<number, number>, peer: number) => {
-    const sequence = counts.get(peer) ?? 0;
-    counts.set(peer, sequence + 1);
-    return sequence;
-  };
+  const nextSent = createSequences();
+  const nextReceived = createSequences();
   const baseOf = (peer: number) => {
     const base = peers[peer];
     if (base === undefined) throw new MpcError('mpc/channel-closed', `there is no address of endpoint ${peer}`);
@@ -68,7 +73,7 @@ export function createPollingChannel({
     endpoint,
     endpoints: peers.length,
     async send(to, message) {
-      const url = baseOf(to) + messagePath({ session, from: endpoint, to, sequence: next(sent, to) });
+      const url = baseOf(to) + messagePath({ session, from: endpoint, to, sequence: nextSent(to) });
       let status: number;
       try {
         ({ status } = await request(url, { method: 'POST', body: message.slice(), signal: stop.signal }));
@@ -78,7 +83,7 @@ export function createPollingChannel({
       if (status !== 204) throw closed(to, new Error(`status ${status}`));
     },
     async receive(from) {
-      const url = baseOf(from) + messagePath({ session, from, to: endpoint, sequence: next(received, from) });
+      const url = baseOf(from) + messagePath({ session, from, to: endpoint, sequence: nextReceived(from) });
       for (;;) {
         try {
           const response = await request(url, { method: 'GET', signal: stop.signal });

@@ -34,7 +34,7 @@ export {
   type SecurePrediction,
   type SecureWeights,
 } from './inference.ts';
-export { createPollingChannel, type HttpRequest, messagePath } from './http-channel.ts';
+export { createPollingChannel, createSequences, type HttpRequest, messagePath } from './http-channel.ts';
 export { Authenticated, type AuthenticatedSession, createAuthenticatedSession } from './authenticated.ts';
 export { MAC_BITS } from './wide-words.ts';
 export { type IntersectionOptions, type IntersectionResult, intersectionCardinality } from './set-intersection.ts';

@@ -51,6 +51,9 @@ export type PreprocessingRequest =
   /** SPDZ2k: a, b and a·b entry by entry, each with its MAC. */
   | { readonly kind: 'macTriple'; readonly count: number };
 
+/** A request for a product with MACs: a, b, their MACs, the product and its MAC. */
+export type MacTripleRequest = Extract<PreprocessingRequest, { kind: 'macMatrix' | 'macTriple' }>;
+
 /** Shares of one party, in the order of the kind. */
 export type Correlation = readonly BigUint64Array[];
 
@@ -121,9 +124,7 @@ export function componentsOf(
 }
 
 /** Words of a, b and their product. */
-function macSizes(
-  request: Extract<PreprocessingRequest, { kind: 'macMatrix' | 'macTriple' }>,
-): readonly [number, number, number] {
+function macSizes(request: MacTripleRequest): readonly [number, number, number] {
   if (request.kind === 'macTriple') return [2 * request.count, 2 * request.count, 2 * request.count];
   const { rows, inner, columns } = request;
   return [2 * rows * inner, 2 * inner * columns, 2 * rows * columns];
