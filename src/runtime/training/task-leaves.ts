@@ -8,10 +8,28 @@ import { PROTOCOL_VERSION } from '../../federation/wire/index.ts';
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import { type AccountTerms, eventToJson } from '../../privacy/accounting/index.ts';
 import type { LeafContent, LeafOf } from '../../trust/log/index.ts';
+import type { TrainingFile } from '../task/index.ts';
 import type { RunPlan } from './plan-run.ts';
 
 /** What derives a plan: another version may derive another one from the same task. */
 export const PLAN_VERSION = `sotto/wire-${PROTOCOL_VERSION}`;
+
+/** What a leaf says of the privacy a task was given; null without any. */
+export function privacyLeafOf(
+  privacy: RunPlan['task']['privacy'] | TrainingFile['privacy'],
+  terms: AccountTerms | undefined,
+): LeafOf<'task'>['privacy'] {
+  if (privacy.trust === 'off' || terms === undefined) return null;
+  const { privacyUnit, relation, budget } = terms;
+  return {
+    privacyUnit,
+    trust: privacy.trust,
+    epsilon: budget.epsilon,
+    delta: budget.delta,
+    relation,
+    accountant: privacy.accountant,
+  };
+}
 
 /** Makes the leaves `task` and `plan`. */
 export function describeTask(
@@ -44,17 +62,7 @@ export function describeTask(
       participants: task.participants,
       rounds: plan.rounds,
       aggregation: privacy.aggregation.kind,
-      privacy:
-        privacy.trust === 'off' || terms === undefined
-          ? null
-          : {
-              privacyUnit: terms.privacyUnit,
-              trust: privacy.trust,
-              epsilon: terms.budget.epsilon,
-              delta: terms.budget.delta,
-              relation: terms.relation,
-              accountant: privacy.accountant,
-            },
+      privacy: privacyLeafOf(privacy, terms),
       seeded: task.simulation.seed !== undefined,
       version: PLAN_VERSION,
     },

@@ -16,6 +16,7 @@ import { parseTrainingFile, type TrainingFile } from '../task/index.ts';
 import { prepareFeatures } from './features.ts';
 import { planTraining, type TrainingPlan } from './plan-training.ts';
 import { digestOf, folderOf, recordData } from './run-log.ts';
+import { privacyLeafOf } from './task-leaves.ts';
 import type { TrainState } from './train-state.ts';
 
 /** What derives the plans of one party's training: another version may derive another one from the same task. */
@@ -79,17 +80,7 @@ export async function recordTrainStart(
       participants: 1,
       rounds: training.rounds,
       aggregation: 'clear',
-      privacy:
-        privacy.trust === 'off' || terms === undefined
-          ? null
-          : {
-              privacyUnit: terms.privacyUnit,
-              trust: privacy.trust,
-              epsilon: terms.budget.epsilon,
-              delta: terms.budget.delta,
-              relation: terms.relation,
-              accountant: privacy.accountant,
-            },
+      privacy: privacyLeafOf(privacy, terms),
       seeded: false,
       version: TRAIN_VERSION,
     },
