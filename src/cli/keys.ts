@@ -12,7 +12,8 @@ import { Command } from 'commander';
 
 import { participantIdOf } from '../federation/wire/index.ts';
 import { createSigningKey, fromHex, type SigningKey, sha256, toHex } from '../foundations/crypto/index.ts';
-import { loadOrCreateKey, readFileOf, writeFileAtomic } from '../runtime/storage/index.ts';
+import { createKeyLog, loadOrCreateKey, readFileOf, saveKey, writeFileAtomic } from '../runtime/storage/index.ts';
+import { readEntropy } from '../foundations/random/index.ts';
 import { issueCertificate } from '../secure/secagg/index.ts';
 import { UsageError } from './exit-codes.ts';
 
@@ -73,7 +74,7 @@ function describe(name: string, { publicKey }: SigningKey): Record<string, strin
   return {
     name,
     participant: participantIdOf(publicKey),
-    fingerprint: `sha256:${toHex(sha256(publicKey))}`,
+    fingerprint: fingerprintOf({ publicKey }),
     publicKey: toHex(publicKey),
   };
 }
@@ -88,10 +89,19 @@ function print(keys: readonly Record<string, string>[], { json }: KeyOptions, wh
   }
 }
 
-function create(name: string, options: KeyOptions): void {
+/** Folder with the log of what was done to the keys beside it. */
+const KEY_LOG = 'key-log';
+const fingerprintOf = ({ publicKey }: Pick<SigningKey, 'publicKey'>): string => `sha256:${toHex(sha256(publicKey))}`;
+
+async function create(name: string, options: KeyOptions): Promise<void> {
   const path = pathOf(options.home, name);
   if (existsSync(path)) throw new UsageError(`${path} exists: sotto keys rotate ${name} puts a new one in its place`);
-  print([describe(name, createSigningKey(loadOrCreateKey(path)))], options, true);
+  const seed = readEntropy(32);
+  const key = createSigningKey(seed);
+  await createKeyLog(join(options.home, KEY_LOG)).perform({ act: 'made', key: fingerprintOf(key) }, () =>
+    saveKey(path, seed),
+  );
+  print([describe(name, key)], options, true);
 }
 
 function list(options: KeyOptions): void {
@@ -111,14 +121,20 @@ function show(name: string, options: KeyOptions): void {
   print([describe(name, load(pathOf(options.home, name)))], options, true);
 }
 
-function rotate(name: string, options: KeyOptions): void {
+async function rotate(name: string, options: KeyOptions): Promise<void> {
   const path = pathOf(options.home, name);
   const old = load(path);
   const kept = join(options.home, `${name}.${toHex(sha256(old.publicKey)).slice(0, 8)}.retired`);
-  renameSync(path, kept);
-  print([describe(name, createSigningKey(loadOrCreateKey(path)))], options, true);
+  const seed = readEntropy(32);
+  const key = createSigningKey(seed);
+  const act = { act: 'replaced', key: fingerprintOf(old), detail: `by ${fingerprintOf(key)}` } as const;
+  await createKeyLog(join(options.home, KEY_LOG)).perform(act, () => {
+    renameSync(path, kept);
+    saveKey(path, seed);
+  });
+  print([describe(name, key)], options, true);
   process.stderr.write(
-    `the old key is in ${kept}, out of use; the new one is another participant: ask for an invitation, have it certified\n`,
+    `the old key is in ${kept}, out of use; the new one is another participant: ask for an invitation, have it certified; sotto verify ${join(options.home, KEY_LOG)} shows the change\n`,
   );
 }
 

@@ -201,6 +201,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     witnesses: witnessesOf(options.witness),
     fourEyes: options.fourEyes === true,
     ...(vault === undefined ? {} : { vault }),
+    ...(options.keyStore === undefined ? {} : { keyStore: { folder: options.keyStore } }),
     ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),
     ...(options.page === false ? {} : { pages: pagesOf(options, publicUrl) }),
     ...faultPoint(),

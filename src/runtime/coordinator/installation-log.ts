@@ -40,6 +40,11 @@ const PLAIN_DETAIL: ReadonlySet<string> = new Set([
   'erase',
   'reject',
   'sign-in-refused',
+  'identity',
+  'key-replaced',
+  'key-handed-over',
+  'key-destroyed',
+  'key-found-changed',
 ]);
 
 const FOLDER = `${INSTALLATION_LOG}/log/`;

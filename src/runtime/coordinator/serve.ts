@@ -14,10 +14,10 @@ import type { TLSSocket } from 'node:tls';
 
 import { getRequestListener } from '@hono/node-server';
 
-import { toHex } from '../../foundations/crypto/index.ts';
+import { createSigningKey, sha256, toHex } from '../../foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
 import { loadOrCreateKey } from '../storage/index.ts';
-import type { Telemetry } from '../drivers/index.ts';
+import { fingerprintOfPem, type Telemetry } from '../drivers/index.ts';
 import { openDatabase } from '../storage/database/index.ts';
 import { createFileObjectStore, createS3ObjectStore, type ObjectStore } from '../storage/objects/index.ts';
 import { createSealedObjectStore } from '../storage/index.ts';
@@ -26,6 +26,7 @@ import { createApp } from './app.ts';
 import type { ProxyOptions } from './arrival.ts';
 import { type AttestationOptions, createCoordinatorAttestation } from './attestation.ts';
 import { CoordinatorError } from './errors.ts';
+import { followKeyStore, type KeyStoreFollowing, recordIdentity } from './key-record.ts';
 import { mountPages, type PagesOptions } from './mount-pages.ts';
 import { problemOf } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -56,6 +57,8 @@ export interface ServeOptions extends Pick<
   readonly attestation?: AttestationOptions;
   /** Private key of the tasks' transparency logs, made when it is missing; nodes of one service share it. */
   readonly logKeyFile?: string;
+  /** Key store that the vault is from: what is done to its keys enters the record. */
+  readonly keyStore?: KeyStoreFollowing;
   readonly rateLimit?: RateLimit;
   /** Proxies before the service. */
   readonly proxy?: ProxyOptions;
@@ -74,6 +77,8 @@ export interface ServeOptions extends Pick<
 }
 
 const DEFAULT_TTL_MS = 15_000;
+/** How often the log of the key store is looked at. */
+const KEYS_EVERY_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 
@@ -104,6 +109,7 @@ export async function serve({
   telemetry,
   logKeyFile,
   pages,
+  keyStore,
   ...options
 }: ServeOptions): Promise<Served> {
   const database = await openDatabase(
@@ -121,20 +127,23 @@ export async function serve({
   const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) });
   let leases: LeaseStore | undefined;
   let nats: Nats | undefined;
+  let started: Service | undefined;
+  let following: NodeJS.Timeout | undefined;
   try {
     if (nodes !== undefined) {
       nats = nodes.natsUrl === undefined ? undefined : await connectNats(nodes.natsUrl, () => performance.now());
       leases = nats === undefined ? createDatabaseLeaseStore(database.db) : await nats.leases('sotto-leases');
     }
+    // A key that nodes share is not under the key store of one of them.
+    const logSeed =
+      logKeyFile === undefined
+        ? loadOrCreateKey(join(folder, 'private', 'log.key'), { vault: options.vault })
+        : loadOrCreateKey(logKeyFile);
     const service = await createService({
       db: database.db,
       objects,
       operatorToken: operatorTokenOf(folder),
-      // A key that nodes share is not under the key store of one of them.
-      logSeed:
-        logKeyFile === undefined
-          ? loadOrCreateKey(join(folder, 'private', 'log.key'), { vault: options.vault })
-          : loadOrCreateKey(logKeyFile),
+      logSeed,
       onShutdown: () => requestShutdown(),
       ...(attestation === undefined
         ? {}
@@ -156,6 +165,20 @@ export async function serve({
         options.onReport?.(taskId, report);
       },
     });
+    started = service;
+    const record = { db: database.db, audit: service.audit };
+    const keys = {
+      'log key': `sha256:${toHex(sha256(createSigningKey(logSeed).publicKey))}`,
+      certificate: tls === undefined ? 'none' : `sha256:${fingerprintOfPem(tls.certificate)}`,
+      'sealed under': options.vault?.keyId ?? 'nothing',
+    };
+    await recordIdentity(keys, { ...record, place: nodes?.advertise ?? 'coordinator' });
+    if (keyStore !== undefined) {
+      await followKeyStore(keyStore, record);
+      following = setInterval(() => {
+        followKeyStore(keyStore, record).catch((error: unknown) => service.logFailure(error));
+      }, KEYS_EVERY_MS).unref();
+    }
     telemetry?.observe(() => service.metricFamilies());
     const mounted = pages === undefined ? undefined : mountPages(service, pages);
     const app = createApp(service, {
@@ -170,6 +193,7 @@ export async function serve({
       service,
       shutdownRequested,
       async close() {
+        clearInterval(following);
         for (const task of service.tasks()) service.tracker(task.status().id).feed.close();
         await service.close();
         await telemetry?.close();
@@ -181,6 +205,8 @@ export async function serve({
       },
     };
   } catch (error) {
+    clearInterval(following);
+    await started?.close();
     await listening.close();
     await nats?.close();
     await database.close();

@@ -20,6 +20,8 @@ export type StorageErrorCode =
   /** The key store cannot be opened with what was given. */
   | 'storage/key-store'
   | 'storage/unknown-key'
+  /** What is done to keys cannot be written down. */
+  | 'storage/key-log'
   | 'storage/key-destroyed';
 
 /** Something outside the program is not as it must be. */

@@ -1,9 +1,10 @@
 export { StorageError, type StorageErrorCode } from './errors.ts';
 export { appendSynced, readFileOf, writeFileAtomic } from './files.ts';
-export { loadOrCreateKey } from './key-file.ts';
+export { loadOrCreateKey, saveKey } from './key-file.ts';
 export { createLedgerFile } from './ledger-file.ts';
 export { type ReadDataOptions, readParticipantData, type WantedData } from './participant-data.ts';
 export { createRunFolder, openRunFolder, type RunFolder, runFolderKey, type RunFolderOptions } from './run-folder.ts';
+export { createKeyLog, type KeyEntry, readKeyLog } from './sealed/key-log.ts';
 export { type KeyInfo, type KeyStore, KEY_STORE_FILE, openKeyStore, type RootKeeper } from './sealed/key-store.ts';
 export { createSealedLedgerStore } from './sealed/sealed-ledger.ts';
 export { createSealedObjectStore } from './sealed/sealed-objects.ts';

@@ -42,11 +42,16 @@ export function loadOrCreateKey(path: string, { vault }: { readonly vault?: Vaul
 const KEY_NAME = 'key-file';
 
 function createKey(path: string, vault: Vault | undefined): Uint8Array {
-  mkdirSync(dirname(path), { recursive: true });
   const key = readEntropy(32);
+  saveKey(path, key, { vault });
+  return key;
+}
+
+/** Writes a key into a new file that only its owner reads. */
+export function saveKey(path: string, key: Uint8Array, { vault }: { readonly vault?: Vault | undefined } = {}): void {
+  mkdirSync(dirname(path), { recursive: true });
   const text = utf8(`${toHex(key)}\n`);
   const file = openSync(path, 'wx', 0o600);
   writeSync(file, vault?.seal(KEY_NAME, text) ?? text);
   closeSync(file);
-  return key;
 }

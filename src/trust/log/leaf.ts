@@ -172,6 +172,18 @@ const leafSchema = z.discriminatedUnion('kind', [
     detail: text,
     sequence: count.optional(),
   }),
+  /** A key was made, replaced, handed to another keeper or destroyed: written before it happens, and once it has. */
+  z.strictObject({
+    kind: z.literal('key'),
+    ...base,
+    act: z.enum(['made', 'replaced', 'handed-over', 'destroyed', 'found-changed']),
+    phase: z.enum(['intended', 'done', 'undone']),
+    /** `root`, the identifier of a data key, or `sha256:` and the fingerprint of a public key. */
+    key: name,
+    detail: text,
+    /** SHA-256 of the key store as it is at that time; null where there is none. */
+    state: digest.nullable(),
+  }),
   /** Begins the log of an installation, which tells of access and administration and of no run. */
   z.strictObject({ kind: z.literal('installation'), ...base, version: z.string() }),
   /** Evidence of a trusted execution environment that was shown to a participant on its challenge. */

@@ -321,7 +321,9 @@ describe('secrets', () => {
         shown.push(inspect(error, { depth: 9 }));
       }
     }
-    for (const name of readdirSync(folder)) shown.push(readFileSync(join(folder, name), 'latin1'));
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) shown.push(readFileSync(join(entry.parentPath, entry.name), 'latin1'));
+    }
     for (const each of shown) {
       expect(each).not.toContain(text);
       expect(each).not.toContain('5f1c');

@@ -12,11 +12,12 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { fromHex, openSealed, seal, toHex, utf8 } from '../../../foundations/crypto/index.ts';
+import { fromHex, openSealed, seal, sha256, toHex, utf8 } from '../../../foundations/crypto/index.ts';
 import { readEntropy } from '../../../foundations/random/index.ts';
 import { StorageError } from '../errors.ts';
 import { readFileOf, writeFileAtomic } from '../files.ts';
 import { takeLock } from '../lock.ts';
+import { createKeyLog } from './key-log.ts';
 
 /** Wraps the root key. What it needs to unwrap it again, other than its secret, is in what it returns. */
 export interface RootKeeper {
@@ -57,7 +58,10 @@ export interface KeyStore {
   rotate(): Promise<void>;
   /** Hands the store to another keeper. */
   rekey(keeper: RootKeeper): Promise<void>;
-  /** Destroys a data key, and replaces the root so that no older copy of the file gives it back without the keeper. */
+  /**
+   * Destroys a data key, and replaces the root so that no older copy of the file gives it back without the keeper.
+   * This and every other change stands in the log of the folder. @throws {@link StorageError} `storage/key-log`.
+   */
   destroy(id: string): Promise<KeyInfo>;
   /** Fills the root key with zeros. */
   close(): void;
@@ -136,6 +140,10 @@ export async function openKeyStore(
   { keeper: first, create = true }: { readonly keeper: RootKeeper; readonly create?: boolean },
 ): Promise<KeyStore> {
   const path = join(folder, KEY_STORE_FILE);
+  /** Every change is written down before it is made; whoever changes holds the store alone. */
+  const log = createKeyLog(folder, {
+    stateOf: () => (existsSync(path) ? toHex(sha256(readFileOf(path, 'key store'))) : null),
+  });
   let keeper = first;
   let root: Uint8Array = new Uint8Array(0);
   let file: StoreFile = { format: 'sotto-key-store', version: 1, keeper: keeper.kind, root: '', keys: [] };
@@ -151,8 +159,10 @@ export async function openKeyStore(
     await alone(async () => {
       // Somebody may have made it while this one waited.
       if (existsSync(path)) return;
-      root = readEntropy(32);
-      await write(file, root, keeper);
+      await log.perform({ act: 'made', key: 'root', detail: keeper.kind }, () => {
+        root = readEntropy(32);
+        return write(file, root, keeper);
+      });
     });
   }
 
@@ -238,7 +248,9 @@ export async function openKeyStore(
       const key = readEntropy(32);
       const info = { id: toHex(readEntropy(16)), label, createdAt: new Date().toISOString(), destroyedAt: null };
       await alone(() =>
-        write({ ...file, keys: [...file.keys, { ...info, wrapped: wrapKey(key, root, info) }] }, root, keeper),
+        log.perform({ act: 'made', key: info.id }, () =>
+          write({ ...file, keys: [...file.keys, { ...info, wrapped: wrapKey(key, root, info) }] }, root, keeper),
+        ),
       );
       key.fill(0);
       return info;
@@ -252,14 +264,19 @@ export async function openKeyStore(
       return unwrapKey(info.wrapped, root, info);
     },
     list: () => file.keys.map(infoOf),
-    rotate: () => alone(() => renew(file.keys, keeper)),
-    rekey: (by) => alone(() => renew(file.keys, by)),
+    rotate: () => alone(() => log.perform({ act: 'replaced', key: 'root' }, () => renew(file.keys, keeper))),
+    rekey: (by) =>
+      alone(() =>
+        log.perform({ act: 'handed-over', key: 'root', detail: `from ${keeper.kind} to ${by.kind}` }, () =>
+          renew(file.keys, by),
+        ),
+      ),
     destroy: (id) =>
       alone(async () => {
         found(id);
         const destroyedAt = new Date().toISOString();
         const keys = file.keys.map((info) => (info.id === id ? { ...info, destroyedAt, wrapped: null } : info));
-        await renew(keys, keeper);
+        await log.perform({ act: 'destroyed', key: id }, () => renew(keys, keeper));
         return infoOf(found(id));
       }),
     close() {

@@ -40,6 +40,7 @@ export async function auditFiles(
     return bytes;
   };
 
+  if (story.keyStoreDigest !== null) await compare(RUN_FILES.keyStore, story.keyStoreDigest, 'the key store');
   const taskBytes = await compare(RUN_FILES.task, task?.taskDigest, 'the task');
   let derived: DerivedPlan | undefined;
   if (taskBytes !== undefined && plan !== undefined) {

@@ -53,6 +53,8 @@ export const RUN_FILES = {
   /** Who was in which attempt, where not everybody is in all of them. */
   cohorts: 'private/cohorts.jsonl',
   receipts: 'receipts/',
+  /** Where the log is that of a key store. */
+  keyStore: 'keystore.json',
   task: 'task.resolved.yaml',
   metrics: 'metrics.jsonl',
   checkpoint: 'checkpoint.safetensors',

@@ -11,6 +11,7 @@ import { utf8 } from '../../../foundations/crypto/index.ts';
 import { AccountingError, type LedgerReport, verifyLedger } from '../../../privacy/accounting/index.ts';
 import type { LeafOf, LogLeaf } from '../leaf.ts';
 import { createAttemptAudit, type Standing } from './attempts.ts';
+import { auditKeys } from './keys.ts';
 import type { Findings } from './report.ts';
 
 /** What the leaves amount to. */
@@ -28,6 +29,8 @@ export interface Story {
   /** Digest of the last checkpoint file; null when none was written. */
   readonly checkpointDigest: string | null;
   readonly modelDigest: string | undefined;
+  /** Of the key store that the log tells of, as it must be now; null where it tells of none. */
+  readonly keyStoreDigest: string | null;
   /** Whether salts were destroyed, which may be after the release. */
   readonly saltsChanged: boolean;
 }
@@ -149,6 +152,7 @@ export function auditStory(
       'SIMULATED ATTESTATION was shown to participants: it protects nothing, and proves nothing here',
     );
   }
+  const keyStoreDigest = auditKeys(leaves, { findings, file });
   attempts.finish();
   const isRun = leaves[0]?.kind !== 'installation';
   if (isRun && task === undefined) findings.add('verify/missing', file, 'the log names no task');
@@ -169,6 +173,7 @@ export function auditStory(
     release,
     checkpointDigest,
     modelDigest: model,
+    keyStoreDigest,
     saltsChanged: leaves.some(({ kind }) => kind === 'erasure'),
   };
 
