@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertNever } from '../../foundations/numerics/index.ts';
+import { assertNever, SottoError } from '../../foundations/numerics/index.ts';
 import { createRing, decodeRing } from '../../foundations/vector/index.ts';
 import { createSecAggAggregator, type SecAggConfig } from '../../secure/secagg/index.ts';
 import type { MessageAddress } from '../wire/index.ts';
@@ -74,6 +74,23 @@ export function secaggConfig(plan: TaskPlan, address: MessageAddress): SecAggCon
       ? { noise: { mechanism: 'discrete-gaussian', shareVariance: plan.noise.shareVariance } }
       : {}),
   };
+}
+
+/** Finds what keeps a cohort of a size from forming a sum; undefined when nothing does. */
+export function findCohortProblem(plan: TaskPlan, size: number): string | undefined {
+  const { aggregation } = plan;
+  if (aggregation.kind === 'clear') return undefined;
+  if (size < aggregation.minSurvivors)
+    return `a sum needs ${aggregation.minSurvivors} contributions, and a cohort of ${size} has no more than ${size}`;
+  if (aggregation.kind !== 'secagg') return undefined;
+  const cohort = Array.from({ length: size }, (_, member) => `member-${member}`);
+  try {
+    createSecAggAggregator({ cohort, config: secaggConfig(plan, { taskId: plan.taskName, round: 1, attempt: 1 }) });
+    return undefined;
+  } catch (error) {
+    if (error instanceof SottoError) return error.message;
+    throw error;
+  }
 }
 
 /** Creates the aggregator of one attempt. */

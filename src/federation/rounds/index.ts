@@ -1,3 +1,4 @@
+export { findCohortProblem } from './aggregator.ts';
 export {
   assertAssistantsPinned,
   type Assistance,

@@ -4,11 +4,14 @@
  * @module
  */
 
-import { countsMemberships } from '../../federation/rounds/index.ts';
+import { choosesCohorts, countsMemberships } from '../../federation/rounds/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import { AccountingError } from '../../privacy/accounting/index.ts';
 import type { AttemptRunner } from './attempt-runner.ts';
 import type { TaskContext } from './task-context.ts';
+
+/** What a round is charged as. */
+const PURPOSE = 'training';
 
 /** Opens attempts when enough participants are there. */
 export interface AttemptOpening {
@@ -31,6 +34,7 @@ export function createAttemptOpening({
 }: TaskContext & { readonly runner: () => AttemptRunner }): AttemptOpening {
   const { plan } = run;
   const buffered = plan.update?.buffered;
+  const isChosen = choosesCohorts(plan);
   const isCounted = countsMemberships(plan);
   /** Of an attempt: who must be there is another matter. */
   const leastCohort = Math.min(settings.startThreshold, plan.participants);
@@ -59,7 +63,7 @@ export function createAttemptOpening({
   /** Whoever can be asked now. */
   function freeNow(): readonly string[] {
     const among = presentNow();
-    return isCounted ? memory.members.eligible({ among, busy: busyNow(among) }) : among;
+    return isChosen ? memory.members.eligible({ among, busy: busyNow(among) }) : among;
   }
 
   /** Whether enough are there and free for an attempt. */
@@ -91,16 +95,37 @@ export function createAttemptOpening({
     return plan.enrolled - memory.members.exhausted < leastCohort && freeNow().length < leastCohort;
   }
 
-  /** Whom an attempt asks: whoever is there, or, where memberships are counted, those with the fewest. */
+  /** Whom an attempt asks: whoever is there, or, where cohorts are chosen, those with the fewest memberships. */
   function cohortNow(): readonly string[] {
     const among = presentNow();
-    if (!isCounted) return among.toSorted().slice(0, plan.participants);
+    if (!isChosen) return among.toSorted().slice(0, plan.participants);
     return memory.members.choose(plan.participants, createSystemRng(), { among, busy: busyNow(among) });
   }
 
   async function endWithBudgetSpent(): Promise<void> {
     await setState('stopped');
     watch?.state('budget-spent');
+  }
+
+  /**
+   * Charges an attempt; null where it costs nothing, since it takes nobody to more memberships than were charged, and
+   * undefined where nothing is left to charge.
+   */
+  async function reserve(
+    cohort: readonly string[],
+    { round, attempt }: { readonly round: number; readonly attempt: number },
+  ): Promise<string | null | undefined> {
+    if (ledger === undefined || plan.event === undefined) return null;
+    if (isCounted && !memory.members.isCharged(cohort)) return null;
+    // Of an attempt that was charged and not opened: nobody was asked for anything yet, and the charge is as good as new.
+    const left = ledger.open().find((each) => each.purpose === PURPOSE && each.attempt === attempt);
+    if (left !== undefined) return left.id;
+    try {
+      return (await ledger.reserve({ event: plan.event, purpose: PURPOSE, round, attempt })).id;
+    } catch (error) {
+      if (error instanceof AccountingError && error.code === 'accounting/budget-exceeded') return undefined;
+      throw error;
+    }
   }
 
   async function openRound(): Promise<void> {
@@ -111,24 +136,19 @@ export function createAttemptOpening({
     const model = (memory.model ??= await runner().loadModel());
     const attempt = (await journal.lastAttempt()) + 1;
     const round = model.round + 1;
-    let reservation: string | null = null;
-    if (ledger !== undefined && plan.event !== undefined && (!isCounted || memory.members.isCharged(cohort))) {
-      try {
-        ({ id: reservation } = await ledger.reserve({ event: plan.event, purpose: 'training', round, attempt }));
-      } catch (error) {
-        if (!(error instanceof AccountingError && error.code === 'accounting/budget-exceeded')) throw error;
-        // What is open is paid for, and may end.
-        if (memory.open.size === 0) await endWithBudgetSpent();
-        return;
-      }
+    const reservation = await reserve(cohort, { round, attempt });
+    if (reservation === undefined) {
+      // What is open is paid for, and may end.
+      if (memory.open.size === 0) await endWithBudgetSpent();
+      return;
     }
     onWrite('attempt-reserved');
     const base = buffered === undefined ? null : ((await runner().currentKey()) ?? '');
     const record = { attempt, round, cohort, reservation, base };
     await journal.open(record);
-    const memberships = isCounted ? memory.members.add(cohort) : undefined;
+    const memberships = isChosen ? memory.members.add(cohort) : undefined;
     onWrite('attempt-opened');
-    await served?.log.openRound(record, model, memberships);
+    await served?.log.openRound(record, model, isCounted ? memberships : undefined);
     await runner().begin(record, model);
     consider();
   }

@@ -6,6 +6,7 @@
  */
 
 import {
+  choosesCohorts,
   countsMemberships,
   createCoordinatorRound,
   createParticipations,
@@ -106,29 +107,34 @@ export function createAttemptRunner({
     const { maxParticipations } = plan;
     const members = createParticipations({ maxParticipations });
     const reached = new Map<number, number>();
-    if (countsMemberships(plan)) {
+    if (choosesCohorts(plan)) {
       for (const { attempt, cohort } of await journal.cohorts()) reached.set(attempt, members.add(cohort));
     }
     const records = await journal.opened();
     Object.assign(memory, { model, members });
     memory.open.clear();
     memory.stale = false;
-    // All of them are held, and in the log, before the first goes on and may move the model.
-    const held: OpenAttempt[] = [];
+    await journal.sweepEnded();
+    mailboxes.forget(new Set(records.map(({ attempt }) => attempt)));
+    // All of them are held, in the log and ready to be offered what they were, before the first goes on and may move the
+    // model.
+    const begun: { readonly attempt: OpenAttempt; readonly effects: readonly RoundEffect[] }[] = [];
     for (const record of records) {
       const { base } = record;
       const offers = base === null || base === (key ?? '') ? model : await modelAt(base === '' ? null : base);
-      held.push(await hold(record, offers.offered()));
-      await served?.log.openRound(record, offers, reached.get(record.attempt));
+      const attempt = await hold(record, offers.offered());
+      begun.push({ attempt, effects: attempt.machine.begin() });
+      await served?.log.openRound(record, offers, countsMemberships(plan) ? reached.get(record.attempt) : undefined);
     }
-    for (const attempt of held) await replayEvents(attempt);
+    for (const { attempt, effects } of begun) await replayEvents(attempt, effects);
   }
 
-  async function replayEvents(attempt: OpenAttempt): Promise<void> {
+  /** @param offers - what the machine began with. */
+  async function replayEvents(attempt: OpenAttempt, offers: readonly RoundEffect[]): Promise<void> {
     const { machine, record } = attempt;
     const { count, read } = await journal.events(record.attempt);
     attempt.position = count;
-    let effects = machine.begin();
+    let effects = offers;
     await perform(
       attempt,
       effects.filter(({ kind }) => kind !== 'timer' || count === 0),

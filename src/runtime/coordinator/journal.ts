@@ -48,6 +48,8 @@ export interface Journal {
   ): Promise<void>;
   /** Deletes the messages and vectors of an attempt that has ended. */
   sweep(attempt: number): Promise<void>;
+  /** Deletes those of attempts that have ended without it: a process died before it came to that. */
+  sweepEnded(): Promise<void>;
   /** The attempts that are open, the oldest first. */
   opened(): Promise<readonly AttemptRecord[]>;
   /** The events of an attempt, read as they are asked for: a cohort's vectors are never in memory together. */
@@ -125,6 +127,13 @@ export function createJournal({
     await db.insertInto('attempt_events').values(rows).execute();
   }
 
+  async function sweep(attempt: number): Promise<void> {
+    // Nothing of a contribution outlives its round: neither vectors nor the messages that are rows. Rows go last: while
+    // there are any, what was not deleted is found again.
+    for (const key of await objects.list(folderOf(attempt))) await objects.delete(key);
+    await db.deleteFrom('attempt_events').where('task_id', '=', taskId).where('attempt', '=', attempt).execute();
+  }
+
   /** Reads vectors where `appendAll` put them; a pack is fetched once for all that lie in it. Undefined: lost. */
   function createPackReader(): (place: string) => Promise<Uint8Array | undefined> {
     let last: { key: string; bytes: Uint8Array | undefined } | undefined;
@@ -191,10 +200,21 @@ export function createJournal({
           .execute();
       });
     },
-    async sweep(attempt) {
-      // Nothing of a contribution outlives its round: neither vectors nor the messages that are rows.
-      await db.deleteFrom('attempt_events').where('task_id', '=', taskId).where('attempt', '=', attempt).execute();
-      for (const key of await objects.list(folderOf(attempt))) await objects.delete(key);
+    sweep,
+    async sweepEnded() {
+      const left = await db
+        .selectFrom('attempt_events')
+        .innerJoin('attempts', (join) =>
+          join
+            .onRef('attempts.task_id', '=', 'attempt_events.task_id')
+            .onRef('attempts.attempt', '=', 'attempt_events.attempt'),
+        )
+        .select('attempt_events.attempt')
+        .distinct()
+        .where('attempt_events.task_id', '=', taskId)
+        .where('attempts.state', '!=', 'open')
+        .execute();
+      for (const { attempt } of left) await sweep(attempt);
     },
     async opened() {
       const rows = await db

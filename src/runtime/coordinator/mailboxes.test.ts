@@ -46,3 +46,22 @@ it('keeps attempts that are open at once apart, and knows who has not heard of a
   expect(mailboxes.isBehind('slow')).toBe(false);
   expect(mailboxes.isBehind('stranger')).toBe(false);
 });
+
+it('says what an open attempt says again once, under the cursors it had', () => {
+  const mailboxes = createMailboxes();
+  const say = (): void => {
+    mailboxes.openAttempt(2, { open: new Set([1]) });
+    for (const text of ['offer 2', 'roster 2']) mailboxes.put('a', bytes(text), 2);
+  };
+  mailboxes.openAttempt(1);
+  mailboxes.put('slow', bytes('offer 1'), 1);
+  say();
+  const before = mailboxes.after('a', 0);
+  mailboxes.forget(new Set([1, 2]));
+  mailboxes.openAttempt(1);
+  mailboxes.put('slow', bytes('offer 1'), 1);
+  say();
+  expect(mailboxes.after('a', 0)).toEqual(before);
+  expect(texts(mailboxes.after('a', before[0]?.cursor ?? 0))).toEqual(['roster 2']);
+  expect(texts(mailboxes.after('slow', 0))).toEqual(['offer 1']);
+});

@@ -30,6 +30,8 @@ export interface Mailboxes {
    * @param options - `open`: attempts that are open beside this one.
    */
   openAttempt(attempt: number, options?: { readonly open: ReadonlySet<number> }): void;
+  /** Forgets what open attempts have said: they say it again, under the same cursors. */
+  forget(attempts: ReadonlySet<number>): void;
   /** Says something that belongs to an attempt. */
   put(to: string, bytes: Uint8Array, attempt: number): void;
   /** Messages after a cursor. */
@@ -70,6 +72,9 @@ export function createMailboxes(): Mailboxes {
         boxes.delete(who);
         closing.set(who, { attempt: box.attempt, last: box.mail.at(-1) as Mail });
       }
+    },
+    forget(attempts) {
+      for (const [who, { attempt }] of boxes) if (attempts.has(attempt)) boxes.delete(who);
     },
     put(to, bytes, attempt) {
       const known = boxes.get(to);

@@ -26,7 +26,7 @@ import { openServedLog, type ServedLog } from './served-log.ts';
 import { createRecordKeeping } from './record-keeping.ts';
 import type { TaskService } from './served-task.ts';
 import { readMetrics } from './telemetry.ts';
-import { assertServable, createTaskService } from './task-service.ts';
+import { assertServable, assertStartable, createTaskService } from './task-service.ts';
 import { createTaskWatch } from './task-watch.ts';
 import { restoreTracker } from './restore-tracker.ts';
 import type { Service, ServiceOptions, TaskFacts } from './service-types.ts';
@@ -305,6 +305,7 @@ export async function createService({
       const task = parseTaskFile(text, { path: 'task' });
       const run = planRun(task, await factsOf(task));
       assertServable(run);
+      assertStartable(run, settingsOf(task));
       const id = `${slugOf(task.task)}-${randomUUID().slice(0, 8)}`;
       // Before it is accepted: a task whose sums nobody could open would wait for ever.
       (await assistantsOf(id, run))?.close();

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { createParticipations } from '../../federation/rounds/index.ts';
+import { createParticipations, findCohortProblem } from '../../federation/rounds/index.ts';
 import { toHex } from '../../foundations/crypto/index.ts';
 import type { RunPlan } from '../training/index.ts';
 import { createAttemptEnding } from './attempt-ending.ts';
@@ -17,7 +17,7 @@ import { createJournal } from './journal.ts';
 import { createMailboxes } from './mailboxes.ts';
 import { createMessageIntake } from './message-intake.ts';
 import { restoreFigures } from './restore-figures.ts';
-import type { TaskService, TaskServiceOptions } from './served-task.ts';
+import type { ServiceSettings, TaskService, TaskServiceOptions } from './served-task.ts';
 import type { TaskContext, TaskMemory } from './task-context.ts';
 import { createTaskQueue } from './task-queue.ts';
 
@@ -31,6 +31,13 @@ export function assertServable({ task, plan }: RunPlan): void {
   if (plan.update?.drawRate !== undefined) {
     refuse('a private draw is for simulations: served rounds ask whoever is there; leave out privacy.participation');
   }
+}
+
+/** Refuses a task whose rounds would open with too few for a sum. @throws {@link CoordinatorError} `coordinator/wrong-state`. */
+export function assertStartable({ plan }: RunPlan, { startThreshold }: Pick<ServiceSettings, 'startThreshold'>): void {
+  const problem = findCohortProblem(plan, Math.min(startThreshold, plan.participants));
+  if (problem === undefined) return;
+  throw new CoordinatorError('coordinator/wrong-state', `service.startThreshold is too low: ${problem}`);
 }
 
 /** Creates the service of a task. */
@@ -58,7 +65,14 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
     options,
     journal: createJournal({ db, objects, taskId: id, vault: options.vault }),
     mailboxes,
-    queue: createTaskQueue({ memory, isMine, replay: () => runner.replay() }),
+    queue: createTaskQueue({
+      memory,
+      isMine,
+      async replay() {
+        await runner.replay();
+        opening.consider();
+      },
+    }),
     memory,
   };
   const { queue } = context;
@@ -123,8 +137,8 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       return frame;
     },
     async mail(participant, cursor, wait) {
-      // Nobody waits for a task that has ended.
-      const over = memory.state === 'finished' || memory.state === 'stopped';
+      // Nobody waits for a task that has ended, or that this process has put down.
+      const over = memory.closed || memory.state === 'finished' || memory.state === 'stopped';
       const mail = mailboxes.wait(participant, cursor, over ? { ...wait, timeoutMs: 0 } : wait);
       // Whoever has read of an end is free for the next cohort.
       this.seen(participant);

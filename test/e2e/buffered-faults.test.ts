@@ -1,0 +1,192 @@
+/** Buffered rounds when something goes wrong between two writes: what is open goes on as it was, and nothing is left over. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { decodeMail, decodeMessage, encodeMail, type RoundOffer } from '../../src/federation/wire/index.ts';
+import { createLedgerTable, type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
+import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
+import { verifyLedger } from '../../src/privacy/accounting/index.ts';
+import { bufferedTask } from '../harness/buffered.ts';
+import { startParticipant, startService, type TestParticipant, type TestService, until } from '../harness/service.ts';
+
+let database: OpenDatabase;
+beforeAll(async () => {
+  database = await openDatabase({ kind: 'memory' });
+}, 60_000);
+afterAll(() => database.close());
+
+/** Ends a process at a point as a kill would: nothing is written after it. */
+function dieAt(point: string) {
+  const { promise: died, resolve } = Promise.withResolvers<void>();
+  let isDead = false;
+  return {
+    died,
+    onWrite: (name: string): void => {
+      if (name === point) {
+        isDead = true;
+        resolve();
+      }
+      if (isDead) throw new Error('the process is gone');
+    },
+  };
+}
+
+const attemptsOf = (id: string) =>
+  database.db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('attempt').execute();
+const openOf = async (id: string) => (await attemptsOf(id)).filter(({ state }) => state === 'open');
+
+const pause = (ms: number): Promise<unknown> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+
+/** How participants reach what serves now. */
+interface Network {
+  readonly now: () => TestService | undefined;
+  /** Whether an offer does not reach somebody. */
+  readonly loses?: (name: string, offer: RoundOffer) => boolean;
+  /** Waited for before somebody says something in a round. */
+  readonly before?: () => Promise<unknown>;
+}
+
+/** Lets six take part. */
+async function joinAll(
+  id: string,
+  invite: () => Promise<{ token: string }>,
+  { now, loses = () => false, before }: Network,
+): Promise<readonly TestParticipant[]> {
+  const isLost = (name: string, bytes: Uint8Array): boolean => {
+    const message = decodeMessage(bytes);
+    return message.kind === 'round-offer' && loses(name, message);
+  };
+  const all: TestParticipant[] = [];
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const { token } = await invite();
+    const participant = startParticipant(name, {
+      token,
+      taskId: id,
+      policy: { trust: ['nobody', 'local', 'coordinator', 'off'] },
+      async fetch(input, init) {
+        const address = input instanceof Request ? input.url : input.toString();
+        if (address.endsWith('/messages')) await before?.();
+        const service = now();
+        if (service === undefined) throw new TypeError('nobody is there');
+        const response = await service.fetch(input, init);
+        if (!address.includes('/mail') || !response.ok) return response;
+        const mail = decodeMail(new Uint8Array(await response.clone().arrayBuffer()));
+        if (!mail.some(({ bytes }) => isLost(name, bytes))) return response;
+        await pause(50);
+        return new Response(encodeMail([]).slice());
+      },
+    });
+    all.push(participant);
+  }
+  return all;
+}
+
+/** How far a task is that outlives its first process. */
+interface Course {
+  readonly id: string;
+  hasDied: boolean;
+}
+
+/** Runs a task whose process dies at a point, and another that takes it up. */
+async function survive(text: string, point: string, network: (course: Course) => Omit<Network, 'now'> = () => ({})) {
+  const objects = createMemoryObjectStore();
+  const death = dieAt(point);
+  let now: TestService | undefined = await startService({ database, objects, onWrite: death.onWrite });
+  const first = now;
+  const { id } = (await first.service.createTask(text)).status();
+  const course: Course = { id, hasDied: false };
+  const all = await joinAll(id, () => first.service.invite(id), { ...network(course), now: () => now });
+  await death.died;
+  now = undefined;
+  course.hasDied = true;
+  await first.close();
+  const left = await openOf(id);
+  const second = (now = await startService({ database, objects }));
+  await until(() => second.service.task(id).status().state !== 'running', { timeoutMs: 60_000 });
+  await Promise.all(all.map(({ finished }) => finished));
+  const status = second.service.task(id).status();
+  await second.close();
+  return { id, objects, all, status, left };
+}
+
+describe('a coordinator of buffered rounds that ends between two writes', () => {
+  it('offers a whole cohort one model, though another cohort ends while the journal is replayed', async () => {
+    let deaf: string | undefined;
+    const { all, status, left } = await survive(
+      bufferedTask({ name: 'one-base', stageTimeoutMs: 20_000 }),
+      'before-checkpoint',
+      (course) => ({
+        // One member of the second attempt has not heard of it when the first one is about to be applied.
+        loses(name, { attempt }) {
+          if (attempt === 2) deaf ??= name;
+          return name === deaf && !course.hasDied;
+        },
+        before: () => until(async () => course.hasDied || (await openOf(course.id)).length === 2),
+      }),
+    );
+    expect(status).toMatchObject({ state: 'finished', round: 6 });
+    expect(left.map(({ attempt, base }) => [attempt, base])).toEqual([
+      [1, ''],
+      [2, ''],
+    ]);
+    const bases = new Map<number, Set<string>>();
+    for (const event of all.flatMap(({ events }) => events)) {
+      if (event.kind !== 'round') continue;
+      const { attempt, modelDigest } = event.receipt;
+      bases.set(attempt, (bases.get(attempt) ?? new Set()).add(modelDigest));
+    }
+    expect(bases.size).toBeGreaterThanOrEqual(6);
+    expect([...bases.values()].filter(({ size }) => size > 1)).toEqual([]);
+  }, 90_000);
+
+  it('uses the charge of an attempt that it could not open for the one that it opens in its place', async () => {
+    // Six rounds of three among six are three memberships each, and the budget has no fourth.
+    const text = bufferedTask({ name: 'charged-once', rounds: 6, spareRounds: 0, maxParticipations: 3 });
+    const { id, status } = await survive(text, 'attempt-reserved');
+    expect(status).toMatchObject({ state: 'finished', round: 6 });
+    const { charges } = verifyLedger(await createLedgerTable(database.db, id).read());
+    expect(charges).toHaveLength(3);
+  }, 90_000);
+
+  it.each(['round-committed', 'metrics-written'])(
+    'at %s keeps nothing of the contributions of a round that is over',
+    async (point) => {
+      const { id, objects, status } = await survive(bufferedTask({ name: `swept-${point}` }), point);
+      expect(status).toMatchObject({ state: 'finished', round: 6 });
+      const left = await database.db.selectFrom('attempt_events').selectAll().where('task_id', '=', id).execute();
+      expect([left, await objects.list(`tasks/${id}/attempts/`)]).toEqual([[], []]);
+    },
+    90_000,
+  );
+});
+
+describe('cohorts of a task without privacy', () => {
+  it('are chosen as those of any other: several are open, nobody is in two, and all have their turn', async () => {
+    const test = await startService({ database });
+    const text = bufferedTask({ name: 'off' }).replace(
+      /privacy:[^]*service:/,
+      'privacy:\n  trust: off\n  aggregation: { kind: secagg, threshold: 3, stageTimeoutMs: 4000 }\nservice:',
+    );
+    const task = await test.service.createTask(text);
+    const { id } = task.status();
+    const all = await joinAll(id, () => test.service.invite(id), { now: () => test });
+    await Promise.all(all.map(({ finished }) => finished));
+    const cohorts = (await attemptsOf(id)).map(({ cohort }) => JSON.parse(cohort) as string[]);
+    await test.close();
+    expect(cohorts).toHaveLength(6);
+    const memberships = new Map<string, number>();
+    for (const who of cohorts.flat()) memberships.set(who, (memberships.get(who) ?? 0) + 1);
+    expect([...memberships.values()]).toEqual([3, 3, 3, 3, 3, 3]);
+  }, 60_000);
+});
+
+describe('a cohort that is too small for a sum', () => {
+  it('is refused with the task', async () => {
+    const test = await startService({ database });
+    const text = bufferedTask({ name: 'small' }).replace('service: {', 'service: { startThreshold: 2,');
+    await expect(test.service.createTask(text)).rejects.toThrow(/service.startThreshold/);
+    await test.close();
+  });
+});
