@@ -6,46 +6,23 @@
  * @module
  */
 
-import { equalBytes, toHex, verifySignature } from '../../foundations/crypto/index.ts';
 import { assertNever } from '../../foundations/numerics/index.ts';
-import { addPackedInto, packedLength, subtractRingInto } from '../../foundations/vector/index.ts';
-import { SharingError, FIELD_25519 } from '../sharing/index.ts';
-import {
-  copyEntry,
-  createAggregatorState,
-  restoreState,
-  serializeState,
-  type AggregatorState,
-} from './aggregator-state.ts';
+import { SharingError } from '../sharing/index.ts';
+import { createRoundGraph, encodeSurvivors, findOpenedNoise } from './aggregator-facts.ts';
 import { announceRoster, buildRosters, routeShares, shareSignatures, type RoundGraph } from './aggregator-messages.ts';
+import { createAggregatorState, restoreState, serializeState, type AggregatorState } from './aggregator-state.ts';
 import { encodeBitmap } from './bitmap.ts';
-import type { ByteReader } from './codec.ts';
-import {
-  assertCohortSize,
-  computeMinSurvivors,
-  resolveConfig,
-  type ResolvedConfig,
-  type SecAggConfig,
-} from './config.ts';
+import { assertCohortSize, resolveConfig, type ResolvedConfig, type SecAggConfig } from './config.ts';
+import { discloseSum, type SecAggResult } from './disclosure.ts';
 import { SecAggError, type SecAggErrorCode } from './errors.ts';
-import { createCompleteGraph, createHararyGraph, type Graph } from './graph.ts';
-import { admittedKey, type SecAggAdmission } from './identity.ts';
-import { countMatches, weightOf } from './input.ts';
+import type { Graph } from './graph.ts';
+import type { SecAggAdmission } from './identity.ts';
+import { createIntake, type Intake } from './intake.ts';
 import { maskResiduesInto, maskResiduesWith, type MaskExpander } from './masking.ts';
 import { openMessage, readFrame } from './messages.ts';
-import { chooseOpenedNoise, expandNoiseShare } from './noise.ts';
-import { describeAdversary } from './policy.ts';
 import { assertEnough, assertHolders, keepRecoverable, type Quorum } from './quorum.ts';
-import {
-  advertisementMessage,
-  commitReveal,
-  drawsByCommitment,
-  readEntry,
-  REVEAL_BYTES,
-  survivorsMessage,
-} from './roster.ts';
-import { SECAGG_STAGES, type SecAggStage } from './stages.ts';
-import { bundleLayout, ownersHeldBy, planUnmasking, type Unmasking } from './unmasking.ts';
+import type { SecAggStage } from './stages.ts';
+import { planUnmasking, type Unmasking } from './unmasking.ts';
 
 /** What a closed stage leads to. */
 export type SecAggStep =
@@ -56,26 +33,6 @@ export type SecAggStep =
       readonly messages: ReadonlyMap<string, Uint8Array>;
     }
   | SecAggResult;
-
-/** The sum of a round. */
-export interface SecAggResult {
-  readonly kind: 'result';
-  /** Residues of the sum, u32 words, `ring.limbs` an entry. */
-  readonly sum: Uint32Array;
-  /** Who is in the sum. */
-  readonly contributors: readonly string[];
-  /** Who was asked in a stage and did not answer. */
-  readonly dropouts: Readonly<Record<SecAggStage, readonly string[]>>;
-  /** Sum of the contributors' public weights: their number without weights. */
-  readonly totalWeight: number;
-  /** Noise shares in the sum, exactly `minSurvivors` where the protocol adds noise. */
-  readonly noiseShares: number;
-  /** The adversary this round withstood, to be said wherever the sum is used. */
-  readonly adversary: ReturnType<typeof describeAdversary>;
-  /** Digest of everything the round was bound to. */
-  readonly session: Uint8Array;
-  readonly costs: { readonly maskExpansions: number; readonly agreements: number };
-}
 
 /** What a coordinator brings to a round. */
 export interface SecAggAggregatorOptions {
@@ -135,12 +92,13 @@ class Aggregator implements SecAggAggregator {
   readonly #admission: SecAggAdmission;
   readonly #places: ReadonlyMap<string, number>;
   #graph: Graph | undefined;
-  #knownKeys: Set<string> | undefined;
+  readonly #intake: Intake;
 
   constructor(state: AggregatorState, config: ResolvedConfig, admission: SecAggAdmission = { kind: 'coordinator' }) {
     this.#state = state;
     this.#config = config;
     this.#admission = admission;
+    this.#intake = createIntake({ state, config, admission, graph: () => this.#roundGraph() });
     this.#places = new Map(state.cohort.map((id, place) => [id, place]));
   }
 
@@ -174,7 +132,7 @@ class Aggregator implements SecAggAggregator {
       if (kind !== stage) {
         throw this.#refuse('secagg/unexpected-message', from, `sent "${kind}" in stage "${stage}"`);
       }
-      this.#accept(stage, place, body);
+      this.#intake.accept(stage, place, body);
     } catch (error) {
       if (error instanceof SecAggError && error.details.participants === undefined) {
         throw this.#refuse(error.code, from, error.message);
@@ -207,99 +165,6 @@ class Aggregator implements SecAggAggregator {
 
   #refuse(code: SecAggErrorCode, from: string, what: string): SecAggError {
     return new SecAggError(code, `participant "${from}": ${what}`, { details: { participants: [from] } });
-  }
-
-  /** Checks and keeps one message; nothing is changed when it throws. */
-  #accept(stage: SecAggStage, place: number, body: ByteReader): void {
-    const state = this.#state;
-    const config = this.#config;
-    switch (stage) {
-      case 'advertiseKeys':
-        return this.#acceptKeys(place, body);
-      case 'drawGraph': {
-        const reveal = body.raw(drawsByCommitment(config) ? REVEAL_BYTES : 0);
-        body.end();
-        const { commitment } = state.entries.get(place) as { commitment?: Uint8Array };
-        if (commitment !== undefined && !equalBytes(commitReveal(config, reveal), commitment)) {
-          throw new SecAggError('secagg/bad-draw', 'the reveal does not fit its commitment');
-        }
-        state.reveals.set(place, reveal.slice());
-        return;
-      }
-      case 'shareKeys': {
-        const { length } = bundleLayout(config, place, this.#presentNeighbors(place));
-        const bundles = body.raw(length).slice();
-        body.end();
-        state.bundles.set(place, bundles);
-        return;
-      }
-      case 'maskedInput': {
-        const packed = body.raw(packedLength(config.entries + config.countEntries, config.ring));
-        body.end();
-        addPackedInto(state.accumulator, packed, config.ring);
-        return;
-      }
-      case 'consistency': {
-        const signature = body.raw(64).slice();
-        body.end();
-        const entry = state.entries.get(place) as Parameters<typeof admittedKey>[1];
-        const message = survivorsMessage(state.session as Uint8Array, this.#survivorBitmap());
-        if (!verifySignature(admittedKey(this.#admission, entry), message, signature)) {
-          throw new SecAggError('secagg/bad-signature', 'the signature on the survivor set does not verify');
-        }
-        state.signatures.set(place, signature);
-        return;
-      }
-      case 'unmask': {
-        const owners = ownersHeldBy(place, state.sharers, this.#roundGraph());
-        const opened = this.#opened();
-        const noise = owners.filter((owner) => opened.has(owner)).length;
-        const shares = body.raw(32 * (owners.length + noise)).slice();
-        body.end();
-        for (let at = 0; at < shares.length; at += 32) FIELD_25519.decode(shares.subarray(at, at + 32));
-        state.answers.set(place, shares);
-        return;
-      }
-      default:
-        assertNever(stage, 'stage');
-    }
-  }
-
-  #acceptKeys(place: number, body: ByteReader): void {
-    const { entries, cohort } = this.#state;
-    const config = this.#config;
-    const { id, entry } = readEntry(body, config);
-    body.end();
-    if (entry === undefined || id !== cohort[place]) {
-      throw new SecAggError('secagg/malformed-message', 'the advertisement carries another id than its sender');
-    }
-    for (const key of [entry.channelKey, entry.maskKey]) {
-      if (this.#keysOfOthers().has(toHex(key))) {
-        throw new SecAggError('secagg/bad-roster', 'it advertises a key that another participant has');
-      }
-    }
-    if (config.malicious) {
-      const key = admittedKey(this.#admission, entry);
-      if (
-        entry.signature === undefined ||
-        !verifySignature(key, advertisementMessage(config, entry), entry.signature)
-      ) {
-        throw new SecAggError('secagg/bad-signature', 'the advertised keys are not signed');
-      }
-    }
-    entries.set(place, copyEntry(entry));
-    for (const key of [entry.channelKey, entry.maskKey]) this.#keysOfOthers().add(toHex(key));
-  }
-
-  /** Keys that were advertised so far; rebuilt from the entries after a restart. */
-  #keysOfOthers(): Set<string> {
-    if (this.#knownKeys === undefined) {
-      this.#knownKeys = new Set();
-      for (const { channelKey, maskKey } of this.#state.entries.values()) {
-        this.#knownKeys.add(toHex(channelKey)).add(toHex(maskKey));
-      }
-    }
-    return this.#knownKeys;
   }
 
   /** Closes the stage and opens the next one, or hands over what is left to do to the sum. */
@@ -340,7 +205,11 @@ class Aggregator implements SecAggAggregator {
           assertHolders(this.#quorum(stage), answered, this.#roundGraph());
           return {
             kind: 'unmask',
-            ...planUnmasking(state, { config: this.#config, graph: this.#roundGraph(), opened: this.#opened() }),
+            ...planUnmasking(state, {
+              config: this.#config,
+              graph: this.#roundGraph(),
+              opened: findOpenedNoise(state, this.#config),
+            }),
           };
         default:
           return assertNever(stage, 'stage');
@@ -383,39 +252,14 @@ class Aggregator implements SecAggAggregator {
     const { sharers, survivors, cohort } = this.#state;
     const lost = [...sharers].filter((place) => !survivors.has(place));
     const message = openMessage('survivors', this.#config)
-      .raw(this.#survivorBitmap())
+      .raw(encodeSurvivors(this.#state))
       .raw(encodeBitmap(lost, cohort.length))
       .finish();
     return this.#open(this.#config.malicious ? 'consistency' : 'unmask', survivors, () => message);
   }
 
-  #survivorBitmap(): Uint8Array {
-    return encodeBitmap(this.#state.survivors, this.#state.cohort.length);
-  }
-
-  #opened(): ReadonlySet<number> {
-    const { survivors, cohort, session } = this.#state;
-    if (this.#config.noise === undefined) return new Set();
-    return chooseOpenedNoise(
-      { bitmap: this.#survivorBitmap(), places: survivors },
-      {
-        session: session as Uint8Array,
-        size: cohort.length,
-        minSurvivors: computeMinSurvivors(this.#config, cohort.length),
-      },
-    );
-  }
-
   #roundGraph(): Graph {
-    if (this.#graph === undefined) {
-      const { graph } = this.#config;
-      const { cohort, graphSeed } = this.#state;
-      this.#graph =
-        graph.kind === 'complete'
-          ? createCompleteGraph(cohort.length)
-          : createHararyGraph(cohort.length, { degree: graph.degree, seed: graphSeed as Uint8Array });
-    }
-    return this.#graph;
+    return (this.#graph ??= createRoundGraph(this.#state, this.#config));
   }
 
   #round(): RoundGraph {
@@ -426,50 +270,14 @@ class Aggregator implements SecAggAggregator {
     return { stage, config: this.#config, state: this.#state };
   }
 
-  #presentNeighbors(place: number): readonly number[] {
-    return this.#roundGraph()
-      .neighbors(place)
-      .filter((neighbor) => this.#state.entries.has(neighbor));
-  }
-
-  /** Takes the noise out, checks the count and gives the sum. */
-  #finish({ masks, noiseSeeds, agreements }: Unmasking): SecAggResult {
-    const state = this.#state;
-    const config = this.#config;
-    const { ring, entries } = config;
-    const session = state.session as Uint8Array;
-    const body = state.accumulator.subarray(0, entries * ring.limbs);
-    if (config.noise !== undefined) {
-      for (const seed of noiseSeeds) {
-        subtractRingInto(body, expandNoiseShare(seed, { session, noise: config.noise, ring, entries }), ring);
-      }
+  #finish(unmasking: Unmasking): SecAggResult {
+    try {
+      const result = discloseSum(this.#state, unmasking, { config: this.#config, admission: this.#admission });
+      this.#state.stage = 'done';
+      return result;
+    } catch (error) {
+      this.#state.stage = 'aborted';
+      throw error;
     }
-    const survivors = [...state.survivors].toSorted((a, b) => a - b);
-    const contributors = this.#names(survivors);
-    const totalWeight = contributors.reduce((sum, id) => sum + weightOf(config, id), 0);
-    if (!countMatches(state.accumulator, totalWeight, config)) {
-      state.stage = 'aborted';
-      state.accumulator.fill(0);
-      throw new SecAggError(
-        'secagg/wrong-count',
-        'the count in the sum does not fit the survivors: somebody had another view of the round; the sum is discarded',
-        { retryable: true, details: { stage: 'unmask', contributors: contributors.length } },
-      );
-    }
-    state.stage = 'done';
-    const dropouts = Object.fromEntries(
-      SECAGG_STAGES.map((stage) => [stage, this.#names(state.dropouts.get(stage) ?? [])]),
-    ) as Record<SecAggStage, readonly string[]>;
-    return {
-      kind: 'result',
-      sum: body.slice(),
-      contributors,
-      dropouts,
-      totalWeight,
-      noiseShares: config.noise === undefined ? 0 : contributors.length - noiseSeeds.length,
-      adversary: describeAdversary(config, this.#admission),
-      session,
-      costs: { maskExpansions: masks.length, agreements },
-    };
   }
 }

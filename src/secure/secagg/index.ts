@@ -3,10 +3,10 @@ export {
   restoreSecAggAggregator,
   type SecAggAggregator,
   type SecAggAggregatorOptions,
-  type SecAggResult,
   type SecAggStep,
 } from './aggregator.ts';
 export { SECAGG_VERSION, type SecAggConfig, type SecAggGraph, type SecAggNoise } from './config.ts';
+export type { SecAggResult } from './disclosure.ts';
 export { describeEstimate, dryRun, type DryRunOptions, type PartyEstimate, type SecAggEstimate } from './dry-run.ts';
 export { createDistributedEncoder, type DistributedEncoder } from './encoder.ts';
 export { planDistributedNoise, type DistributedNoiseOptions, type DistributedNoisePlan } from './distributed-plan.ts';

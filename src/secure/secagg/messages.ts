@@ -9,6 +9,7 @@ import { equalBytes } from '../../foundations/crypto/index.ts';
 import { ByteReader, ByteWriter } from './codec.ts';
 import { SECAGG_VERSION, type ResolvedConfig } from './config.ts';
 import { SecAggError } from './errors.ts';
+import type { SecAggStage } from './stages.ts';
 
 /** What a message is. The first six come from participants, the others from the coordinator. */
 export const MESSAGE_KINDS = {
@@ -27,6 +28,20 @@ export const MESSAGE_KINDS = {
 
 /** Name of a message kind. */
 export type MessageKind = keyof typeof MESSAGE_KINDS;
+
+const REQUESTS: Readonly<Record<SecAggStage, MessageKind>> = {
+  advertiseKeys: 'advertiseKeys',
+  drawGraph: 'rosterRoot',
+  shareKeys: 'roster',
+  maskedInput: 'routedShares',
+  consistency: 'survivors',
+  unmask: 'survivors',
+};
+
+/** The kind of the message that asks for a stage's answer. */
+export function requestKind(stage: SecAggStage, { malicious }: ResolvedConfig): MessageKind {
+  return stage === 'unmask' && malicious ? 'signatures' : REQUESTS[stage];
+}
 
 const KIND_NAMES = new Map<number, MessageKind>(
   Object.entries(MESSAGE_KINDS).map(([name, value]) => [value, name as MessageKind]),

@@ -12,6 +12,7 @@ import { assertNever } from '../../foundations/numerics/index.ts';
 import type { Rng } from '../../foundations/random/index.ts';
 import { packBits } from '../../foundations/vector/index.ts';
 import { FIELD_25519 } from '../sharing/index.ts';
+import { createEntry, writeAdvertisement } from './advertisement.ts';
 import type { ByteReader } from './codec.ts';
 import { resolveConfig, type ResolvedConfig, type SecAggConfig } from './config.ts';
 import { deriveSelfMaskKey } from './derive.ts';
@@ -21,7 +22,7 @@ import type { SecAggIdentity } from './identity.ts';
 import { assertInput, buildVector } from './input.ts';
 import { createKeyRing, type KeyRing } from './keys.ts';
 import { maskResiduesInto, maskResiduesWith, type MaskExpander } from './masking.ts';
-import { openMessage, readFrame, type MessageKind } from './messages.ts';
+import { openMessage, readFrame, requestKind } from './messages.ts';
 import {
   assertPolicyAcceptsConfig,
   assertPolicyAcceptsRoster,
@@ -31,17 +32,9 @@ import {
 } from './policy.ts';
 import { claimRound, createSecAggMemory, finishRound, type SecAggMemory } from './progress.ts';
 import { readAnnouncement, readRoster, type AnnouncedRoster, type RosterView } from './roster-view.ts';
-import {
-  advertisementMessage,
-  commitReveal,
-  drawsByCommitment,
-  REVEAL_BYTES,
-  survivorsMessage,
-  writeEntry,
-  type RosterEntry,
-} from './roster.ts';
+import { drawsByCommitment, REVEAL_BYTES, survivorsMessage, type RosterEntry } from './roster.ts';
+import { RoundSecrets } from './round-secrets.ts';
 import type { SecAggSetup } from './setup.ts';
-import type { HeldShares } from './shares.ts';
 import type { SecAggStage } from './stages.ts';
 import {
   assertVouchedFor,
@@ -101,16 +94,6 @@ export interface SecAggParticipant {
   setBeacon(value: Uint8Array): void;
 }
 
-/** Kind of the message that leads to each stage's answer. */
-const EXPECTED: Readonly<Record<SecAggStage, MessageKind>> = {
-  advertiseKeys: 'advertiseKeys',
-  drawGraph: 'rosterRoot',
-  shareKeys: 'roster',
-  maskedInput: 'routedShares',
-  consistency: 'survivors',
-  unmask: 'survivors',
-};
-
 /** Refusals of a message that leave the state as it was: it was not for this moment or not for this round. */
 const HARMLESS = new Set(['secagg/unexpected-message', 'secagg/replayed-message', 'secagg/version-mismatch']);
 
@@ -133,19 +116,12 @@ class Participant implements SecAggParticipant {
   readonly #setup: SecAggSetup | undefined;
   readonly #memory: SecAggMemory;
   readonly #rng: Rng;
+  readonly #secrets = new RoundSecrets();
   #keyRing: KeyRing | undefined;
   #own: RosterEntry | undefined;
-  #reveal: Uint8Array | undefined;
   #beacon: Uint8Array | undefined;
   #announced: AnnouncedRoster | undefined;
   #view: RosterView | undefined;
-  #input: Uint32Array | undefined;
-  #inputTaken = false;
-  #selfMaskSeed = 0n;
-  #recoverySecret = 0n;
-  #noiseSeed: bigint | undefined;
-  /** Shares held for others (and in the complete graph for oneself), by the place of their owner. */
-  readonly #held = new Map<number, HeldShares>();
   #survivors: SurvivorSet | undefined;
   #agreementsBefore = 0;
   #agreed = 0;
@@ -184,11 +160,7 @@ class Participant implements SecAggParticipant {
   }
 
   setInput(residues: Uint32Array): void {
-    if (this.#inputTaken || this.#input !== undefined) {
-      throw new SecAggError('secagg/input', 'the input of a round is set once');
-    }
-    assertInput(residues, this.#config, this.#policy);
-    this.#input = residues.slice();
+    this.#secrets.setInput(residues, (input) => assertInput(input, this.#config, this.#policy));
   }
 
   setBeacon(value: Uint8Array): void {
@@ -239,9 +211,9 @@ class Participant implements SecAggParticipant {
           'I have answered the unmask request of this round; once, ever',
         );
       }
-      const due = this.awaits === 'unmask' && this.#config.malicious ? 'signatures' : EXPECTED[this.awaits];
+      const due = requestKind(this.awaits, this.#config);
       if (kind !== due) throw unexpected(`I expect "${due}", not "${kind}"`);
-      if (this.awaits === 'maskedInput' && this.#input === undefined) {
+      if (this.awaits === 'maskedInput' && !this.#secrets.hasInput) {
         throw new SecAggError('secagg/input', 'call "setInput" before the message that leads to the masked input');
       }
       this.#bytesReceived += message.length;
@@ -296,44 +268,35 @@ class Participant implements SecAggParticipant {
 
   #advertise(): Uint8Array {
     const config = this.#config;
-    this.#recoverySecret = FIELD_25519.sample(this.#rng);
-    this.#keyRing =
+    const recovery = this.#secrets.drawRecovery(this.#rng);
+    const keyRing =
       config.setup === 'task'
         ? (this.#setup as SecAggSetup).keyRing
         : createKeyRing({
             channelSecret: this.#rng.bytes(32),
             // The mask keys follow from what is shared, so that the coordinator rebuilds them for somebody who was lost.
-            maskSecret: FIELD_25519.encode(this.#recoverySecret),
+            maskSecret: FIELD_25519.encode(recovery),
             agreement: config.keyAgreement,
           });
-    this.#agreementsBefore = this.#keyRing.agreements;
-    const entry: { -readonly [K in keyof RosterEntry]: RosterEntry[K] } = {
+    this.#keyRing = keyRing;
+    this.#agreementsBefore = keyRing.agreements;
+    const entry = createEntry(config, {
       id: this.id,
-      channelKey: this.#keyRing.channelKey,
-      maskKey: this.#keyRing.maskKey,
-    };
-    if (drawsByCommitment(config)) {
-      this.#reveal = this.#rng.bytes(REVEAL_BYTES);
-      entry.commitment = commitReveal(config, this.#reveal);
-    }
-    if (config.malicious && this.#identity !== undefined) {
-      const { signingKey, certificate } = this.#identity;
-      if (this.#policy.admission.kind !== 'pinned') entry.identityKey = signingKey.publicKey;
-      if (certificate !== undefined) entry.certificate = certificate;
-      entry.signature = signingKey.sign(advertisementMessage(config, entry));
-    }
+      keyRing,
+      reveal: drawsByCommitment(config) ? this.#secrets.drawReveal(this.#rng) : undefined,
+      identity: this.#identity,
+      policy: this.#policy,
+    });
     this.#own = entry;
     this.awaits = config.graph.kind === 'harary' && config.graph.draw !== 'coordinator' ? 'drawGraph' : 'shareKeys';
-    const out = openMessage('advertiseKeys', config);
-    writeEntry(out, entry);
-    return out.finish();
+    return writeAdvertisement(config, entry);
   }
 
   #draw(body: ByteReader): Uint8Array {
     this.#announced = readAnnouncement(body, this.#config);
     this.awaits = 'shareKeys';
     const out = openMessage('drawGraph', this.#config, REVEAL_BYTES);
-    if (this.#reveal !== undefined) out.raw(this.#reveal);
+    if (this.#secrets.reveal !== undefined) out.raw(this.#secrets.reveal);
     return out.finish();
   }
 
@@ -344,7 +307,7 @@ class Participant implements SecAggParticipant {
       own: this.#own as RosterEntry,
       admission: this.#policy.admission,
       announced: this.#announced,
-      reveal: this.#reveal,
+      reveal: this.#secrets.reveal,
       beacon: this.#beacon,
     });
     const { neighbors, place, members } = view;
@@ -358,13 +321,11 @@ class Participant implements SecAggParticipant {
       }
     }
     this.#view = view;
-    this.#selfMaskSeed = FIELD_25519.sample(this.#rng);
-    this.#noiseSeed = config.noise === undefined ? undefined : FIELD_25519.sample(this.#rng);
-    const secrets = { selfMask: this.#selfMaskSeed, recovery: this.#recoverySecret, noise: this.#noiseSeed };
+    const secrets = this.#secrets.drawSeeds(config, this.#rng);
     const out = openMessage('shareKeys', config, neighbors.length * 128);
     const own = writeBundles(out, secrets, this.#exchange(), this.#rng);
-    if (own !== undefined) this.#held.set(place, own);
-    if (config.setup === 'task') out.raw(sealOwnDeposit(this.#recoverySecret, this.#exchange()));
+    if (own !== undefined) this.#secrets.held.set(place, own);
+    if (config.setup === 'task') out.raw(sealOwnDeposit(secrets.recovery, this.#exchange()));
     this.awaits = 'maskedInput';
     return out.finish();
   }
@@ -379,7 +340,7 @@ class Participant implements SecAggParticipant {
       view: this.#view as RosterView,
       policy: this.#policy,
       memory: this.#memory,
-      held: this.#held,
+      held: this.#secrets.held,
       stage: this.awaits,
     };
   }
@@ -388,15 +349,12 @@ class Participant implements SecAggParticipant {
     const config = this.#config;
     const { session } = this.#view as RosterView;
     const { shares, masks: pairMasks } = readBundles(body, this.#exchange());
-    for (const [owner, held] of shares) this.#held.set(owner, held);
-    if (this.#held.size < config.threshold) throw tooFewHolders('maskedInput', this.#held.size, config);
-    const selfMask: Mask = { key: deriveSelfMaskKey(FIELD_25519.encode(this.#selfMaskSeed), session), sign: 1 };
-    const masks = [selfMask, ...pairMasks];
-    const noise = this.#noiseSeed === undefined ? undefined : { seed: FIELD_25519.encode(this.#noiseSeed), session };
-    const vector = buildVector(this.#input as Uint32Array, { config, id: this.id, noise });
-    this.#inputTaken = true;
-    this.#input?.fill(0);
-    this.#input = undefined;
+    const { held, selfMaskSeed, noiseSeed } = this.#secrets;
+    for (const [owner, share] of shares) held.set(owner, share);
+    if (held.size < config.threshold) throw tooFewHolders('maskedInput', held.size, config);
+    const masks: readonly Mask[] = [{ key: deriveSelfMaskKey(selfMaskSeed, session), sign: 1 }, ...pairMasks];
+    const noise = noiseSeed === undefined ? undefined : { seed: noiseSeed, session };
+    const vector = this.#secrets.takeInput((input) => buildVector(input, { config, id: this.id, noise }));
     this.#maskExpansions += masks.length;
     return { vector, masks };
   }
@@ -417,40 +375,19 @@ class Participant implements SecAggParticipant {
       .finish();
   }
 
-  /** Releases, for every peer, the share of its self-mask seed or of its recovery secret; never both, and never again. */
+  /** Releases what opens the sum of the survivors; once, and never again. */
   #unmask(): Uint8Array {
-    const config = this.#config;
-    const { places, opened, contributors } = this.#survivors as SurvivorSet;
-    const owners = [...this.#held.keys()].toSorted((a, b) => a - b);
-    const out = openMessage('unmask', config, owners.length * 64);
-    for (const owner of owners) {
-      const shares = this.#held.get(owner) as HeldShares;
-      out.raw(places.has(owner) ? shares.selfMask : shares.recovery);
-    }
-    for (const owner of owners) {
-      if (opened.has(owner)) out.raw((this.#held.get(owner) as HeldShares).noise as Uint8Array);
-    }
+    const survivors = this.#survivors as SurvivorSet;
+    const out = openMessage('unmask', this.#config, this.#secrets.held.size * 64);
+    this.#secrets.writeShares(out, survivors);
     this.awaits = 'done';
     this.#wipe();
-    finishRound(this.#memory, config, contributors);
+    finishRound(this.#memory, this.#config, survivors.contributors);
     return out.finish();
   }
 
-  /** Forgets every secret of the round. */
   #wipe(): void {
-    for (const { selfMask, recovery, noise } of this.#held.values()) {
-      selfMask.fill(0);
-      recovery.fill(0);
-      noise?.fill(0);
-    }
-    this.#held.clear();
-    this.#input?.fill(0);
-    this.#input = undefined;
-    this.#inputTaken = true;
-    this.#selfMaskSeed = 0n;
-    this.#recoverySecret = 0n;
-    this.#noiseSeed = undefined;
-    this.#reveal?.fill(0);
+    this.#secrets.wipe();
     this.#view = undefined;
     this.#survivors = undefined;
     this.#announced = undefined;
