@@ -41,6 +41,7 @@ export function createProgress({
   let lastPlain = start;
   let firstRound: { atMs: number; round: number } | undefined;
   let accuracy: number | undefined;
+  let done = 0;
   const refusalsShown = new Set<string>();
 
   function show(text: string): void {
@@ -63,7 +64,8 @@ export function createProgress({
     attempt(report, { rounds, epsilon }) {
       if (quiet) return;
       accuracy = report.accuracy ?? accuracy;
-      const done = report.outcome === 'committed' ? report.round : report.round - 1;
+      // An attempt that was aborted may have been opened rounds ago.
+      done = Math.max(done, report.outcome === 'committed' ? report.round : report.round - 1);
       if (report.outcome === 'aborted')
         note(`round ${report.round} aborted, its charge is kept: ${report.reason ?? ''}`);
       for (const [refusal, count] of Object.entries(report.refusals ?? {})) {

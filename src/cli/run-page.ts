@@ -13,6 +13,7 @@ import {
   createRunSource,
   createTaskTracker,
   listModels,
+  readCohorts,
   startViewServer,
   type TaskState,
 } from '../runtime/view/index.ts';
@@ -48,11 +49,12 @@ export async function startRunPage({ task, port = PAGE_PORT }: { task: TaskFile;
       onStep: (step) => tracker.note(step),
       onPlan(run) {
         tracker.plan(run);
-        addSimulated(tracker, mode === 'single-party' ? 0 : run.plan.participants);
+        addSimulated(tracker, mode === 'single-party' ? 0 : run.plan.enrolled);
       },
       onEarlier(reports, { path }) {
         folder = resolve(path);
-        for (const report of reports) tracker.close(report);
+        const cohorts = readCohorts(folder, task);
+        for (const report of reports) tracker.close(report, cohorts(report.attempt));
       },
       onOpen: (log) => tracker.open(log),
       onProgress: () => tracker.touch(),

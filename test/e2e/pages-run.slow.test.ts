@@ -21,11 +21,45 @@ import {
   createViewApp,
   readLedgerView,
   type StageLog,
+  type TaskTracker,
 } from '../../src/runtime/view/index.ts';
 import { findViolations, hasChromium, launchChromium, openPage } from '../harness/chromium.ts';
 import { runSotto, startSotto } from './sotto.ts';
 
 const TABS = ['', '/rounds', '/participants', '/ledger', '/model', '/definition'];
+
+/** Serves the pages of a tracker that the test feeds itself. */
+async function serveTracker(tracker: TaskTracker): Promise<{ readonly url: string; readonly close: () => void }> {
+  const app = createViewApp({
+    version: '0',
+    pages: () => loadPages('dashboard'),
+    paceMs: 0,
+    source: {
+      kind: 'run',
+      place: () => '',
+      heads: () => [tracker.head()],
+      feeds: () => [tracker.feed],
+      tracker: () => Promise.resolve(tracker),
+      definition: () => Promise.resolve(''),
+      ledger: () => Promise.resolve(readLedgerView([])),
+      ledgerFile: () => Promise.resolve(new Uint8Array()),
+      model: () => Promise.reject(new Error('none')),
+    },
+  });
+  const listener = getRequestListener(app.fetch);
+  const server = createServer((request, response) => void listener(request, response));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () => {
+      tracker.feed.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 describe.skipIf(!hasChromium)(`the pages of a run in Chromium${hasChromium ? '' : ' (skipped: no browser)'}`, () => {
   let folder: string;
@@ -167,32 +201,107 @@ describe.skipIf(!hasChromium)(`the pages of a run in Chromium${hasChromium ? '' 
     await still.page.context().close();
   });
 
+  it.each([
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 390],
+    ['dark', 390],
+  ] as const)(
+    'show every cohort that is open, how late it is, and what has ended in the order of its end; %s, %i wide',
+    async (scheme, width) => {
+      const tracker = createTaskTracker({ id: 'buffered', name: 'buffered', mode: 'served' });
+      const cohorts = Array.from({ length: 9 }, (_, k) => Array.from({ length: 5 }, (__, i) => `p-${k}${i}`));
+      for (const who of cohorts.flat()) tracker.participant(who);
+      const logs = cohorts.map((cohort, k) => {
+        const log = createStageLog({ attempt: k + 1, round: 1, cohort, stage: 'advertiseKeys', nowMs: 0 });
+        tracker.open(log);
+        return log;
+      });
+      const { url, close } = await serveTracker(tracker);
+      const { page, complaints } = await openPage(browser, { colorScheme: scheme, viewport: { width, height: 800 } });
+      try {
+        await page.goto(`${url}#/tasks/buffered`);
+        const open = page.getByRole('list', { name: /Attempts that are open/ });
+        await open.getByRole('heading', { name: 'Attempt 9' }).waitFor();
+        expect(await open.getByRole('heading').allTextContents()).toEqual(
+          logs.map(({ attempt }) => `Attempt ${attempt}`),
+        );
+        expect(await open.getByText('on the newest model').count()).toBe(9);
+        expect(await findViolations(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+
+        // Those of the middle end first; the others are the later for it.
+        for (const [i, k] of [2, 1].entries()) {
+          const log = logs[k] as StageLog;
+          for (const who of log.cohort) log.answer(who, 100);
+          log.end(10);
+          const point = { attempt: k + 1, round: i + 1, staleness: i, outcome: 'committed', contributors: 5 } as const;
+          const figures = { dropouts: 0, epsilon: 0.5, seconds: 0.1, accuracy: 0.5 + i / 10, stages: log.stages() };
+          tracker.close({ ...point, ...figures });
+        }
+        const slow = logs[0] as StageLog;
+        for (const who of slow.cohort) slow.answer(who, 100);
+        slow.at('shareKeys', 5);
+        slow.answer('p-00', 100);
+        tracker.touch();
+        await open.getByText('Shares: 1 of 5 answered').waitFor();
+        expect(await open.getByText('2 versions late').count()).toBe(7);
+        expect(await open.getByRole('heading').allTextContents()).toEqual(
+          [1, 4, 5, 6, 7, 8, 9].map((n) => `Attempt ${n}`),
+        );
+        expect(await page.getByText('2 of 0').count()).toBe(1);
+        expect(await page.getByText('attempts, added up').count()).toBe(1);
+
+        // Whoever has a keyboard alone reaches those that do not fit.
+        await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+        const reached = (): Promise<boolean> => open.evaluate((list) => list === document.activeElement);
+        for (let i = 0; i < 40 && !(await reached()); i += 1) await page.keyboard.press('Tab');
+        expect(await reached()).toBe(true);
+        const room = await open.evaluate((list) => list.scrollHeight - list.clientHeight);
+        expect(room).toBeGreaterThan(0);
+        await page.keyboard.press('End');
+        await expect.poll(() => open.evaluate((list) => Math.ceil(list.scrollTop))).toBeGreaterThanOrEqual(room - 1);
+        if (process.env.SOTTO_TEST_PICTURES !== undefined) {
+          await page.screenshot({
+            path: join(process.env.SOTTO_TEST_PICTURES, `${scheme}-${width}.png`),
+            fullPage: true,
+          });
+        }
+
+        await page.goto(`${url}#/tasks/buffered/rounds`);
+        await page.getByRole('heading', { name: 'Attempt 2, round 2' }).waitFor();
+        expect(await page.getByText('one version late').count()).toBe(1);
+        const rows = await page
+          .locator('tbody tr')
+          .evaluateAll((all) => all.map((row) => [...row.children].slice(0, 4).map(({ textContent }) => textContent)));
+        expect(rows).toEqual([
+          ['2', '2', 'committed', '1'],
+          ['3', '1', 'committed', '0'],
+        ]);
+        expect(await findViolations(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+
+        // One alone is shown with all of its stages, as where cohorts follow one another.
+        for (const log of logs.slice(3)) {
+          log.end(20);
+          const point = { attempt: log.attempt, round: 3, outcome: 'aborted', contributors: 0, dropouts: 5 } as const;
+          tracker.close({ ...point, epsilon: 0.5, seconds: 0.1 });
+        }
+        await page.goto(`${url}#/tasks/buffered`);
+        await page.getByRole('region', { name: 'Current round' }).getByText('attempt 1, 5 drawn').waitFor();
+        expect(complaints).toEqual([]);
+      } finally {
+        await page.context().close();
+        close();
+      }
+    },
+  );
+
   it('keep still while a thousand participants change sixty times a second', async () => {
     const cohort = Array.from({ length: 1000 }, (_, i) => `p-${String(i).padStart(4, '0')}`);
     const tracker = createTaskTracker({ id: 'many', name: 'many', mode: 'served' });
     for (const who of cohort) tracker.participant(who);
-    const app = createViewApp({
-      version: '0',
-      pages: () => loadPages('dashboard'),
-      paceMs: 0,
-      source: {
-        kind: 'run',
-        place: () => '',
-        heads: () => [tracker.head()],
-        feeds: () => [tracker.feed],
-        tracker: () => Promise.resolve(tracker),
-        definition: () => Promise.resolve(''),
-        ledger: () => Promise.resolve(readLedgerView([])),
-        ledgerFile: () => Promise.resolve(new Uint8Array()),
-        model: () => Promise.reject(new Error('none')),
-      },
-    });
-    const listener = getRequestListener(app.fetch);
-    const server = createServer((request, response) => void listener(request, response));
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const { url, close } = await serveTracker(tracker);
     let attempt = 0;
     let updates = 0;
     let log: StageLog | undefined;
@@ -238,9 +347,7 @@ describe.skipIf(!hasChromium)(`the pages of a run in Chromium${hasChromium ? '' 
       }
     } finally {
       clearInterval(beat);
-      tracker.feed.close();
-      server.closeAllConnections();
-      server.close();
+      close();
     }
   });
 });

@@ -14,6 +14,7 @@ import { createParticipant } from '../../src/runtime/client/index.ts';
 import { createRunFolder, openRunFolder } from '../../src/runtime/storage/index.ts';
 import { parseTaskFile } from '../../src/runtime/task/index.ts';
 import { createModelState, openRunLog, planRun } from '../../src/runtime/training/index.ts';
+import { readRun } from '../../src/runtime/view/index.ts';
 import { openCohorts } from '../../src/runtime/simulation/cohorts.ts';
 import type { Hosts } from '../../src/runtime/simulation/hosts.ts';
 import { runTask } from '../../src/runtime/simulation/run-task.ts';
@@ -226,9 +227,14 @@ describe('cohorts that are open at once', () => {
       const report = await auditRun(folderFiles(path), { derivePlan });
       expect(report.problems).toEqual([]);
       expect(report).toMatchObject({ ok: true, rounds: 24, receipts: PARTICIPANTS });
+      // What people see of the folder is who was in which attempt, and not everybody in all of them.
+      const shown = (await readRun(path).tracker('bars')).view();
+      const cohorts = membershipsIn(path);
+      const marked = shown.participants.map(({ id, history }) => [id, history.replaceAll('-', '').length]);
+      expect(Object.fromEntries(marked)).toEqual(Object.fromEntries(cohorts));
+      expect(shown.history.map(({ staleness }) => staleness)).toEqual(reports.map(({ staleness }) => staleness));
       if (name === 'off') return;
       expect(report.epsilon).toBe(summary.epsilon);
-      const cohorts = membershipsIn(path);
       const most = Math.max(...cohorts.values());
       // An opening record, and a reservation with its end for every membership that somebody reached first.
       expect(report.ledgerRecords).toBe(1 + 2 * most);

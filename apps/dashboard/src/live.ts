@@ -28,7 +28,7 @@ export interface LiveTask {
   readonly id: string;
   readonly head: { readonly value: TaskHead };
   readonly history: { readonly value: readonly AttemptPoint[] };
-  readonly current: { readonly value: RoundView | null };
+  readonly open: { readonly value: readonly RoundView[] };
   readonly participants: { readonly value: readonly ParticipantView[] };
   readonly alarms: { readonly value: readonly Alarm[] };
   readonly models: { readonly value: readonly ModelView[] };
@@ -37,7 +37,7 @@ export interface LiveTask {
 interface MutableTask {
   readonly head: { value: TaskHead };
   readonly history: { value: readonly AttemptPoint[] };
-  readonly current: { value: RoundView | null };
+  readonly open: { value: readonly RoundView[] };
   readonly participants: { value: readonly ParticipantView[] };
   readonly alarms: { value: readonly Alarm[] };
   readonly models: { value: readonly ModelView[] };
@@ -58,7 +58,7 @@ function createTask(view: TaskView): { live: LiveTask; apply: (changes: readonly
   const parts: MutableTask = {
     head: signal(view.head),
     history: signal(view.history),
-    current: signal(view.current),
+    open: signal(view.open),
     participants: signal(view.participants),
     alarms: signal(view.alarms),
     models: signal(view.models),
@@ -72,7 +72,7 @@ function createTask(view: TaskView): { live: LiveTask; apply: (changes: readonly
       let { value: alarms } = parts.alarms;
       for (const change of changes) {
         if (change.head !== undefined) parts.head.value = change.head;
-        if (change.current !== undefined) parts.current.value = change.current;
+        if (change.open !== undefined) parts.open.value = change.open;
         if (change.models !== undefined) parts.models.value = change.models;
         if (change.history !== undefined) history = [...history, ...change.history];
         if (change.alarms !== undefined) alarms = [...alarms, ...change.alarms];

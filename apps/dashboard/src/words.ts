@@ -28,6 +28,10 @@ const STAGES: Readonly<Record<string, StageWords>> = {
 export const stageWords = (stage: string): StageWords =>
   STAGES[stage] ?? { name: stage, about: 'A stage of the protocol.' };
 
+/** How many versions of the model an attempt is late, or would be if it ended now. */
+export const latenessWords = (versions: number): string =>
+  versions <= 0 ? 'on the newest model' : versions === 1 ? 'one version late' : `${versions} versions late`;
+
 export const stateWords: Readonly<Record<TaskState, string>> = {
   preparing: 'preparing',
   running: 'running',

@@ -6,7 +6,7 @@ export { readLedgerView } from './ledger-view.ts';
 export { describeModel } from './model-card.ts';
 export { type PageFile, type PageFiles, readPageFiles } from './page-files.ts';
 export { drawReportFigures } from './report-figures.ts';
-export { addSimulated, createRunSource, listModels, PLAN_FILE, readRun } from './run-source.ts';
+export { addSimulated, createRunSource, listModels, PLAN_FILE, readCohorts, readRun } from './run-source.ts';
 export { createStageLog, type StageLog } from './stage-log.ts';
 export { createTaskTracker, type PlannedFacts, plannedFacts, type TaskTracker } from './task-tracker.ts';
 export type {

@@ -24,16 +24,19 @@ export async function drawReportFigures(tasks: readonly TaskView[]): Promise<str
     return `<figure>${drawn.outerHTML}<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
   };
 
+  /** Attempts in the order in which they ended, which is not that of their numbers where several were open at once. */
+  const ended = (history: readonly AttemptPoint[]) => history.map((point, i) => ({ ...point, place: i + 1 }));
+
   function curve(history: readonly AttemptPoint[], name: 'accuracy' | 'loss', y: object = {}): string {
-    const points = history.filter((point) => point[name] !== undefined);
+    const points = ended(history).filter((point) => point[name] !== undefined);
     if (points.length === 0) return '';
     return figure(
       {
-        x: { label: 'attempt' },
+        x: { label: 'attempts ended' },
         y: { label: name, ...y },
         marks: [
-          Plot.lineY(points, { x: 'attempt', y: name, stroke: BLUE }),
-          Plot.dot(points, { x: 'attempt', y: name, fill: BLUE }),
+          Plot.lineY(points, { x: 'place', y: name, stroke: BLUE }),
+          Plot.dot(points, { x: 'place', y: name, fill: BLUE }),
         ],
       },
       `${name === 'accuracy' ? 'Accuracy' : 'Loss'} on public test data.`,
@@ -42,15 +45,15 @@ export async function drawReportFigures(tasks: readonly TaskView[]): Promise<str
 
   function spent({ head, history }: TaskView): string {
     const allowed = head.privacy.epsilon;
-    const points = history.filter(({ epsilon }) => epsilon !== null);
+    const points = ended(history).filter(({ epsilon }) => epsilon !== null);
     if (allowed === null || points.length === 0) return '';
     return figure(
       {
-        x: { label: 'attempt' },
+        x: { label: 'attempts ended' },
         y: { label: 'ε', domain: [0, allowed * 1.08] },
         marks: [
           Plot.ruleY([allowed], { strokeDasharray: '6 6' }),
-          Plot.lineY(points, { x: 'attempt', y: 'epsilon', stroke: BLUE, curve: 'step-after' }),
+          Plot.lineY(points, { x: 'place', y: 'epsilon', stroke: BLUE, curve: 'step-after' }),
         ],
       },
       `Privacy spent, attempt by attempt; the dashed line is the budget, ε = ${allowed}.`,

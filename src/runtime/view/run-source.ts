@@ -9,7 +9,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StorageError } from '../storage/index.ts';
-import { parseTaskFile } from '../task/index.ts';
+import { parseTaskFile, type TaskFile } from '../task/index.ts';
+import { RUN_FILES } from '../../trust/log/index.ts';
 import { createTaskTracker, type PlannedFacts, plannedFacts, type TaskTracker } from './task-tracker.ts';
 import type { AttemptPoint, ModelView, TaskState } from './task-view.ts';
 import { ViewError } from './errors.ts';
@@ -79,11 +80,33 @@ export function readRun(path: string): ViewSource {
     existsSync(planned) ? (JSON.parse(readFileSync(planned, 'utf8')) as PlannedFacts) : plannedFacts(task),
   );
   addSimulated(tracker, task.simulation.mode === 'single-party' ? 0 : task.participants);
-  for (const line of readLines(join(path, 'metrics.jsonl'))) tracker.close(line as unknown as AttemptPoint);
+  const cohorts = readCohorts(path, task);
+  for (const line of readLines(join(path, 'metrics.jsonl'))) {
+    const point = line as unknown as AttemptPoint;
+    tracker.close(point, cohorts(point.attempt));
+  }
   tracker.setState(stateOf(path));
   tracker.setModels(listModels(path, tracker));
   if (tracker.head().state !== 'running') tracker.feed.close();
   return createRunSource({ folder: () => path, tracker });
+}
+
+/**
+ * Reads who was in which attempt of a run, where not everybody was in all of them.
+ * @returns the cohort of an attempt; nobody, where it is not known; undefined, where everybody was asked.
+ */
+export function readCohorts(path: string, task: TaskFile): (attempt: number) => readonly string[] | undefined {
+  const { training, privacy, participants } = task;
+  // Who was drawn in private stays with the coordinator.
+  const isDrawn = 'participation' in privacy && privacy.participation?.kind === 'private-draw';
+  const areAll =
+    isDrawn ||
+    ((training.cohortSize ?? participants) >= participants &&
+      ('maxParticipations' in privacy ? privacy.maxParticipations : undefined) === undefined);
+  if (areAll) return () => undefined;
+  const lines = readLines(join(path, RUN_FILES.cohorts)) as { attempt: number; cohort: string[] }[];
+  const cohorts = new Map(lines.map(({ attempt, cohort }) => [attempt, cohort]));
+  return (attempt) => cohorts.get(attempt) ?? [];
 }
 
 /** Makes the participants of a simulation known. */

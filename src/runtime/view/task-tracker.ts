@@ -82,7 +82,7 @@ export function createTaskTracker({
 }): TaskTracker {
   let version = 1;
   let head: TaskHead = emptyHead({ id, name, mode, now: now() });
-  const versions = { head: 1, current: 1, models: 1 };
+  const versions = { head: 1, open: 1, models: 1 };
   const history: { point: AttemptPoint; version: number }[] = [];
   const alarms: { alarm: Alarm; version: number }[] = [];
   const participants = new Map<string, TrackedParticipant>();
@@ -143,18 +143,14 @@ export function createTaskTracker({
       Object.assign(found, { state, stage, version });
     }
   }
-  const current = (): RoundView | null => {
-    const [log] = logs.values();
-    if (log === undefined) return null;
-    return {
+  const open = (): readonly RoundView[] =>
+    [...logs.values()].map((log) => ({
       attempt: log.attempt,
       round: log.round,
       cohort: log.cohort.length,
       virtual: log.virtual,
       stages: log.stages(),
-      ...(logs.size > 1 ? { beside: logs.size - 1 } : {}),
-    };
-  };
+    }));
   const shown = ({ version: _version, ...participant }: TrackedParticipant): ParticipantView => participant;
 
   return {
@@ -181,13 +177,13 @@ export function createTaskTracker({
     },
     open(opened) {
       logs.set(opened.attempt, opened);
-      changed('current');
+      changed('open');
       if (head.state === 'preparing') {
         setHead({ state: 'running', note: null, startedAt: head.startedAt ?? now().toISOString() });
       }
     },
     touch() {
-      changed('current');
+      changed('open');
     },
     close(point, cohort) {
       version += 1;
@@ -214,7 +210,7 @@ export function createTaskTracker({
         participant.stage = null;
       }
       raise(alarmsOf(head, point));
-      changed('current');
+      changed('open');
       setHead(headAfter(head, point));
       raise(alarmsOf(head));
     },
@@ -235,7 +231,7 @@ export function createTaskTracker({
       return {
         version,
         head,
-        current: current(),
+        open: open(),
         models,
         history: history.map(({ point }) => point),
         participants: [...participants.values()].map(shown),
@@ -251,7 +247,7 @@ export function createTaskTracker({
       return {
         version,
         ...(versions.head > since ? { head } : {}),
-        ...(versions.current > since ? { current: current() } : {}),
+        ...(versions.open > since ? { open: open() } : {}),
         ...(versions.models > since ? { models } : {}),
         ...(points.length > 0 ? { history: points } : {}),
         ...(moved.length > 0 ? { participants: moved } : {}),

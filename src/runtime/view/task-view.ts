@@ -57,6 +57,7 @@ export interface TaskHead {
   /** ISO 8601. */
   readonly startedAt: string | null;
   readonly updatedAt: string;
+  /** Of all attempts together: those that were open at once are counted each. */
   readonly seconds: number;
   /** What the task is doing when no round is open. */
   readonly note: string | null;
@@ -96,7 +97,7 @@ export interface AttemptPoint {
   readonly refusals?: Readonly<Record<string, number>>;
 }
 
-/** The attempt that is open; of several the oldest. */
+/** An attempt that is open. */
 export interface RoundView {
   readonly attempt: number;
   readonly round: number;
@@ -104,8 +105,6 @@ export interface RoundView {
   readonly stages: readonly StageView[];
   /** Whether the times are of a virtual network. */
   readonly virtual: boolean;
-  /** Attempts that are open beside it; absent when there are none. */
-  readonly beside?: number;
 }
 
 /** How a participant stands in the round. */
@@ -150,7 +149,8 @@ export interface TaskView {
   readonly version: number;
   readonly head: TaskHead;
   readonly history: readonly AttemptPoint[];
-  readonly current: RoundView | null;
+  /** The attempts that are open, the oldest first: one at the most unless rounds are buffered. */
+  readonly open: readonly RoundView[];
   readonly participants: readonly ParticipantView[];
   readonly alarms: readonly Alarm[];
   readonly models: readonly ModelView[];
@@ -162,7 +162,7 @@ export interface TaskChange {
   readonly head?: TaskHead;
   /** Attempts to be appended. */
   readonly history?: readonly AttemptPoint[];
-  readonly current?: RoundView | null;
+  readonly open?: readonly RoundView[];
   /** Participants that changed, or are new. */
   readonly participants?: readonly ParticipantView[];
   readonly alarms?: readonly Alarm[];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   createStageLog,
+  type StageLog,
   createTaskTracker,
   createViewApp,
   describeModel,
@@ -93,9 +94,31 @@ describe('a tracker', () => {
     const last = tracker.changesSince(change?.version ?? 0);
     const view = tracker.view();
     expect(last?.history).toEqual(view.history);
-    expect(last?.current).toBeNull();
+    expect(last?.open).toEqual([]);
     expect(view.participants.map(({ history }) => history)).toEqual(['c', 'd', 'd']);
     expect(view.head).toMatchObject({ round: 1, dropouts: 1, seconds: 2 });
+  });
+
+  it('shows every attempt that is open, and each participant as its own attempt has it', () => {
+    const tracker = trackerOf();
+    const [slow, fast] = ['a', 'b'].map((who, i) =>
+      createStageLog({ attempt: i + 1, round: 1, cohort: [who], stage: 'one', nowMs: 0 }),
+    );
+    for (const log of [slow, fast]) tracker.open(log as StageLog);
+    fast?.answer('b', 1);
+    expect(tracker.view().open.map(({ attempt, stages }) => [attempt, stages[0]?.answered])).toEqual([
+      [1, 0],
+      [2, 1],
+    ]);
+    tracker.close({ ...point, attempt: 2, staleness: 0 });
+    const { open, participants, history } = tracker.view();
+    expect(open.map(({ attempt }) => attempt)).toEqual([1]);
+    expect(participants.map(({ id, state, history: marks }) => `${id} ${state} ${marks}`)).toEqual([
+      'a working -',
+      'b waiting c',
+      'c waiting -',
+    ]);
+    expect(history).toHaveLength(1);
   });
 
   it('does not hide a change from one who was told before another looked', () => {

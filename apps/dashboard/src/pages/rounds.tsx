@@ -7,7 +7,7 @@ import { formatBytes, formatEpsilon, formatPercent, formatSeconds, plural } from
 import type { LiveTask } from '../live.ts';
 import { Table } from '../parts/table.tsx';
 import { Timeline } from '../parts/timeline.tsx';
-import { stageWords } from '../words.ts';
+import { latenessWords, stageWords } from '../words.ts';
 
 /** Rows shown before somebody asks for more. */
 const FIRST = 40;
@@ -19,6 +19,7 @@ export function RoundsTab({ live }: { live: LiveTask }) {
   const newest = useMemo(() => history.toReversed(), [history]);
   const shown = all ? newest : newest.slice(0, FIRST);
   const point = history.find(({ attempt }) => attempt === chosen) ?? newest[0];
+  const isBuffered = history.some(({ staleness }) => staleness !== undefined);
   const virtual = live.head.value.mode !== 'served';
   if (point === undefined) return <p class="card empty">No round has ended yet.</p>;
   return (
@@ -29,7 +30,8 @@ export function RoundsTab({ live }: { live: LiveTask }) {
             Attempt {point.attempt}, round {point.round}
           </h2>
           <p>
-            {point.outcome}, {plural(point.contributors, 'contributor')}, {plural(point.dropouts, 'dropout')}
+            {point.outcome}, {point.staleness !== undefined && `${latenessWords(point.staleness)}, `}
+            {plural(point.contributors, 'contributor')}, {plural(point.dropouts, 'dropout')}
           </p>
         </header>
         {point.reason !== undefined && <p class="message bad">{point.reason}</p>}
@@ -57,6 +59,7 @@ export function RoundsTab({ live }: { live: LiveTask }) {
             'Attempt',
             'Round',
             'Outcome',
+            ...(isBuffered ? ['#Versions late'] : []),
             '#Contributors',
             '#Dropouts',
             '#ε after',
@@ -83,6 +86,7 @@ export function RoundsTab({ live }: { live: LiveTask }) {
                   {each.outcome}
                 </span>
               </td>
+              {isBuffered && <td class="number">{each.staleness ?? '–'}</td>}
               <td class="number">{each.contributors}</td>
               <td class="number">{each.dropouts}</td>
               <td class="number">{each.epsilon === null ? '–' : formatEpsilon(each.epsilon)}</td>

@@ -2,14 +2,14 @@
 
 import { useMemo } from 'preact/hooks';
 
-import type { AttemptPoint, TaskHead } from '../../../../src/runtime/view/task-view.ts';
+import type { AttemptPoint, RoundView, TaskHead } from '../../../../src/runtime/view/task-view.ts';
 import { formatBytes, formatCount, formatEpsilon, formatPercent, formatSeconds, plural } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Chart } from '../parts/chart.tsx';
 import { Cohort } from '../parts/cohort.tsx';
 import { Gauge } from '../parts/gauge.tsx';
-import { Timeline } from '../parts/timeline.tsx';
-import { isOver } from '../words.ts';
+import { StageBars, Timeline } from '../parts/timeline.tsx';
+import { isOver, latenessWords } from '../words.ts';
 
 export function SummaryTab({ live }: { live: LiveTask }) {
   const head = live.head.value;
@@ -29,7 +29,7 @@ export function SummaryTab({ live }: { live: LiveTask }) {
             ))}
         </ul>
       )}
-      <Figures head={head} />
+      <Figures head={head} isBuffered={history.some(({ staleness }) => staleness !== undefined)} />
       <div class="grid">
         <Curves head={head} history={history} />
         <section class="card half" aria-label="Budget">
@@ -38,7 +38,7 @@ export function SummaryTab({ live }: { live: LiveTask }) {
           </header>
           <Gauge head={head} history={history} />
         </section>
-        <OpenRound live={live} />
+        <OpenRounds live={live} />
         <section class="card half" aria-label="Participants">
           <header>
             <h2>Participants</h2>
@@ -61,15 +61,17 @@ export function SummaryTab({ live }: { live: LiveTask }) {
   );
 }
 
-function Figures({ head }: { head: TaskHead }) {
+function Figures({ head, isBuffered }: { head: TaskHead; isBuffered: boolean }) {
   const { privacy } = head;
+  // Those that were open at once took the same seconds.
+  const timed = isBuffered ? 'attempts, added up' : 'rounds';
   return (
     <dl class="figures">
       <div>
         <dt>Round</dt>
         <dd>
           {head.round} of {head.rounds}
-          <small>{head.seconds > 0 ? `${formatSeconds(head.seconds)} of rounds` : 'not begun'}</small>
+          <small>{head.seconds > 0 ? `${formatSeconds(head.seconds)} of ${timed}` : 'not begun'}</small>
         </dd>
       </div>
       <div>
@@ -109,14 +111,16 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
     const of = (get: (point: AttemptPoint) => number | null | undefined): (number | null)[] =>
       history.map((point) => get(point) ?? null);
     return {
-      x: history.map(({ attempt }) => attempt),
+      // In the order in which they ended: several may be open at once.
+      x: history.map((_, i) => i + 1),
+      names: history.map(({ attempt }) => attempt),
       epsilon: of(({ epsilon }) => epsilon),
       budget: history.map(() => head.privacy.epsilon),
       accuracy: of(({ accuracy }) => accuracy),
       loss: of(({ loss }) => loss),
     };
   }, [history, head.privacy.epsilon]);
-  const { x } = columns;
+  const { x, names } = columns;
   const waiting = <p class="soft">The first round has not ended yet.</p>;
   return (
     <>
@@ -130,6 +134,7 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
         ) : (
           <Chart
             x={x}
+            names={names}
             series={[{ name: 'accuracy', values: columns.accuracy, tone: 'accent', points: true }]}
             format={(value) => `${Math.round(value * 100)} %`}
             label={`Accuracy on public test data over ${plural(x.length, 'attempt')}, now ${formatPercent(head.accuracy)}`}
@@ -148,6 +153,7 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
         ) : (
           <Chart
             x={x}
+            names={names}
             series={[{ name: 'loss', values: columns.loss, tone: 'third', points: true }]}
             format={(value) => String(Number(value.toPrecision(4)))}
             label={`Loss on public test data, now ${head.loss === null ? 'unknown' : head.loss.toFixed(4)}`}
@@ -165,6 +171,7 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
           ) : (
             <Chart
               x={x}
+              names={names}
               series={[
                 { name: 'ε', values: columns.epsilon, tone: 'accent' },
                 { name: 'budget', values: columns.budget, tone: 'second', dashed: true },
@@ -181,24 +188,27 @@ function Curves({ head, history }: { head: TaskHead; history: readonly AttemptPo
   );
 }
 
-function OpenRound({ live }: { live: LiveTask }) {
-  const current = live.current.value;
+/** The attempt that is open, or the last; of several that are open, each in brief. */
+function OpenRounds({ live }: { live: LiveTask }) {
+  const open = live.open.value;
   const last = live.history.value.at(-1);
+  if (open.length > 1) return <OpenSideBySide open={open} done={live.head.value.round} />;
+  const [current] = open;
   const title =
-    current === null ? (last === undefined ? 'Round' : `Round ${last.round}, the last`) : `Round ${current.round}`;
+    current === undefined ? (last === undefined ? 'Round' : `Round ${last.round}, the last`) : `Round ${current.round}`;
   return (
     <section class="card half" aria-label="Current round">
       <header>
         <h2>{title}</h2>
         <p>
-          {current === null
+          {current === undefined
             ? last === undefined
               ? 'none yet'
               : `${last.outcome}, ${last.contributors} contributed`
             : `attempt ${current.attempt}, ${current.cohort} drawn`}
         </p>
       </header>
-      {current === null && last?.stages === undefined ? (
+      {current === undefined && last?.stages === undefined ? (
         <p class="soft">A round opens when enough participants are there.</p>
       ) : (
         <Timeline
@@ -206,6 +216,29 @@ function OpenRound({ live }: { live: LiveTask }) {
           virtual={current?.virtual ?? live.head.value.mode !== 'served'}
         />
       )}
+    </section>
+  );
+}
+
+function OpenSideBySide({ open, done }: { open: readonly RoundView[]; done: number }) {
+  return (
+    <section class="card half" aria-label="Open rounds">
+      <header>
+        <h2>{open.length} cohorts at once</h2>
+        <p>{plural(done, 'round')} done</p>
+      </header>
+      {/* Many do not fit: whoever has no pointer scrolls by the keyboard. */}
+      <ul class="open-rounds" tabIndex={0} aria-label="Attempts that are open, the oldest first">
+        {open.map(({ attempt, round, cohort, stages }) => (
+          <li key={attempt}>
+            <h3>Attempt {attempt}</h3>
+            <p>
+              {cohort} drawn, {latenessWords(done + 1 - round)}
+            </p>
+            <StageBars stages={stages} />
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -21,6 +21,7 @@ const colorOf = (name: string): string => getComputedStyle(document.documentElem
 /** Draws curves. `label` says in words what somebody sees who cannot see them. */
 export function Chart({
   x,
+  names,
   series,
   format,
   label,
@@ -28,6 +29,8 @@ export function Chart({
   max,
 }: {
   x: readonly number[];
+  /** The attempts that the points are of. */
+  names: readonly number[];
   series: readonly Series[];
   format: (value: number) => string;
   label: string;
@@ -38,6 +41,8 @@ export function Chart({
   const plot = useRef<uPlot>(undefined);
   const data = [x, ...series.map(({ values }) => values)] as unknown as uPlot.AlignedData;
   const theme = dark.value;
+  const named = useRef(names);
+  named.current = names;
   const kinds = series.map(({ name }) => name).join('|');
 
   useEffect(() => {
@@ -118,7 +123,7 @@ export function Chart({
     reading.current.textContent =
       idx === null || idx === undefined || parts.length === 0
         ? ''
-        : `attempt ${chart.data[0][idx] ?? ''}: ${parts.join(', ')}`;
+        : `attempt ${named.current[idx] ?? ''}: ${parts.join(', ')}`;
   }
 
   return (

@@ -33,3 +33,24 @@ export function Timeline({ stages, virtual }: { stages: readonly StageView[]; vi
     </ol>
   );
 }
+
+/** The same in brief, where several attempts are open: a bar a stage, and the one that is open in words. */
+export function StageBars({ stages }: { stages: readonly StageView[] }) {
+  const last = stages.at(-1);
+  return (
+    <>
+      <div class="stage-bars" aria-hidden="true">
+        {stages.map(({ stage, expected, answered, endMs }) => (
+          <span class="track" key={stage} data-state={endMs === null ? 'open' : 'done'} title={stageWords(stage).name}>
+            <i style={{ width: `${expected === 0 ? 0 : (100 * answered) / expected}%` }} />
+          </span>
+        ))}
+      </div>
+      {last !== undefined && (
+        <p class="stage-now">
+          {stageWords(last.stage).name}: {last.answered} of {last.expected} answered
+        </p>
+      )}
+    </>
+  );
+}
