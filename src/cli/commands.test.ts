@@ -1,9 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
 import { COMMANDS, createProgram } from './commands.ts';
+import { exitCodeOf, explainSystemError } from './exit-codes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -40,5 +45,35 @@ describe('the commands', () => {
     const modules = modulesOf('run', '--help');
     expect(modules.length).toBeGreaterThan(100);
     expect(modules.filter((url) => /kysely|pglite|@peculiar|jose|hyparquet|\/coordinator\//.test(url))).toEqual([]);
+  });
+
+  it('call what the system refuses by its name and end with code 2: it is no defect', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sotto-'));
+    try {
+      writeFileSync(join(folder, 'file'), '');
+      const args = ['bin/sotto.mjs', 'init', join(folder, 'file', 'inside'), '--template', 'tabular', '--yes'];
+      const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+      expect(stderr).toMatch(/inside leads through a file as though it were a folder \(ENOTDIR\)\n$/);
+      expect(status).toBe(2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('name the address that another process has taken', async () => {
+    const listen = (port: number): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const server = createServer();
+        server.once('error', reject);
+        server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+        server.unref();
+      });
+    const port = await listen(0);
+    const error: unknown = await listen(port).catch((refused: unknown) => refused);
+    expect(exitCodeOf(error)).toBe(2);
+    expect(explainSystemError(error)).toBe(
+      `127.0.0.1:${port} is taken by another process: choose another port, or stop that process (EADDRINUSE)`,
+    );
+    expect(exitCodeOf(new Error('anything else'))).toBe(70);
   });
 });

@@ -5,7 +5,7 @@
  * |---|---|
  * | 0 | done |
  * | 1 | a negative verdict of `verify` or `check` |
- * | 2 | wrong usage, a task file or input that is not as it must be |
+ * | 2 | wrong usage, a task file or input that is not as it must be, something that the system refuses (an address, a file) |
  * | 20–29 | network: 20 a coordinator refuses or is not reached, 21 another certificate than the pinned one |
  * | 30–39 | refused for privacy: 30 budget spent, 31 not accountable, 32 policy |
  * | 40–49 | protocol: 40 a round, 41 secure aggregation, 42 computing on shares, 43 on ciphertexts |
@@ -69,8 +69,36 @@ export class UsageError extends SottoError<'usage/invalid'> {
   }
 }
 
+/** What the system refuses to whoever asks: nothing of it is a defect of the program. */
+const SYSTEM: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another process: choose another port, or stop that process',
+  EADDRNOTAVAIL: 'is no address of this machine: choose another',
+  EACCES: 'is not for this user: choose another, or ask for the right',
+  EPERM: 'is not for this user: choose another, or ask for the right',
+  EROFS: 'cannot be written: it lies on a disk that is read only',
+  ENOSPC: 'cannot be written: the disk is full',
+  ENOTDIR: 'leads through a file as though it were a folder',
+  EISDIR: 'is a folder, and a file is needed',
+  ENOENT: 'does not exist',
+};
+
+/** What the system refused, in one line; undefined for every other error. */
+export function explainSystemError(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', path, address, port, syscall } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  const says = SYSTEM[code];
+  // A connection that fails is not refused by this machine's system.
+  if (says === undefined || syscall === 'connect') return undefined;
+  const what = path ?? (address === undefined ? undefined : port === undefined ? address : `${address}:${port}`);
+  return what === undefined ? undefined : `${what} ${says} (${code})`;
+}
+
 /** The exit code an error ends the program with. */
 export function exitCodeOf(error: unknown): number {
+  if (explainSystemError(error) !== undefined) return 2;
   if (!(error instanceof SottoError)) return 70;
   const room = error.code.split('/')[0] ?? '';
   return BY_CODE[error.code] ?? BY_ROOM[room] ?? 70;

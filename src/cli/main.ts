@@ -9,7 +9,7 @@ import { CommanderError } from 'commander';
 
 import { SottoError } from '../foundations/numerics/index.ts';
 import { createProgram } from './commands.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf, explainSystemError } from './exit-codes.ts';
 
 // Whoever reads only the first lines, as `head` does, has what they wanted.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -25,7 +25,8 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     process.exitCode = exitCodeOf(error);
-    if (error instanceof SottoError) console.error(error.message);
+    const said = error instanceof SottoError ? error.message : explainSystemError(error);
+    if (said !== undefined) console.error(said);
     else console.error('sotto failed, and this is a defect of sotto:', error);
   }
 }

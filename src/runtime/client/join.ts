@@ -106,6 +106,21 @@ export async function join(options: JoinOptions): Promise<void> {
   );
   const joined = await retry(() => transport.join({ label: options.label, token: options.token }));
   if (joined === undefined) return;
+  try {
+    await takePart(options, { joined, transport, retry });
+  } catch (error) {
+    // Whoever takes no part after all says so, or rounds would be opened, and charged, with somebody who is not there.
+    await transport.leave().catch(() => {});
+    throw error;
+  }
+}
+
+/** What comes after the coordinator has let somebody in. */
+async function takePart(
+  options: JoinOptions,
+  { joined, transport, retry }: { readonly joined: Joined; readonly transport: Transport; readonly retry: Retry },
+): Promise<void> {
+  const { url, taskId, key, signal, onEvent = () => {} } = options;
   const run = agreeOnTask(joined);
   const { task, plan } = run;
   const ledger = await openLedger(run, options.ledgerStore);
@@ -114,12 +129,7 @@ export async function join(options: JoinOptions): Promise<void> {
   const adversary = adversaryOf(policy, plan);
   const assistance = await agreeOnAssistants(plan, policy, (name) => retry(() => transport.assistantKey(name)));
   const attestation = await createCheck(options, { policy, joined, run, transport, retry, onEvent });
-  try {
-    await attestation?.ensure();
-  } catch (error) {
-    await transport.leave().catch(() => {});
-    throw error;
-  }
+  await attestation?.ensure();
   const { dataset: given } = options;
   const dataset = typeof given === 'function' ? await given(run, joined.inputShape) : given;
   onEvent({ kind: 'joined', participant: joined.participant, run, adversary });
@@ -234,9 +244,6 @@ export async function join(options: JoinOptions): Promise<void> {
         cursor = at;
       }
     }
-  } catch (error) {
-    await transport.leave().catch(() => {});
-    throw error;
   } finally {
     over.abort();
   }

@@ -124,7 +124,10 @@ export async function serve({
       ? createFileObjectStore(join(folder, 'objects'))
       : createS3ObjectStore({ ...bucket, bucketUrl: bucket.url });
   const objects = options.vault === undefined ? plain : createSealedObjectStore(plain, options.vault);
-  const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) });
+  const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) }).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
   let leases: LeaseStore | undefined;
   let nats: Nats | undefined;
   let started: Service | undefined;

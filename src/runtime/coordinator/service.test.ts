@@ -156,6 +156,25 @@ describe('a served task', () => {
     });
     expect(verifyLedger(await strict.ledgerStore.read()).charges).toEqual([]);
   });
+
+  it('opens no round, and charges none, with somebody whose policy or data ended the way in', async () => {
+    const task = await test.service.createTask(smallTask({ rounds: 1, stageTimeoutMs: 250 }));
+    const { id } = task.status();
+    const keySeed = readEntropy(32);
+    const { token } = await test.service.invite(id);
+    const before = test.reports.length;
+    const way = { taskId: id, token, fetch: test.fetch, keySeed };
+    const strict = startParticipant('d', { ...way, policy: { maxEpsilon: 1, trust: ['nobody'] } });
+    await expect(strict.finished).rejects.toMatchObject({ code: 'client/policy-refused' });
+    const torn = startParticipant('d', { ...way, dataset: () => Promise.reject(new Error('torn')) });
+    await expect(torn.finished).rejects.toThrow('torn');
+    const others = await joinAll(id, ['a', 'b', 'c']);
+    await until(() => others.every(({ events }) => events.some(({ kind }) => kind === 'joined')));
+    expect(task.status().participants).toBe(3);
+    const again = startParticipant('d', { ...way, token: '' });
+    await Promise.all([again, ...others].map(({ finished }) => finished));
+    expect(test.reports.slice(before).map(({ outcome }) => outcome)).toEqual(['committed']);
+  });
 });
 
 describe('the interface', () => {
