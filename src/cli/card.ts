@@ -79,5 +79,8 @@ async function card(run: string, options: CardOptions): Promise<void> {
   const format = options.json === true ? 'json' : options.format;
   const content = (FORMATS[format] as (made: PrivacyCard) => string)(made);
   if (options.out === undefined) process.stdout.write(content);
-  else writeFileSync(options.out, content);
+  else {
+    writeFileSync(options.out, content);
+    console.error(`wrote ${options.out}`);
+  }
 }

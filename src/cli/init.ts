@@ -109,8 +109,9 @@ async function answer(options: InitOptions): Promise<TemplateAnswers> {
       await ask(options.participants, 'Participants?', String(presets.participants)),
     );
     const rounds = integer('rounds', 1, await ask(options.rounds, 'Rounds?', String(presets.rounds)));
-    const epsilon = Number(await ask(options.epsilon, 'ε of the whole task?', String(presets.epsilon)));
-    if (!(epsilon > 0 && epsilon <= 100)) throw new UsageError(`--epsilon must be in (0, 100], got ${epsilon}`);
+    const wanted = await ask(options.epsilon, 'ε of the whole task?', String(presets.epsilon));
+    const epsilon = Number(wanted);
+    if (!(epsilon > 0 && epsilon <= 100)) throw new UsageError(`--epsilon must be in (0, 100], got "${wanted}"`);
     const tabular = name === 'tabular';
     const features = tabular
       ? integer('features', 1, await ask(options.features, 'Columns beside the label?', '4'))

@@ -45,7 +45,8 @@ export function createProgress({
   const refusalsShown = new Set<string>();
 
   function show(text: string): void {
-    const width = Math.max(20, (stream.columns ?? 100) - 1);
+    // A terminal that nobody told its size says 0 columns.
+    const width = Math.max(20, (stream.columns || 100) - 1);
     line = text.length > width ? `${text.slice(0, width - 1)}…` : text;
     stream.write(`\r\u001B[2K${line}`);
   }

@@ -24,7 +24,7 @@ path{fill:none;stroke-width:2.5}.main{stroke:var(--main)}.limit{stroke:var(--lim
 .legend{margin:.4rem 0 0;color:var(--soft);font-size:.85rem}.key{display:inline-block;width:1.4rem;border-top:3px solid var(--main);vertical-align:middle;margin-right:.4rem}
 .key.limit{border-color:var(--limit);border-top-style:dashed}.key.reference{border-color:var(--soft);border-top-style:dotted}
 table{width:100%;border-collapse:collapse;background:var(--card);border:1px solid var(--line);border-radius:.5rem}th,td{text-align:left;vertical-align:top;padding:.55rem .8rem;border-top:1px solid var(--line)}
-tr:first-child>*{border-top:0}th{width:15rem;font-weight:600}code{font-size:.85em;overflow-wrap:anywhere}dt{font-weight:600;margin-top:.9rem}dd{margin:.15rem 0 0;color:var(--soft)}
+tr:first-child>*{border-top:0}th{width:15rem;font-weight:600}td{overflow-wrap:anywhere}code{font-size:.85em;overflow-wrap:anywhere}dt{font-weight:600;margin-top:.9rem}dd{margin:.15rem 0 0;color:var(--soft)}
 @media(max-width:34rem){.figures{grid-template-columns:1fr 1fr}th{width:9rem}.plots{grid-template-columns:1fr}}
 `;
 
