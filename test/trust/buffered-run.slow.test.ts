@@ -16,6 +16,7 @@ import { parseTaskFile } from '../../src/runtime/task/index.ts';
 import { createModelState, openRunLog, planRun } from '../../src/runtime/training/index.ts';
 import { readRun } from '../../src/runtime/view/index.ts';
 import { openCohorts } from '../../src/runtime/simulation/cohorts.ts';
+import { drawStragglers } from '../../src/runtime/simulation/faults.ts';
 import type { Hosts } from '../../src/runtime/simulation/hosts.ts';
 import { runTask } from '../../src/runtime/simulation/run-task.ts';
 import { type AttemptReport, simulateTask } from '../../src/runtime/simulation/simulate-task.ts';
@@ -185,6 +186,28 @@ describe('cohorts that are open at once', () => {
     expect(Math.max(...spans.map(([, end]) => end))).toBeLessThan(0.7 * total);
   });
 
+  it('begin with whoever has heard of the end of its last one, while a slow member of it has not', async () => {
+    // Of twelve ten are asked: a new cohort needs three of the one that has ended.
+    const text = taskOf(off).replace('cohortSize: 4', 'cohortSize: 5').replace('concurrency: 3', 'concurrency: 2');
+    const { reports, cohorts } = await simulateWith(text);
+    const participants = Array.from({ length: PARTICIPANTS }, (_, i) => `p${i}`);
+    const slowdown = drawStragglers(
+      { participants, stragglers: { share: 0.25, slowdown: 8 } },
+      createSeededRng('faults/0'),
+    );
+    // No message reaches a slow one in less than 8 · 20 ms.
+    const early = reports.filter((next) => {
+      const from = (next.virtualEndMs ?? 0) - next.virtualMs;
+      return reports.some(({ attempt, virtualEndMs = 0 }) => {
+        const ended = cohorts.of(attempt);
+        const isSoon = virtualEndMs < from - 1 && from < virtualEndMs + 8 * 20 - 1;
+        const isShared = cohorts.of(next.attempt).some((who) => ended.includes(who));
+        return isSoon && isShared && ended.some((who) => slowdown(who) > 1);
+      });
+    });
+    expect(early).not.toEqual([]);
+  });
+
   const nobody = `privacyUnit: client
   trust: nobody
   aggregation: { kind: secagg, threshold: 3, dropoutFraction: 0.25, stageTimeoutMs: 30000 }
@@ -273,8 +296,37 @@ describe('a run that ended with cohorts open', () => {
     expect(report.problems).toEqual([]);
     expect(report.attempts).toBe(summary.attempts);
     expect(Math.max(...counts.values())).toBeLessThanOrEqual(14);
+    // The clock of the network goes on where the process died, and does not begin again.
+    const ends = metricsIn(path).map(({ virtualEndMs = 0 }) => virtualEndMs);
+    expect(ends).toHaveLength(12);
+    expect(ends).toEqual(ends.toSorted((a, b) => a - b));
   });
 });
+
+describe('a run with a seed', () => {
+  it('is the same to the bit, whatever the number of workers', async () => {
+    const text = taskOf(off, { rounds: 8, simulation: '  seed: again' });
+    const task = parseTaskFile(text, { path: 'task.yaml' });
+    const ran = await Promise.all(
+      [1, 3].map(async (workers) => {
+        const path = join(base, `seeded-${workers}`);
+        const common = { task, taskFolder: base, signal: new AbortController().signal };
+        await runTask({ ...common, workers, folder: () => createRunFolder(path) });
+        // Workers add up their shares of the loss, so that its last bits depend on how many there are.
+        const lines = metricsIn(path).map(({ seconds: _seconds, loss = 0, ...line }) => [line, loss.toFixed(12)]);
+        return { lines, model: readFileSync(join(path, 'model.safetensors')).toString('hex') };
+      }),
+    );
+    expect(JSON.stringify(ran[0]?.lines)).toMatch(/"staleness":[1-9]/);
+    expect(ran[0]).toEqual(ran[1]);
+  });
+});
+
+/** The lines of metrics of a run. */
+function metricsIn(path: string): readonly AttemptReport[] {
+  const lines = readFileSync(join(path, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as AttemptReport);
+}
 
 /** Memberships by participant, from the cohorts that the run wrote down. */
 function membershipsIn(path: string): ReadonlyMap<string, number> {

@@ -170,6 +170,7 @@ async function runOn(
       assistants,
       ledger,
       cohorts,
+      startMs: Math.max(0, ...earlier.map(({ virtualEndMs = 0 }) => virtualEndMs)),
       chargedBefore: (await ledger?.verify())?.charges.length ?? 0,
       log,
       folder,

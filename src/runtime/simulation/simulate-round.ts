@@ -40,6 +40,8 @@ export interface SimulatedRound {
   readonly done: boolean;
   /** Whether it has ended and nothing of it is under way any more, the closing message among it. */
   readonly settled: boolean;
+  /** Whether a member has something of it under way, or it has not ended. */
+  isBusy(participant: string): boolean;
   /** How it went so far; the whole of it once it is settled. */
   outcome(): AttemptOutcome;
 }
@@ -80,8 +82,8 @@ export function startRound({
   const refusals: string[] = [];
   const startMs = network.nowMs;
   let endMs: number | undefined;
-  /** Messages and answers that have not arrived. */
-  let underWay = 0;
+  /** Messages and answers that have not arrived, by the party that they are for or from. */
+  const underWay = new Map<string, number>();
   let result: RoundResult | undefined;
   let error: SottoError | undefined;
   let dropouts = 0;
@@ -101,11 +103,13 @@ export function startRound({
   const delay = (): number => least + ((most - least) * rng.uint32()) / 2 ** 32;
 
   /** Schedules an arrival. */
-  function send(afterMs: number, arrive: () => void | Promise<void>): void {
-    underWay += 1;
+  function send(afterMs: number, party: string, arrive: () => void | Promise<void>): void {
+    underWay.set(party, (underWay.get(party) ?? 0) + 1);
     network.schedule(afterMs, async () => {
       await arrive();
-      underWay -= 1;
+      const left = (underWay.get(party) ?? 0) - 1;
+      if (left > 0) underWay.set(party, left);
+      else underWay.delete(party);
     });
   }
 
@@ -127,7 +131,7 @@ export function startRound({
     switch (effect.kind) {
       case 'send': {
         const { to, bytes } = effect;
-        send(delay() * slowdown(to), () => deliver(to, bytes));
+        send(delay() * slowdown(to), to, () => deliver(to, bytes));
         break;
       }
       case 'ask':
@@ -158,7 +162,7 @@ export function startRound({
     const pending =
       assistants.get(name)?.answer(bytes) ?? Promise.reject(new TypeError(`there is no assistant called ${name}`));
     pending.catch(() => {});
-    send(delay() + delay(), async () => {
+    send(delay() + delay(), name, async () => {
       try {
         const answer = await pending;
         assistantSeconds += (performance.now() - start) / 1000;
@@ -170,27 +174,33 @@ export function startRound({
   }
 
   /** Hands a message over and schedules the arrival of the answers; the host computes meanwhile. */
-  function deliver(to: string, bytes: Uint8Array): void {
+  async function deliver(to: string, bytes: Uint8Array): Promise<void> {
     const count = given.get(to) ?? 0;
     if (count >= (answers.get(to) ?? 0)) return;
     given.set(to, count + 1);
     bytesReceived += bytes.length;
     const pending = hosts.deliver(to, bytes);
+    // Whoever hears that the attempt is over is free for the next one: nobody waits for its answer.
+    if (round.done) {
+      take(to, await pending);
+      return;
+    }
     // Awaited at its virtual time; a failure before that must not count as unhandled.
     pending.catch(() => {});
-    send(delay() * slowdown(to), async () => {
-      const { replies, refusal } = await pending;
-      if (refusal !== undefined) refusals.push(refusal);
-      for (const reply of replies) {
-        bytesSent += reply.length;
-        act(() => {
-          const effects = round.receive(to, reply);
-          // The message that closes a stage was an answer to it: the log moves on only afterwards.
-          if (!effects.some(({ kind }) => kind === 'refused')) log.answer(to, reply.length);
-          return effects;
-        });
-      }
-    });
+    send(delay() * slowdown(to), to, async () => take(to, await pending));
+  }
+
+  function take(from: string, { replies, refusal }: Awaited<ReturnType<Hosts['deliver']>>): void {
+    if (refusal !== undefined) refusals.push(refusal);
+    for (const reply of replies) {
+      bytesSent += reply.length;
+      act(() => {
+        const effects = round.receive(from, reply);
+        // The message that closes a stage was an answer to it: the log moves on only afterwards.
+        if (!effects.some(({ kind }) => kind === 'refused')) log.answer(from, reply.length);
+        return effects;
+      });
+    }
   }
 
   onOpen(log);
@@ -200,8 +210,9 @@ export function startRound({
       return round.done;
     },
     get settled() {
-      return round.done && underWay === 0;
+      return round.done && underWay.size === 0;
     },
+    isBusy: (participant) => !round.done || underWay.has(participant),
     outcome: () => ({
       result,
       error,

@@ -93,6 +93,7 @@ export async function simulateTask({
   assistants,
   ledger,
   chargedBefore,
+  startMs = 0,
   cohorts,
   log,
   folder,
@@ -113,6 +114,8 @@ export async function simulateTask({
   ledger: Ledger | undefined;
   /** Charges of earlier parts of the run. */
   chargedBefore: number;
+  /** Virtual milliseconds that earlier parts of the run took. */
+  startMs?: number;
   /** Whom each attempt asks. */
   cohorts: Cohorts;
   /** Every charge, round and report goes into it. */
@@ -128,7 +131,7 @@ export async function simulateTask({
   onProgress?: () => void;
 }): Promise<TaskOutcome> {
   const { task, plan, taskId } = run;
-  const network = createVirtualNetwork();
+  const network = createVirtualNetwork({ startMs });
   const totals = { dropouts: 0, aborted: 0, bytes: 0, attempts: 0, coordinatorSeconds: 0, assistantSeconds: 0 };
   let score: Score | undefined;
   let ended: TaskOutcome['ended'] | undefined;
@@ -148,9 +151,10 @@ export async function simulateTask({
     }
     if (open.size === 0) break;
     const moves = (attempt: OpenAttempt): boolean => (attempt.closed ? attempt.simulated.settled : isOver(attempt));
-    await network.run(() => [...open].some(moves));
+    // Where several are open, another may begin as soon as enough members of those that ended have heard of it.
+    await network.run(() => [...open].some(moves) || (ended === undefined && mayOpen()));
     // On a network that has run dry nothing ends any more.
-    const isDry = ![...open].some(moves);
+    const isDry = network.isDry && ![...open].some(moves);
     for (const attempt of open) {
       if (!attempt.closed && (isDry || isOver(attempt))) await closeAttempt(attempt);
       if (attempt.closed && (isDry || attempt.simulated.settled)) open.delete(attempt);
@@ -178,7 +182,7 @@ export async function simulateTask({
 
   /** Whoever has something under way: nobody is in two attempts at once. */
   function busyNow(): ReadonlySet<string> {
-    return new Set([...open].flatMap(({ cohort }) => cohort));
+    return new Set([...open].flatMap(({ cohort, simulated }) => cohort.filter((who) => simulated.isBusy(who))));
   }
 
   /** Charges an attempt and starts it; false when the budget or the participants do not allow another one. */

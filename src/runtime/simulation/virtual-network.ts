@@ -19,6 +19,8 @@ interface Scheduled {
 export interface VirtualNetwork {
   /** Virtual milliseconds since the start. */
   readonly nowMs: number;
+  /** Whether nothing is scheduled any more. */
+  readonly isDry: boolean;
   /** Schedules an action `afterMs` from now. */
   schedule(afterMs: number, action: Action): void;
   /** Runs events until none is left or `until` holds. */
@@ -66,6 +68,9 @@ export function createVirtualNetwork({ startMs = 0 }: { startMs?: number } = {})
   return {
     get nowMs() {
       return nowMs;
+    },
+    get isDry() {
+      return heap.length === 0;
     },
     schedule(afterMs, action) {
       if (!(afterMs >= 0)) throw new RangeError(`"afterMs" must be ≥ 0, got ${afterMs}`);
