@@ -79,13 +79,15 @@ export function createContributionChannel({
   });
   const ring = createRing({ bitWidth: plan.bitWidth });
   let held: Uint8Array | undefined;
+  let isGiven = false;
   const answer = (payload: Uint8Array | null): ChannelAnswer =>
     payload === null ? { kind: 'nothing' } : { kind: 'send', payload };
   return {
     start: () => answer(participant.start()),
     handle(payload) {
-      // The message that lets the participant mask its input: the contribution is computed only now.
-      if (participant.awaits === 'maskedInput') {
+      // The message that lets the participant mask its input: the contribution is computed only now, and once, though the
+      // message may turn out to be another.
+      if (participant.awaits === 'maskedInput' && !isGiven) {
         held = payload;
         return { kind: 'needs-contribution' };
       }
@@ -94,6 +96,7 @@ export function createContributionChannel({
     contribute(contribution) {
       if (held === undefined) throw new RoundsError('rounds/unexpected-message', 'no contribution was asked for');
       participant.setInput(encodeRing(contribution, ring));
+      isGiven = true;
       const payload = held;
       held = undefined;
       return answer(participant.handle(payload));

@@ -73,4 +73,39 @@ describe('a round', () => {
     participant.receive(offer.bytes);
     expect(() => participant.receive(offer.bytes)).toThrow(/attempts never repeat/);
   });
+
+  it('asks for one contribution, though the message before it comes twice, and masks it when its time has come', async () => {
+    const ids = ['a', 'b', 'c', 'd'];
+    const plan = planFor(4, 3);
+    const parameters = new Float32Array(DIMENSION);
+    const machine = createCoordinatorRound({ plan, taskId: 't', round: 1, attempt: 1, cohort: ids, parameters });
+    const participants = new Map(
+      ids.map((id) => [id, createParticipantRounds({ id, taskId: 't', plan, rng: () => createSeededRng(id) })]),
+    );
+    let asked = 0;
+    const hear = async (id: string, bytes: Uint8Array): Promise<Uint8Array[]> => {
+      const participant = participants.get(id) as ParticipantRounds;
+      const answers: Uint8Array[] = [];
+      for (const effect of participant.receive(bytes)) {
+        if (effect.kind === 'send') answers.push(effect.bytes);
+        if (effect.kind !== 'contribute') continue;
+        if (id === 'a') asked += 1;
+        const made = await participant.contribute(valueOf(id));
+        answers.push(...made.flatMap((each) => (each.kind === 'send' ? [each.bytes] : [])));
+      }
+      return answers;
+    };
+    const queue = machine.begin();
+    let sum: readonly number[] | undefined;
+    for (let effect = queue.shift(); effect !== undefined; effect = queue.shift()) {
+      if (effect.kind === 'finished') sum = [...effect.result.sum];
+      if (effect.kind !== 'send') continue;
+      const { to, bytes } = effect;
+      for (const answer of await hear(to, bytes)) queue.push(...machine.receive(to, answer));
+      if (to !== 'a' || machine.done) continue;
+      await expect(hear(to, bytes)).rejects.toThrow();
+    }
+    expect(asked).toBe(1);
+    expect(sum).toEqual(expectedSum(ids));
+  });
 });

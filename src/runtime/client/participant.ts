@@ -57,6 +57,8 @@ export function createParticipant({
   afterRound,
 }: ParticipantOptions): Participant {
   let coins: Rng | undefined;
+  /** Of an attempt whose contribution is made and has not left: the next answer carries it. */
+  let owed: MessageAddress | undefined;
   const rounds = createParticipantRounds({
     id,
     taskId,
@@ -67,6 +69,7 @@ export function createParticipant({
     rng(address) {
       const attempt = rng(address);
       coins = attempt.fork('contribution');
+      owed = undefined;
       return attempt.fork('protocol');
     },
   });
@@ -75,18 +78,21 @@ export function createParticipant({
     const sends: Uint8Array[] = [];
     for (const effect of effects) {
       switch (effect.kind) {
-        case 'send':
-          sends.push(effect.bytes);
+        case 'send': {
+          const carried = owed;
+          owed = undefined;
+          const sealed = carried === undefined ? undefined : await seal?.(effect.bytes, carried);
+          sends.push(sealed ?? effect.bytes);
           break;
+        }
         case 'contribute': {
           if (coins === undefined) throw new Error('the coins of an attempt serve one contribution');
           const own = coins;
           coins = undefined;
           await beforeContribution?.(effect.address);
-          const made = await perform(
-            await rounds.contribute(contributor.contribute(effect.parameters, own, effect.address)),
-          );
-          for (const message of made) sends.push((await seal?.(message, effect.address)) ?? message);
+          const contribution = contributor.contribute(effect.parameters, own, effect.address);
+          owed = effect.address;
+          sends.push(...(await perform(await rounds.contribute(contribution))));
           break;
         }
         case 'closed':
