@@ -29,19 +29,25 @@ export interface AssistedTask {
   readonly ports: Readonly<Record<string, number>>;
 }
 
-/** Writes a task of three participants around an aggregation; `entries` is the list or map of assistants. */
-export function assistedText(
-  options: { readonly name: string; readonly rounds?: number; readonly stageTimeoutMs?: number },
-  aggregation: string,
-): string {
+/** What a task with assistants is. */
+interface AssistedOptions {
+  readonly name: string;
+  readonly rounds?: number;
+  readonly stageTimeoutMs?: number;
+  /** A task with any aggregation; a small one of three participants when left out. */
+  readonly text?: string;
+}
+
+/** Writes a task around an aggregation of three at least; `aggregation` names the assistants. */
+export function assistedText({ text, ...options }: AssistedOptions, aggregation: string): string {
   const { stageTimeoutMs = 3000 } = options;
-  return smallTask({ ...options, participants: 3 }).replace(
+  return (text ?? smallTask({ ...options, participants: 3 })).replace(
     /aggregation: .*/,
     `aggregation: { ${aggregation}, threshold: 3, stageTimeoutMs: ${stageTimeoutMs} }`,
   );
 }
 
-/** Reads a task file of three participants. */
+/** Reads a task file. */
 function runOf(text: string): RunPlan {
   return planRun(parseTaskFile(text, { path: 'task' }), { inputShape: [6] });
 }
@@ -53,7 +59,7 @@ afterAll(() => {
 
 /** Makes keys for the assistants of a task and pins them; their folder goes with the test file. */
 export async function pinAssistants(
-  options: { readonly name: string; readonly rounds?: number; readonly stageTimeoutMs?: number },
+  options: AssistedOptions,
   { kind, names }: { readonly kind: 'shares' | 'homomorphic'; readonly names: readonly string[] },
 ): Promise<AssistedTask> {
   const home = mkdtempSync(join(tmpdir(), 'sotto-assistants-'));
