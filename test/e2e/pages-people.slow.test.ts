@@ -205,6 +205,124 @@ describe.skipIf(!hasChromium)(
       }
     });
 
+    const PHONE = { colorScheme: 'dark', viewport: { width: 390, height: 800 } } as const;
+    /** What may be wrong with what is shown: serious violations, and what is wider than the page. */
+    const faultsOf = async (page: Page): Promise<readonly unknown[]> => {
+      const beyond = await page.evaluate(() =>
+        [document.documentElement, ...document.querySelectorAll('dialog')]
+          .map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
+          .reduce((most, each) => Math.max(most, each)),
+      );
+      return [...(await findViolations(page)), ...(beyond === 0 ? [] : [`${beyond} px too wide`])];
+    };
+    const focused = (page: Page): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? '');
+
+    it('takes a release back and rejects a proposal, by keyboard and on a phone, once it was said what happens', async () => {
+      const [oskar, ossip] = [await openPage(browser), await openPage(browser, PHONE)];
+      await signIn(oskar.page, 'oskar', PASSWORD);
+      await oskar.page.goto(address(task, '/model'));
+      const barred = oskar.page.getByRole('button', { name: 'Take back' });
+      await barred.waitFor();
+      expect(await barred.isDisabled()).toBe(true);
+      await oskar.page
+        .getByText('An owner who does not operate tasks approves, rejects and takes back; you are operator.')
+        .waitFor();
+      expect(await faultsOf(oskar.page)).toEqual([]);
+
+      const { page } = ossip;
+      await signIn(page, 'ossip', PASSWORD);
+      await page.goto(address(task, '/model'));
+      await page.getByRole('link', { name: 'Download the model' }).waitFor();
+      await page.getByRole('button', { name: 'Take back' }).focus();
+      await page.keyboard.press('Enter');
+      const dialog = page.getByRole('dialog', { name: 'Take this release back?' });
+      await dialog.getByText('From now on nobody can download these bytes.').waitFor();
+      expect(await faultsOf(page)).toEqual([]);
+      // The focus begins where nothing happens, and goes back to where it came from.
+      expect(await focused(page)).toBe('Leave it as it is');
+      await page.keyboard.press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await focused(page)).toBe('Take back');
+      await page.getByText('released', { exact: true }).waitFor();
+      await page.keyboard.press('Enter');
+      await page.keyboard.press('Shift+Tab');
+      expect(await focused(page)).toBe('Take it back');
+      await page.keyboard.press('Enter');
+      await page.getByText('rejected', { exact: true }).waitFor();
+      expect(await page.getByRole('link', { name: 'Download the model' }).count()).toBe(0);
+
+      await oskar.page.reload();
+      await oskar.page.getByRole('button', { name: 'Propose this model' }).click();
+      await oskar.page.getByText('proposed', { exact: true }).waitFor();
+      await page.reload();
+      await page.getByRole('button', { name: 'Reject' }).click();
+      await page.getByText('Whoever operates the task can propose them, or a later model, again.').waitFor();
+      expect(await faultsOf(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.getByText('proposed', { exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Reject' }).click();
+      await page.getByRole('button', { name: 'Reject it' }).click();
+      await expect.poll(() => page.getByText('rejected', { exact: true }).count()).toBe(2);
+      await ada.page.goto(`${served.url}/#/record`);
+      await ada.page.getByRole('cell', { name: 'reject', exact: true }).nth(1).waitFor();
+      for (const each of [oskar, ossip]) {
+        expect(each.complaints).toEqual([]);
+        await each.page.context().close();
+      }
+    });
+
+    it('erases a participant on a phone once it was said what happens, and hands out the receipt', async () => {
+      const oskar = await openPage(browser, { ...PHONE, colorScheme: 'light' });
+      await signIn(oskar.page, 'oskar', PASSWORD);
+      await oskar.page.goto(address(task, '/participants'));
+      const barred = oskar.page.getByRole('button', { name: 'Erase a participant' });
+      await barred.waitFor();
+      expect(await barred.isDisabled()).toBe(true);
+      await oskar.page.getByText('An owner erases participants; you are operator.').waitFor();
+      expect(await faultsOf(oskar.page)).toEqual([]);
+
+      const { page, complaints } = await openPage(browser, PHONE);
+      await signIn(page, 'ossip', PASSWORD);
+      await page.goto(address(task, '/participants'));
+      const buttons = page.getByRole('button', { name: /^Erase p/ });
+      await buttons.first().waitFor();
+      expect(await buttons.count()).toBe(4);
+      expect(await faultsOf(page)).toEqual([]);
+      const label = `${MARKUP} ${await page
+        .getByRole('row')
+        .first()
+        .textContent()
+        .then((text) => /onerror=alert\(1\)> (\d)/.exec(text ?? '')?.[1])}`;
+      await buttons.first().focus();
+      await page.keyboard.press('Enter');
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('can no longer be linked to it').waitFor();
+      await dialog.getByText(`It calls itself ${label}.`).waitFor();
+      expect(await faultsOf(page)).toEqual([]);
+      expect(await focused(page)).toBe('Keep it');
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await buttons.count()).toBe(4);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Erase it for good' }).click();
+      const proof = page.getByLabel('Receipt of the erasure');
+      await proof.waitFor();
+      expect(await proof.inputValue()).toMatch(/^c2sp\.org\/tlog-proof@v1\n/);
+      expect(await faultsOf(page)).toEqual([]);
+      const download = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Save the receipt' }).click();
+      expect(readFileSync(await (await download).path(), 'utf8')).toBe(await proof.inputValue());
+      await page.getByRole('button', { name: 'Done' }).click();
+      await page.getByText('erased', { exact: true }).waitFor();
+      expect(await buttons.count()).toBe(3);
+      // Gone from the pages of those who look on, too.
+      await expect.poll(() => oskar.page.getByText(label, { exact: false }).count()).toBe(0);
+      expect(await oskar.page.getByRole('row').filter({ hasText: MARKUP }).count()).toBe(3);
+      expect([...complaints, ...oskar.complaints]).toEqual([]);
+      await page.context().close();
+      await oskar.page.context().close();
+    });
+
     it('makes, pauses, resumes and stops a task by the keyboard alone', async () => {
       const { page } = ada;
       /** Presses Tab until the focus is on the field or button of that name. */
@@ -268,6 +386,7 @@ describe.skipIf(!hasChromium)(
         'settings',
         `tasks/${task}`,
         `tasks/${task}/model`,
+        `tasks/${task}/participants`,
         `tasks/${task}/rounds`,
       ];
       for (const path of pages) {

@@ -38,6 +38,8 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
 
 export const getJson = async <T>(path: string): Promise<T> => (await (await ask('GET', path)).json()) as T;
 export const getText = async (path: string): Promise<string> => (await ask('GET', path)).text();
+/** Sends, and returns the answer's text. */
+export const sendForText = async (method: 'POST', path: string): Promise<string> => (await ask(method, path)).text();
 export async function send<T = undefined>(
   method: 'POST' | 'DELETE' | 'PUT' | 'PATCH',
   path: string,

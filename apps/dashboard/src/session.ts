@@ -12,6 +12,7 @@ export interface Permissions {
   readonly invite: boolean;
   readonly propose: boolean;
   readonly release: boolean;
+  readonly erase: boolean;
   readonly download: boolean;
   readonly ledger: boolean;
   readonly people: boolean;
@@ -52,6 +53,7 @@ const OPEN: Permissions = {
   invite: false,
   propose: false,
   release: false,
+  erase: false,
   download: true,
   ledger: true,
   people: false,
@@ -59,6 +61,13 @@ const OPEN: Permissions = {
   audit: false,
 };
 const NOTHING: Permissions = { ...OPEN, download: false, ledger: false };
+
+/** Why somebody who is signed in may not do what an owner may: for beside the button that is not enabled. */
+export function whyOnlyAnOwner(what: string): string {
+  const current = session.value;
+  const roles = current?.mode === 'signed-in' ? current.roles : [];
+  return `An owner ${what}; ${roles.length === 0 ? 'you have no role here' : `you are ${roles.join(', ')}`}.`;
+}
 
 /** What may be done; hiding a button is a courtesy, the server decides. */
 export function permissions(): Permissions {

@@ -352,6 +352,8 @@ export async function createService({
       }
       service.left(participant);
       const proof = await eraseParticipant({ taskId, participant }, { db, registry, log: served });
+      // What it called itself is not shown either, from now on and not from the next start.
+      found(taskId).tracker.participant(participant, { label: '', state: 'revoked' });
       await record.audit(actor, 'erase', taskId);
       return proof;
     },

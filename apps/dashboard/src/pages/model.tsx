@@ -1,15 +1,18 @@
 /** The models of a task: digest, card, release and download. */
 
+import { useState } from 'preact/hooks';
+
 import type { ModelView } from '../../../../src/runtime/view/task-view.ts';
 import { getJson, getText, send } from '../api.ts';
 import { formatBytes, formatCount, formatEpsilon, formatPercent } from '../format.ts';
 import type { LiveTask } from '../live.ts';
 import { Problem, useActs } from '../parts/acts.tsx';
 import { Async, useLoaded } from '../parts/async.tsx';
+import { Confirm } from '../parts/dialog.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 import { report } from '../report.ts';
 import { linkTo } from '../router.ts';
-import { isAlone, permissions, session } from '../session.ts';
+import { isAlone, permissions, session, whyOnlyAnOwner } from '../session.ts';
 
 /** A release as the coordinator tells it. */
 interface Release {
@@ -109,8 +112,14 @@ function NextStep() {
   return null;
 }
 
+const WHY_NOT = 'why-not-decide';
+/** Whether there is something left to reject or to take back. */
+const canClose = (state: string): boolean => state === 'proposed' || state === 'released';
+
 function Releases({ path, model }: { path: string; model: ModelView }) {
-  const { turn, problem, act } = useActs();
+  const { turn, busy, problem, act } = useActs();
+  const [closing, setClosing] = useState<Pick<Release, 'id' | 'digest' | 'state'> | undefined>(undefined);
+  const mayDecide = permissions().release && !permissions().steer;
   const loaded = useLoaded(() => getJson<readonly Release[]>(`${path}/releases`), [path, turn]);
   return (
     <div class="stack tight">
@@ -128,25 +137,64 @@ function Releases({ path, model }: { path: string; model: ModelView }) {
                 </span>{' '}
                 <span class="mono">{digest.slice(0, 12)}…</span> proposed by {proposedBy}, {approvals.length} of{' '}
                 {required} approved{' '}
-                {permissions().release && !permissions().steer && state === 'proposed' && (
-                  <button type="button" onClick={() => act(send('POST', `${path}/releases/${id}/approve`, { digest }))}>
-                    Approve
-                  </button>
-                )}
+                <span class="actions inline">
+                  {mayDecide && state === 'proposed' && (
+                    <button
+                      type="button"
+                      onClick={() => act(send('POST', `${path}/releases/${id}/approve`, { digest }))}
+                    >
+                      Approve
+                    </button>
+                  )}
+                  {canClose(state) && (
+                    <button
+                      type="button"
+                      class="danger"
+                      disabled={!mayDecide || busy}
+                      {...(mayDecide ? {} : { 'aria-describedby': WHY_NOT })}
+                      onClick={() => setClosing({ id, digest, state })}
+                    >
+                      {state === 'released' ? 'Take back' : 'Reject'}
+                    </button>
+                  )}
+                </span>
               </p>
             ))}
+            {!mayDecide && releases.some(({ state }) => canClose(state)) && (
+              <p class="soft" id={WHY_NOT}>
+                {whyOnlyAnOwner('who does not operate tasks approves, rejects and takes back')}
+              </p>
+            )}
             {permissions().download &&
               (isAlone() || releases.some(({ digest, state }) => digest === model.sha256 && state === 'released')) && (
                 <Download path={path} />
               )}
-            {permissions().propose && !releases.some(({ digest }) => digest === model.sha256) && (
-              <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
-                Propose this model
-              </button>
-            )}
+            {permissions().propose &&
+              !releases.some(({ digest, state }) => digest === model.sha256 && canClose(state)) && (
+                <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
+                  Propose this model
+                </button>
+              )}
           </>
         )}
       </Async>
+      {closing !== undefined && (
+        <Confirm
+          title={closing.state === 'released' ? 'Take this release back?' : 'Reject this proposal?'}
+          act={closing.state === 'released' ? 'Take it back' : 'Reject it'}
+          keep="Leave it as it is"
+          onAct={() => act(send('POST', `${path}/releases/${closing.id}/reject`))}
+          onClose={() => setClosing(undefined)}
+        >
+          <p>
+            {closing.state === 'released'
+              ? 'From now on nobody can download these bytes. Whoever has them already keeps them: tell those it went to.'
+              : 'These bytes are not released. Whoever operates the task can propose them, or a later model, again.'}
+          </p>
+          <p class="mono">{closing.digest}</p>
+          <p class="soft">It stands in the record under your name, and cannot be undone.</p>
+        </Confirm>
+      )}
     </div>
   );
 }

@@ -3,10 +3,14 @@
 import { useMemo, useState } from 'preact/hooks';
 
 import type { ParticipantState, ParticipantView } from '../../../../src/runtime/view/task-view.ts';
+import { sendForText } from '../api.ts';
 import { formatBytes, plural } from '../format.ts';
 import type { LiveTask } from '../live.ts';
+import { Problem, useActs } from '../parts/acts.tsx';
 import { Cohort } from '../parts/cohort.tsx';
+import { Confirm, Dialog } from '../parts/dialog.tsx';
 import { VirtualRows } from '../parts/virtual-rows.tsx';
+import { permissions, session, whyOnlyAnOwner } from '../session.ts';
 import { isOver, participantWords, stageWords, stateAfter, wordsAfter } from '../words.ts';
 
 const TONES: Readonly<Partial<Record<ParticipantState, string>>> = {
@@ -21,6 +25,11 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
   const participants = live.participants.value;
   const [text, setText] = useState('');
   const over = isOver(live.head.value.state);
+  const { busy, problem, act } = useActs();
+  const [asked, setAsked] = useState<ParticipantView | undefined>(undefined);
+  const [receipt, setReceipt] = useState<Receipt | undefined>(undefined);
+  const mayErase = permissions().erase;
+  const path = `/tasks/${encodeURIComponent(live.id)}/participants`;
   const shown = useMemo(() => {
     const wanted = text.trim().toLowerCase();
     return wanted === ''
@@ -56,22 +65,123 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
             />
           </label>
         </header>
-        <div class="row names" aria-hidden="true">
+        <Problem text={problem} />
+        <div class={mayErase ? 'row names tools' : 'row names'} aria-hidden="true">
           <span>Pseudonym</span>
           <span>State</span>
           <span class="number">Rounds</span>
-          <span class="number">Lost</span>
+          <span class="number loss">Lost</span>
           <span class="number optional">Bytes</span>
           <span class="optional">Last attempts</span>
         </div>
         <VirtualRows
           count={shown.length}
           label="Participants: pseudonym, state, rounds, losses, bytes, last attempts"
-          row={(index) => <Row participant={shown[index] as ParticipantView} over={over} />}
+          tools={mayErase}
+          row={(index) => {
+            const participant = shown[index] as ParticipantView;
+            return (
+              <>
+                <Row participant={participant} over={over} />
+                {mayErase && <Erase participant={participant} busy={busy} onAsk={setAsked} />}
+              </>
+            );
+          }}
         />
         <p class="legend">● contributed ○ dropped out × the attempt was aborted · not drawn</p>
+        {session.value?.mode === 'signed-in' && !mayErase && (
+          <p class="soft">
+            <button type="button" class="danger" disabled aria-describedby={WHY_NOT}>
+              Erase a participant
+            </button>{' '}
+            <span id={WHY_NOT}>{whyOnlyAnOwner('erases participants')}</span>
+          </p>
+        )}
       </section>
+      {asked !== undefined && (
+        <Confirm
+          title={`Erase ${asked.id}?`}
+          act="Erase it for good"
+          keep="Keep it"
+          onAct={() =>
+            act(sendForText('POST', `${path}/${encodeURIComponent(asked.id)}/erase`), (text) =>
+              setReceipt({ participant: asked.id, text }),
+            )
+          }
+          onClose={() => setAsked(undefined)}
+        >
+          {asked.label !== '' && <p class="soft">It calls itself {asked.label}.</p>}
+          <p>
+            Its key, its name, its messages and the salt of its commitments are destroyed: what the log says of it can
+            no longer be linked to it. It leaves the task, and comes back only as somebody new, with another invitation.
+          </p>
+          <p>
+            The model stays as it is (what it can tell of anybody is what ε bounds), and so does the pseudonym in the
+            lines of metrics. Others’ receipts go on to hold.
+          </p>
+          <p class="soft">
+            You get a receipt, once. It stands in the log and in the record under your name, and cannot be undone. In an
+            open round it takes no more part, and is erased when you ask again after its end.
+          </p>
+        </Confirm>
+      )}
+      {receipt !== undefined && (
+        <Dialog title={`${receipt.participant} is erased`} onClose={() => setReceipt(undefined)}>
+          <p>This receipt proves it by the task’s log. It is not kept here: hand it to whoever asked.</p>
+          <textarea readOnly rows={6} class="mono" aria-label="Receipt of the erasure" value={receipt.text} />
+          <form method="dialog" class="actions">
+            <button type="button" class="main" onClick={() => saveReceipt(receipt)} autofocus>
+              Save the receipt
+            </button>
+            <button type="submit">Done</button>
+          </form>
+        </Dialog>
+      )}
     </div>
+  );
+}
+
+const WHY_NOT = 'why-not-erase';
+
+/** What proves an erasure. */
+interface Receipt {
+  readonly participant: string;
+  readonly text: string;
+}
+
+function saveReceipt({ participant, text }: Receipt): void {
+  const anchor = document.createElement('a');
+  anchor.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+  anchor.download = `${participant}.erasure.tlog-proof`;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
+}
+
+function Erase({
+  participant,
+  busy,
+  onAsk,
+}: {
+  participant: ParticipantView;
+  busy: boolean;
+  onAsk: (participant: ParticipantView) => void;
+}) {
+  return (
+    <span role="cell" class="tool">
+      {participant.state === 'revoked' ? (
+        <span class="soft">erased</span>
+      ) : (
+        <button
+          type="button"
+          class="quiet danger"
+          disabled={busy}
+          aria-label={`Erase ${participant.id}`}
+          onClick={() => onAsk(participant)}
+        >
+          Erase
+        </button>
+      )}
+    </span>
   );
 }
 
@@ -92,7 +202,7 @@ function Row({ participant, over }: { participant: ParticipantView; over: boolea
       <span role="cell" class="number">
         {contributed}
       </span>
-      <span role="cell" class="number">
+      <span role="cell" class="number loss">
         {dropped}
       </span>
       <span role="cell" class="number optional">

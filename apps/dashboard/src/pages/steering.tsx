@@ -1,11 +1,12 @@
 /** What an operator does with a task: pause, resume, stop, invite. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import type { TaskHead } from '../../../../src/runtime/view/task-view.ts';
 import { send } from '../api.ts';
 import { formatTime } from '../format.ts';
 import { Problem, useActs } from '../parts/acts.tsx';
+import { Confirm, Dialog } from '../parts/dialog.tsx';
 import { Qr } from '../parts/qr.tsx';
 import { permissions } from '../session.ts';
 
@@ -80,49 +81,19 @@ export function Steering({ head }: { head: TaskHead }) {
         </Dialog>
       )}
       {stopping && (
-        <Dialog title="Stop this task?" onClose={() => setStopping(false)}>
+        <Confirm
+          title="Stop this task?"
+          act="Stop the task"
+          keep="Let it go on"
+          onAct={() => act(send('POST', `${path}/stop`))}
+          onClose={() => setStopping(false)}
+        >
           <p>
             The model stays as it is after the last committed round; what was charged stays charged. It cannot go on
             later.
           </p>
-          <div class="actions">
-            <button
-              type="button"
-              class="danger"
-              onClick={() => {
-                setStopping(false);
-                act(send('POST', `${path}/stop`));
-              }}
-            >
-              Stop the task
-            </button>
-            <button type="button" onClick={() => setStopping(false)}>
-              Let it go on
-            </button>
-          </div>
-        </Dialog>
+        </Confirm>
       )}
     </div>
-  );
-}
-
-function Dialog({
-  title,
-  onClose,
-  children,
-}: {
-  title: string;
-  onClose: () => void;
-  children: preact.ComponentChildren;
-}) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  return (
-    <dialog ref={dialog} onClose={onClose} aria-label={title}>
-      <div class="stack">
-        <h2>{title}</h2>
-        {children}
-      </div>
-    </dialog>
   );
 }

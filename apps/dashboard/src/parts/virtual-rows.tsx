@@ -9,10 +9,13 @@ const AROUND = 6;
 export function VirtualRows({
   count,
   label,
+  tools = false,
   row,
 }: {
   count: number;
   label: string;
+  /** Whether each row ends with something to do. */
+  tools?: boolean;
   row: (index: number) => ComponentChildren;
 }) {
   const holder = useRef<HTMLDivElement>(null);
@@ -34,7 +37,13 @@ export function VirtualRows({
     >
       <div role="rowgroup" style={{ height: `${count * ROW}px` }}>
         {indices.map((index) => (
-          <div key={index} class="row" role="row" aria-rowindex={index + 1} style={{ top: `${index * ROW}px` }}>
+          <div
+            key={index}
+            class={tools ? 'row tools' : 'row'}
+            role="row"
+            aria-rowindex={index + 1}
+            style={{ top: `${index * ROW}px` }}
+          >
             {row(index)}
           </div>
         ))}

@@ -110,7 +110,7 @@ export function createPeopleRoutes({
     }
     const { account, groups } = asking.session;
     const grants = await store.grantsOf([account.subject, ...groups.map((group) => `group:${group}`)]);
-    const [create, pause, invite, propose, release, download, ledger, people, grant, record] = await Promise.all(
+    const [create, pause, invite, propose, release, erase, download, ledger, people, grant, record] = await Promise.all(
       (
         [
           'task.create',
@@ -118,6 +118,7 @@ export function createPeopleRoutes({
           'task.invite',
           'model.propose',
           'model.release',
+          'dataset.erase',
           'model.download',
           'ledger.view',
           'access.view',
@@ -132,7 +133,7 @@ export function createPeopleRoutes({
       subject: account.subject,
       roles: [...new Set(grants.filter(inForce).map(({ role }) => role))],
       alone: (await accounts.list()).filter(({ disabled }) => !disabled).length <= 1,
-      can: { create, steer: pause, invite, propose, release, download, ledger, people, grant, audit: record },
+      can: { create, steer: pause, invite, propose, release, erase, download, ledger, people, grant, audit: record },
     });
   });
 
