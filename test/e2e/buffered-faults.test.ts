@@ -34,6 +34,14 @@ const attemptsOf = (id: string) =>
   database.db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('attempt').execute();
 const openOf = async (id: string) => (await attemptsOf(id)).filter(({ state }) => state === 'open');
 
+/** Memberships by participant. */
+function membershipsIn(attempts: readonly { readonly cohort: string }[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const who of attempts.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))
+    counts.set(who, (counts.get(who) ?? 0) + 1);
+  return counts;
+}
+
 const pause = (ms: number): Promise<unknown> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
@@ -45,7 +53,7 @@ interface Network {
   /** Whether an offer does not reach somebody. */
   readonly loses?: (name: string, offer: RoundOffer) => boolean;
   /** Waited for before somebody says something in a round. */
-  readonly before?: () => Promise<unknown>;
+  readonly before?: (name: string) => Promise<unknown>;
 }
 
 /** Lets six take part. */
@@ -67,7 +75,7 @@ async function joinAll(
       policy: { trust: ['nobody', 'local', 'coordinator', 'off'] },
       async fetch(input, init) {
         const address = input instanceof Request ? input.url : input.toString();
-        if (address.endsWith('/messages')) await before?.();
+        if (address.endsWith('/messages')) await before?.(name);
         const service = now();
         if (service === undefined) throw new TypeError('nobody is there');
         const response = await service.fetch(input, init);
@@ -150,13 +158,30 @@ describe('a coordinator of buffered rounds that ends between two writes', () => 
     expect(charges).toHaveLength(3);
   }, 90_000);
 
-  it.each(['round-committed', 'metrics-written'])(
-    'at %s keeps nothing of the contributions of a round that is over',
-    async (point) => {
-      const { id, objects, status } = await survive(bufferedTask({ name: `swept-${point}` }), point);
+  it.each([
+    ['round-committed', 'all answer'],
+    ['metrics-written', 'all answer'],
+    ['timeout-journaled', 'one is silent'],
+    ['ledger-aborted', 'one is silent'],
+    ['round-aborted', 'one is silent'],
+  ])(
+    'at %s, where %s, it counts every membership once and keeps nothing of a round that is over',
+    async (point, who) => {
+      const { id, objects, status } = await survive(
+        bufferedTask({ name: `swept-${point}`, stageTimeoutMs: who === 'all answer' ? 4000 : 700 }),
+        point,
+        (course) => ({
+          before: (name) => until(() => who === 'all answer' || name !== 'a' || course.hasDied),
+        }),
+      );
       expect(status).toMatchObject({ state: 'finished', round: 6 });
       const left = await database.db.selectFrom('attempt_events').selectAll().where('task_id', '=', id).execute();
       expect([left, await objects.list(`tasks/${id}/attempts/`)]).toEqual([[], []]);
+      const attempts = await attemptsOf(id);
+      const committed = attempts.filter(({ state }) => state === 'committed');
+      expect([committed.length, attempts.some(({ state }) => state === 'open')]).toEqual([6, false]);
+      const { charges } = verifyLedger(await createLedgerTable(database.db, id).read());
+      expect(charges).toHaveLength(Math.max(...membershipsIn(attempts).values()));
     },
     90_000,
   );
@@ -173,12 +198,10 @@ describe('cohorts of a task without privacy', () => {
     const { id } = task.status();
     const all = await joinAll(id, () => test.service.invite(id), { now: () => test });
     await Promise.all(all.map(({ finished }) => finished));
-    const cohorts = (await attemptsOf(id)).map(({ cohort }) => JSON.parse(cohort) as string[]);
+    const attempts = await attemptsOf(id);
     await test.close();
-    expect(cohorts).toHaveLength(6);
-    const memberships = new Map<string, number>();
-    for (const who of cohorts.flat()) memberships.set(who, (memberships.get(who) ?? 0) + 1);
-    expect([...memberships.values()]).toEqual([3, 3, 3, 3, 3, 3]);
+    expect(attempts).toHaveLength(6);
+    expect([...membershipsIn(attempts).values()]).toEqual([3, 3, 3, 3, 3, 3]);
   }, 60_000);
 });
 
