@@ -2,10 +2,8 @@
  * The gate over real sockets: every byte that a participant puts on the wire passes a proxy that counts. Whatever is wrong
  * with the evidence, nothing leaves after the nonce of the challenge but the notice that the participant goes.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -19,6 +17,7 @@ import { createSystemRng } from '../../src/foundations/random/index.ts';
 import { serve, type Served } from '../../src/runtime/coordinator/index.ts';
 import { createInsecureSimulatedSource } from '../../src/runtime/drivers/index.ts';
 import { createSealingKey, type EvidenceSource, parseAttestationPolicy } from '../../src/trust/attestation/index.ts';
+import { createDatabaseFolder } from '../harness/database-folder.ts';
 import { smallTask, startParticipant } from '../harness/service.ts';
 
 const measurement = 'ab'.repeat(48);
@@ -108,10 +107,10 @@ let source: EvidenceSource = simulated();
 let otherKey: Uint8Array;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sotto-wire-'));
+  folder = await createDatabaseFolder();
   otherKey = (await createSealingKey(createSystemRng())).publicKey;
   served = await serve({
-    folder: join(folder, 'coordinator'),
+    folder,
     host: '127.0.0.1',
     port: 0,
     factsOf: (task) => Promise.resolve({ inputShape: task.model.input ?? [] }),

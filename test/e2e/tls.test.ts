@@ -16,6 +16,7 @@ import {
   fingerprintOfPem,
   type TlsIdentity,
 } from '../../src/runtime/drivers/index.ts';
+import { createDatabaseFolder } from '../harness/database-folder.ts';
 import { smallTask, startParticipant } from '../harness/service.ts';
 import { runSotto } from './sotto.ts';
 
@@ -79,7 +80,7 @@ beforeAll(async () => {
   );
   own = await createSelfSignedCertificate(['localhost', '127.0.0.1'], { now: new Date() });
   served = await serve({
-    folder: join(folder, 'state'),
+    folder: await createDatabaseFolder(file('state')),
     host: '127.0.0.1',
     port: 0,
     tls: { ...own, clientAuthorities: readFileSync(file('ca.crt'), 'utf8') },
@@ -125,6 +126,8 @@ describe('a coordinator with a certificate of its own', () => {
     const pin = ['--fingerprint', fingerprintOfPem(own.certificate)];
     const refused = await runSotto('status', served.url, '--token', 'no', ...pin);
     expect([refused.code, refused.stderr]).toEqual([20, 'this needs the operator’s token\n']);
+    const typo = await runSotto('status', served.url, '--token', 'no', '--fingerprint', '00');
+    expect([typo.code, typo.stderr]).toEqual([2, expect.stringContaining('--fingerprint: a fingerprint is')]);
     const gone = await runSotto('stop', 'http://127.0.0.1:9', '--token', 'no');
     expect([gone.code, gone.stderr]).toEqual([20, 'the coordinator at http://127.0.0.1:9 does not answer\n']);
   });
@@ -153,6 +156,12 @@ describe('a coordinator with a certificate of its own', () => {
     });
     await Promise.all([...participants, fourth].map(({ finished }) => finished));
     expect(task.status()).toMatchObject({ state: 'finished', round: 1 });
+    const token = readFileSync(file('state/operator.token'), 'utf8').trim();
+    const audit = ['verify', `${served.url}/v1/tasks/${id}/log/`, '--token', token];
+    const unpinned = await runSotto(...audit);
+    expect([unpinned.code, unpinned.stderr]).toEqual([2, expect.stringContaining('pin it with --fingerprint')]);
+    const pinned = await runSotto(...audit, '--fingerprint', fingerprint);
+    expect([pinned.code, pinned.stdout]).toEqual([0, expect.stringContaining('VERIFIED')]);
     const other = await served.service.createTask(smallTask({ name: 'other' }));
     const join = (name: string): ReturnType<typeof startParticipant> =>
       startParticipant(name, {

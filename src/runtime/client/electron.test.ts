@@ -3,13 +3,12 @@
  * that do not start, a sandboxed window is a page (see browser-safe.test.ts), and whoever trains beside the windows does so
  * in a thread without a DOM.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join as joinPath } from 'node:path';
+import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { createDatabaseFolder } from '../../../test/harness/database-folder.ts';
 import { smallTask } from '../../../test/harness/small-task.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
 import { serve } from '../coordinator/index.ts';
@@ -71,7 +70,7 @@ describe('in a window of Electron', () => {
 
 describe('in a thread beside the windows', () => {
   it('four participants, without a DOM, train a task to its end', async () => {
-    const folder = mkdtempSync(joinPath(tmpdir(), 'sotto-electron-'));
+    const folder = await createDatabaseFolder();
     const served = await serve({
       folder,
       host: '127.0.0.1',

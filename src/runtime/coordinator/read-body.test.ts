@@ -1,11 +1,10 @@
 /** Bodies on real sockets: announced too large, cut off, trickling, in chunks; nobody is served worse for them. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { createDatabaseFolder } from '../../../test/harness/database-folder.ts';
 import { smallTask, startParticipant } from '../../../test/harness/service.ts';
 import { createSigningKey } from '../../foundations/crypto/index.ts';
 import { createSystemRng, readEntropy } from '../../foundations/random/index.ts';
@@ -17,7 +16,7 @@ const rng = createSystemRng();
 let folder: string;
 let served: Served;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sotto-bodies-'));
+  folder = await createDatabaseFolder();
   served = await serve({
     folder,
     host: '127.0.0.1',

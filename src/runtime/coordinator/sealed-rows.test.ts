@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, expect, it } from 'vitest';
 
+import { createDatabaseFolder } from '../../../test/harness/database-folder.ts';
 import { smallTask, startParticipant, startService, until } from '../../../test/harness/service.ts';
 import { utf8 } from '../../foundations/crypto/index.ts';
 import { createVault, isSealedFile } from '../storage/index.ts';
@@ -33,7 +34,7 @@ async function eventsOf(journal: ReturnType<typeof createJournal>): Promise<unkn
 it('has no message in the clear on the disk of its database, and reads it again under its name alone', async () => {
   const vault = newVault();
   const write = async (folder: string, sealed: boolean) => {
-    const database = await openDatabase({ kind: 'folder', path: folder });
+    const database = await openDatabase({ kind: 'folder', path: await createDatabaseFolder(folder) });
     await database.db
       .insertInto('tasks')
       .values({
