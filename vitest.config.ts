@@ -1,11 +1,16 @@
+import { fileURLToPath } from 'node:url';
+
 import { defineConfig } from 'vitest/config';
 
 const slow = process.env.SLOW === '1';
+// Processes that tests start compile once what they have in common: the cache of `bin/sotto.mjs`.
+const compileCache = fileURLToPath(new URL('node_modules/.cache/sotto', import.meta.url));
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/closing-line.ts'],
     maxWorkers: 2,
+    env: { NODE_COMPILE_CACHE: compileCache },
     projects: [
       {
         resolve: { conditions: ['source'] },
@@ -23,7 +28,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: ['**/*.slow.test.ts'],
-          fileParallelism: false,
+          isolate: false, // as above; each file has ports and folders of its own, so that two may run at once
           testTimeout: 120_000,
         },
       },

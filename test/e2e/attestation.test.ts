@@ -331,12 +331,14 @@ describe('a sealed contribution', () => {
     const task = await first.service.createTask(smallTask({ rounds: 1, stageTimeoutMs: 60_000 }));
     const { id } = task.status();
     let current = first;
+    let down = false;
     let contributions = 0;
     const participants = await Promise.all(
       [0, 1, 2, 3].map((i) =>
         start(first, id, {
           fetch: async (input, init) => {
             const { body } = init ?? {};
+            if (down) throw new TypeError('fetch failed');
             // The fourth contribution never arrives in the first process: the round stands open with three.
             if (body instanceof Uint8Array && body[2] === 3 && (contributions += 1) === 4 && current === first) {
               throw new TypeError('the network is down');
@@ -351,8 +353,11 @@ describe('a sealed contribution', () => {
       await new Promise((resolve) => {
         setTimeout(resolve, 10);
       });
+    // Nobody reaches a process that is gone; its successor takes its place.
+    down = true;
     await first.service.close();
     current = await startService({ database, objects, attestation: await attestationOf(simulated()) });
+    down = false;
     await Promise.all(participants.map(({ finished }) => finished));
     const outcomes = current.reports.map(({ attempt, outcome }) => [attempt, outcome]);
     expect(outcomes).toEqual([
