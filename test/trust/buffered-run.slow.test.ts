@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { derivePlan } from '../../src/cli/derive-plan.ts';
+import { startRunPage } from '../../src/cli/run-page.ts';
 import { folderFiles } from '../../src/cli/run-files.ts';
 import { createContributionEncoder, type TaskPlan, type UpdatePlan } from '../../src/federation/rounds/index.ts';
 import { createSeededRng, type Rng } from '../../src/foundations/random/index.ts';
@@ -300,6 +301,17 @@ describe('a run that ended with cohorts open', () => {
     const ends = metricsIn(path).map(({ virtualEndMs = 0 }) => virtualEndMs);
     expect(ends).toHaveLength(12);
     expect(ends).toEqual(ends.toSorted((a, b) => a - b));
+  });
+});
+
+describe('the page of a run that is under way', () => {
+  it('knows everybody who may be asked, and not the members of one cohort alone', async () => {
+    const task = parseTaskFile(taskOf(off), { path: 'task.yaml' });
+    const page = await startRunPage({ task, port: 0 });
+    page.events.onPlan?.(planRun(task, { inputShape: [1, 4, 4] }));
+    const heads = (await (await fetch(`${page.url}api/tasks`)).json()) as readonly { readonly present: number }[];
+    expect(heads.map(({ present }) => present)).toEqual([PARTICIPANTS]);
+    await page.end();
   });
 });
 

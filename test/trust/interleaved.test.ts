@@ -161,6 +161,11 @@ describe('rounds that are open at once', () => {
     expect(problemsOf(plan(2), ...swapped)).toEqual([expect.stringContaining('attempt 1 opens after a later one')]);
     const ends = [...story.slice(0, 6), closed(1, 2, 1), closed(3, 3, 0)];
     expect(problemsOf(plan(2), ...ends)).toEqual([expect.stringContaining('attempt 3, of round 2, is 0 late')]);
+    // Where one follows another, none can end behind the next.
+    const behind = [charge(1), opened(1, 0, 1), opened(2, 0, 1), closed(1, 1, 0)];
+    expect(problemsOf(plan(), ...behind)).toEqual([
+      expect.stringContaining('attempt 1 ends, and is not open any more'),
+    ]);
     const crowd = story.map((leaf) => (leaf === story[3] ? { ...leaf, contributors: 4 } : leaf));
     expect(problemsOf(plan(2), ...crowd)).toEqual([expect.stringContaining('formed by 4 of a cohort of 3')]);
   });

@@ -6,6 +6,7 @@ import {
   createTaskTracker,
   createViewApp,
   describeModel,
+  drawReportFigures,
   type PageFiles,
   readLedgerView,
   renderReport,
@@ -135,6 +136,20 @@ describe('a tracker', () => {
     const tracker = trackerOf();
     tracker.close({ ...point, outcome: 'aborted', reason: 'too few were left' });
     expect(tracker.view().alarms.map(({ code, level }) => `${level} ${code}`)).toEqual(['warning round-aborted']);
+  });
+});
+
+describe('the figures of a report', () => {
+  it('have attempts that were open at once in the order in which they ended', async () => {
+    const tracker = trackerOf();
+    for (const [i, attempt] of [2, 3, 1].entries()) {
+      tracker.close({ ...point, attempt, round: i + 1, staleness: i, accuracy: 0.5 + i / 10 });
+    }
+    const drawn = await drawReportFigures([tracker.view()]);
+    const [, path = ''] = /<path [^>]*d="(M[^"]*)"/.exec(drawn.slice(drawn.indexOf('aria-label="line"'))) ?? [];
+    const across = [...path.matchAll(/[ML](-?[\d.]+),/g)].map(([, x]) => Number(x));
+    expect(across.length).toBeGreaterThan(1);
+    expect(across).toEqual(across.toSorted((a, b) => a - b));
   });
 });
 

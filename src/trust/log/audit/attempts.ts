@@ -118,6 +118,8 @@ export function createAttemptAudit({ findings, file }: { findings: Findings; fil
       if (plan?.concurrency !== undefined && open.size - unlogged.ends >= plan.concurrency) {
         broken(index, `more than ${plan.concurrency} attempts are open`);
       }
+      // Where attempts follow one another, whatever has not ended by now ended without a leaf.
+      if (plan !== undefined && plan.concurrency === undefined) open.clear();
       opened.set(attempt, leaf);
       open.add(attempt);
       latest = Math.max(latest, attempt);
