@@ -37,7 +37,7 @@ export function formatSummary(summary: RunSummary, { folder }: { folder: string 
   const warnings = [
     ...(summary.seeded ? ['  SEEDED RUN: REPRODUCIBLE, AND THEREFORE WITHOUT ANY PRIVACY GUARANTEE.'] : []),
     ...(summary.ended === 'budget-spent'
-      ? ['  the budget was spent before the last round: the ledger refused the next attempt']
+      ? ['  the budget was spent before the last round: no further attempt is within it, or within maxParticipations']
       : []),
     ...(summary.ended === 'stopped' ? ['  stopped before the last round'] : []),
   ];
