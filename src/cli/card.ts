@@ -42,6 +42,7 @@ interface CardOptions {
   readonly out?: string;
   readonly key?: string;
   readonly token?: string;
+  readonly fingerprint?: string;
   readonly keyStore?: string;
   readonly json?: boolean;
 }
@@ -56,6 +57,7 @@ export function createCardCommand(): Command {
     .option('--key <key>', 'key of the log that you know: NAME+ID+KEY, or a file with it')
     .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
+    .option('--fingerprint <sha256>', 'pin the coordinator’s certificate')
     .option('--out <file>', 'file to write (default: standard output)')
     .option('--json', 'the same as --format json')
     .action((run: string, options: CardOptions) => card(run, options));
@@ -68,7 +70,7 @@ async function card(run: string, options: CardOptions): Promise<void> {
     throw new UsageError(`${options.facts} does not exist`);
   const facts = options.facts === undefined ? {} : parseControllerFacts(parse(readFileSync(options.facts, 'utf8')));
   const files = isUrl
-    ? await urlFiles(run, { token: options.token ?? process.env.SOTTO_TOKEN })
+    ? await urlFiles(run, { token: options.token ?? process.env.SOTTO_TOKEN, fingerprint: options.fingerprint })
     : folderFiles(run, await vaultOfRun(run, options.keyStore));
   const { key } = options;
   const verifiers =

@@ -85,7 +85,13 @@ const SYSTEM: Readonly<Record<string, string>> = {
 /** What the system refused, in one line; undefined for every other error. */
 export function explainSystemError(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code = '', path, address, port, syscall } = error as NodeJS.ErrnoException & {
+  const {
+    code = '',
+    path,
+    address,
+    port,
+    syscall,
+  } = error as NodeJS.ErrnoException & {
     address?: string;
     port?: number;
   };

@@ -25,7 +25,7 @@ import {
   policySchema,
   type RoundReceipt,
 } from '../runtime/client/index.ts';
-import { createPinnedFetch, parseFingerprint } from '../runtime/drivers/index.ts';
+import { createPinnedFetch } from '../runtime/drivers/index.ts';
 import {
   appendSynced,
   createLedgerFile,
@@ -39,6 +39,7 @@ import type { KnownRound } from '../trust/log/index.ts';
 import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { keepLogReceipt } from './log-receipt.ts';
+import { pinnedFetchOf } from './pinned-option.ts';
 
 type Joined = Extract<JoinEvent, { readonly kind: 'joined' }>;
 
@@ -181,20 +182,13 @@ function fetchOf({ fingerprint, authority, certificate, key }: JoinCommandOption
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError('--certificate and --key go together');
   if (fingerprint === undefined && authority === undefined && certificate === undefined) return undefined;
   const pem = (path: string): string => new TextDecoder().decode(readFileOf(path, 'TLS file'));
-  const pin = (text: string): string => {
-    try {
-      return parseFingerprint(text);
-    } catch (error) {
-      throw new UsageError(`--fingerprint: ${(error as Error).message}`);
-    }
-  };
-  return createPinnedFetch({
-    ...(fingerprint === undefined ? {} : { fingerprint: pin(fingerprint) }),
+  const more = {
     ...(authority === undefined ? {} : { authorities: pem(authority) }),
     ...(certificate === undefined || key === undefined
       ? {}
       : { identity: { certificate: pem(certificate), key: pem(key) } }),
-  });
+  };
+  return fingerprint === undefined ? createPinnedFetch(more) : pinnedFetchOf(fingerprint, more);
 }
 
 function readEnrolment(path: string): Uint8Array {
@@ -263,6 +257,7 @@ function printText(event: JoinEvent): void {
         `joined ${task.task} as ${event.participant}: ${plan.participants} participants, ${plan.rounds} rounds, ${epsilon}; ` +
           `${event.adversary}`,
       );
+      say('waiting for rounds; Ctrl-C leaves, and the same command comes back');
       break;
     }
     case 'round':

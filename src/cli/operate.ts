@@ -11,9 +11,9 @@ import { Command } from 'commander';
 
 import { ClientError, isUntrusted } from '../runtime/client/index.ts';
 import { OPERATOR_TOKEN_FILE } from '../runtime/coordinator/index.ts';
-import { createPinnedFetch } from '../runtime/drivers/index.ts';
 import { SottoError } from '../foundations/numerics/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { pinnedFetchOf } from './pinned-option.ts';
 
 interface OperateOptions {
   readonly token?: string;
@@ -56,10 +56,13 @@ export function createOperateCommands(): Command[] {
       }),
     addAccess(new Command('stop').description('Stop a task, or the whole coordinator.'))
       .option('--task <id>', 'task; without it the coordinator ends')
+      .option('--json', 'print { stopped } as JSON')
       .action(async (url: string, options: OperateOptions) => {
         const path = options.task === undefined ? '/v1/shutdown' : `/v1/tasks/${encodeURIComponent(options.task)}/stop`;
         await ask(url, options, 'POST', path);
-        process.stdout.write(options.task === undefined ? 'the coordinator is ending\n' : `stopped ${options.task}\n`);
+        const said = options.task === undefined ? 'the coordinator is ending' : `stopped ${options.task}`;
+        const json = JSON.stringify({ stopped: options.task ?? 'coordinator' });
+        process.stdout.write(`${options.json === true ? json : said}\n`);
       }),
   ];
 }
@@ -67,7 +70,7 @@ export function createOperateCommands(): Command[] {
 async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST', path: string): Promise<Response> {
   if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as http://host:7700`);
   const { fingerprint } = options;
-  const send = fingerprint === undefined ? fetch : createPinnedFetch({ fingerprint });
+  const send = fingerprint === undefined ? fetch : pinnedFetchOf(fingerprint);
   let response: Response;
   try {
     response = await send(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });

@@ -7,9 +7,12 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { SottoError } from '../foundations/numerics/index.ts';
+import { isUntrusted } from '../runtime/client/index.ts';
 import { createVaultReader, isSealedFile, StorageError, type Vault } from '../runtime/storage/index.ts';
-import type { RunFiles } from '../trust/log/index.ts';
+import { RUN_FILES, type RunFiles } from '../trust/log/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { pinnedFetchOf } from './pinned-option.ts';
 
 /** Opens what is sealed. Bytes that do not open are shown as they are: they are what nobody logged. */
 function openWith(vault: Vault): (name: string, bytes: Uint8Array) => Uint8Array {
@@ -73,23 +76,30 @@ async function readAll(response: Response, path: string): Promise<Uint8Array> {
 /**
  * Reads a run, or a log alone, from a web server. What the server does not have is not there; whether it should be is the
  * log's word.
- * @param options - `token` is shown to a coordinator that serves its log to operators and auditors only.
+ * @param options - `token` is shown to a coordinator that serves its log to operators and auditors only; `fingerprint` pins
+ *   its certificate.
  */
 export async function urlFiles(
   address: string,
-  { token }: { readonly token?: string | undefined } = {},
+  { token, fingerprint }: { readonly token?: string | undefined; readonly fingerprint?: string | undefined } = {},
 ): Promise<RunFiles> {
+  const send = fingerprint === undefined ? fetch : pinnedFetchOf(fingerprint);
   const base = address.endsWith('/') ? address : `${address}/`;
   const known = new Map<string, Promise<Uint8Array | undefined>>();
   const get = async (path: string): Promise<Uint8Array | undefined> => {
     let response: Response;
     try {
-      response = await fetch(new URL(path, base), {
+      response = await send(new URL(path, base), {
         headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-    } catch {
-      throw new UsageError(`${base} does not answer`);
+    } catch (error) {
+      if (error instanceof SottoError) throw error;
+      throw new UsageError(
+        isUntrusted(error)
+          ? `${base} shows a certificate that nobody known here has signed: pin it with --fingerprint`
+          : `${base} does not answer`,
+      );
     }
     if (response.status === 401 || response.status === 403) {
       throw new UsageError(`${base} wants a token: --token, or SOTTO_TOKEN`);
@@ -105,8 +115,13 @@ export async function urlFiles(
   // The address is that of a run, or of its log.
   const prefix =
     (await read('log/checkpoint')) === undefined && (await read('checkpoint')) !== undefined ? '' : undefined;
+  // A log's key lies beside the log, not in it.
+  const besides = prefix !== undefined && base.endsWith('/log/');
   return {
     list: () => Promise.resolve(undefined),
-    read: (name) => read(prefix !== undefined && name.startsWith('log/') ? name.slice(4) : name),
+    async read(name) {
+      const found = await read(prefix !== undefined && name.startsWith('log/') ? name.slice(4) : name);
+      return found === undefined && besides && name === RUN_FILES.key ? read(`../${name}`) : found;
+    },
   };
 }

@@ -26,6 +26,7 @@ interface VerifyOptions extends PackageTrust {
   readonly seen: readonly string[];
   readonly receipt: readonly string[];
   readonly token?: string;
+  readonly fingerprint?: string;
   readonly keyStore?: string;
   readonly json?: boolean;
 }
@@ -59,6 +60,7 @@ export function createVerifyCommand(): Command {
     .option('--identity <file>', 'for a sealed package: age identity that opens it; repeatable', collect, [])
     .option('--key-store <folder>', 'for a sealed run folder: its key store')
     .option('--token <token>', 'for a coordinator’s log (default: SOTTO_TOKEN)')
+    .option('--fingerprint <sha256>', 'pin the coordinator’s certificate')
     .option('--json', 'print { ok, epsilon, delta, problems, … } as JSON')
     .action((target: string, options: VerifyOptions) => verify(target, options));
 }
@@ -72,7 +74,9 @@ async function verify(target: string, options: VerifyOptions): Promise<void> {
     return;
   }
   const token = options.token ?? process.env.SOTTO_TOKEN;
-  const files = isUrl ? await urlFiles(target, { token }) : await filesOfRun(target, options);
+  const files = isUrl
+    ? await urlFiles(target, { token, fingerprint: options.fingerprint })
+    : await filesOfRun(target, options);
   if (files === undefined) return;
   const report = await auditRun(files, {
     ...(options.key.length === 0 ? {} : { verifiers: options.key.map(readVerifierKey) }),

@@ -134,7 +134,7 @@ export function createRegistry({
         if (used.numUpdatedRows !== 1n) {
           throw new CoordinatorError(
             'coordinator/token-refused',
-            'the invitation was used, has expired or is not ours: ask for a new one',
+            'the invitation was used, has expired or is not ours: ask for a new one, or come back with the identity that used it',
           );
         }
         await transaction
