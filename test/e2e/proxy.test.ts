@@ -2,11 +2,10 @@
  * A coordinator behind a proxy that ends TLS: people sign in and participants take part as if they reached it themselves,
  * and whoever reaches it past the proxy gains nothing by saying that it did not.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { request as ask } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +14,7 @@ import { createApp, OPERATOR_TOKEN_FILE, serve, type Served } from '../../src/ru
 import { createPinnedFetch, createSelfSignedCertificate, fingerprintOfPem } from '../../src/runtime/drivers/index.ts';
 import { createServeCommand } from '../../src/cli/serve.ts';
 import { runCommand } from '../harness/command.ts';
+import { createDatabaseFolder } from '../harness/database-folder.ts';
 import { startOidcProvider } from '../harness/oidc-provider.ts';
 import { PASSWORD } from '../harness/people.ts';
 import { smallTask, startParticipant } from '../harness/service.ts';
@@ -59,7 +59,7 @@ async function startProxy(target: () => string): Promise<{ server: Server; finge
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sotto-proxy-'));
+  folder = await createDatabaseFolder();
   const started = await startProxy(() => served.url);
   proxy = started.server;
   url = `https://localhost:${(proxy.address() as AddressInfo).port}`;

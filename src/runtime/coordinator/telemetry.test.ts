@@ -1,10 +1,9 @@
 /** A served task under a collector: every attempt a trace, the metrics of `/metrics`, and nobody named. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 
 import { expect, it } from 'vitest';
 
+import { createDatabaseFolder } from '../../../test/harness/database-folder.ts';
 import { smallTask, startParticipant, until } from '../../../test/harness/service.ts';
 import { createTelemetry } from '../drivers/index.ts';
 import { serve } from './serve.ts';
@@ -34,7 +33,7 @@ it('a served task: a trace an attempt with a span a stage, the metrics, and no p
     },
   });
   if (telemetry === undefined) throw new Error('no telemetry');
-  const folder = mkdtempSync(join(tmpdir(), 'sotto-telemetry-'));
+  const folder = await createDatabaseFolder();
   const served = await serve({
     folder,
     host: '127.0.0.1',
