@@ -19,6 +19,7 @@ import {
   type FeaturesConfig,
   model,
   modelSchema,
+  type Plan,
 } from '../learning/models/index.ts';
 import { type DataPart, loadTaskData, readFileOf } from '../runtime/storage/index.ts';
 import { digestParameters } from '../runtime/storage/tiles/index.ts';
@@ -99,8 +100,15 @@ export function openAnsweringModel(folder: string): AnsweringModel {
   throw new UsageError(`${folder} holds no classifier but a regression: sotto evaluate measures it`);
 }
 
-/** Reads the model of a run folder. @throws {UsageError} when the folder is none, or its model tells neither classes nor one number. */
-export function openTrainedModel(folder: string): AnsweringModel | RegressionModel {
+/** What a run folder says of its model: how it is built, and what it was trained on. */
+function readRun(folder: string): {
+  readonly task: string;
+  readonly declared: z.infer<typeof modelSchema>;
+  readonly inputShape: readonly number[];
+  readonly extractor: ReturnType<typeof createFeatureExtractor> | undefined;
+  readonly plan: Plan;
+  readonly load: TrainedModel['load'];
+} {
   const path = join(folder, 'task.resolved.yaml');
   if (!existsSync(path)) throw new UsageError(`${folder} is not a run folder: it has no task.resolved.yaml`);
   const read = runSchema.safeParse(parse(new TextDecoder().decode(readFileOf(path, 'task file'))));
@@ -116,6 +124,17 @@ export function openTrainedModel(folder: string): AnsweringModel | RegressionMod
   const plan = compilePlan(
     model(declared.layers, { input: extractor?.outputShape ?? inputShape, loss: declared.loss }),
   );
+  return { task, declared, inputShape, extractor, plan, load };
+}
+
+/** How the model of a run folder is built. @throws {UsageError} when the folder is none. */
+export function planOfRun(folder: string): Plan {
+  return readRun(folder).plan;
+}
+
+/** Reads the model of a run folder. @throws {UsageError} when the folder is none, or its model tells neither classes nor one number. */
+export function openTrainedModel(folder: string): AnsweringModel | RegressionModel {
+  const { task, declared, inputShape, extractor, plan, load } = readRun(folder);
   const { loss, outputWidth } = plan;
   const isClassifier = loss === 'softmaxCrossEntropy' || loss === 'binaryCrossEntropy';
   if (loss !== 'softmaxCrossEntropy' && outputWidth !== 1) {

@@ -9,14 +9,17 @@ import { join } from 'node:path';
 
 import { Command } from 'commander';
 
+import { decodeModelFile, decodeSafetensors } from '../learning/models/index.ts';
 import { readFileOf, StorageError, writeFileAtomic } from '../runtime/storage/index.ts';
 import {
   decodeModel,
+  DECLARATION_KEY,
   encodeModel,
   MODEL_FORMATS,
   type ModelFormat,
   type StoredModel,
 } from '../runtime/training/index.ts';
+import { planOfRun } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 
 interface Options {
@@ -39,9 +42,15 @@ export function createModelCommand(): Command {
   return command;
 }
 
+/** A model file, or the model of a run folder: of a federation's the task beside it says what it is. */
 function load(path: string): StoredModel {
-  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'model.safetensors') : path;
-  return decodeModel(readFileOf(file, 'model'), file);
+  if (!existsSync(path) || !statSync(path).isDirectory()) return decodeModel(readFileOf(path, 'model'), path);
+  const file = join(path, 'model.safetensors');
+  const bytes = readFileOf(file, 'model');
+  const { metadata } = decodeSafetensors(bytes);
+  if (DECLARATION_KEY in metadata || !existsSync(join(path, 'task.resolved.yaml'))) return decodeModel(bytes, file);
+  const plan = planOfRun(path);
+  return { plan, ...decodeModelFile(bytes, plan), metadata };
 }
 
 function show(path: string, { json = false }: Options): void {

@@ -2,7 +2,14 @@ export { type AnswerReceipt, type AnswerRecorder, openAnswerRecorder } from './a
 export { type ContributionSeconds, type Contributor, createContributor } from './contribution.ts';
 export { createModelState, type ModelState } from './model-state.ts';
 export { planRun, type RunPlan } from './plan-run.ts';
-export { decodeModel, encodeModel, MODEL_FORMATS, type ModelFormat, type StoredModel } from './model-export.ts';
+export {
+  DECLARATION_KEY,
+  decodeModel,
+  encodeModel,
+  MODEL_FORMATS,
+  type ModelFormat,
+  type StoredModel,
+} from './model-export.ts';
 export { type PlannedSteps, planTraining, type TrainingPlan } from './plan-training.ts';
 export { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 export { describeTask, PLAN_VERSION } from './task-leaves.ts';

@@ -30,7 +30,7 @@ export interface StoredModel extends Required<ModelParameters> {
 }
 
 /** Metadata key of the declaration in a safetensors file. */
-const DECLARATION_KEY = 'sotto.model';
+export const DECLARATION_KEY = 'sotto.model';
 
 /** Encodes a model. */
 export function encodeModel({ plan, parameters, frozen, metadata }: StoredModel, format: ModelFormat): Uint8Array {
