@@ -1,12 +1,28 @@
 /** Buffered rounds when something goes wrong between two writes: what is open goes on as it was, and nothing is left over. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { decodeMail, decodeMessage, encodeMail, type RoundOffer } from '../../src/federation/wire/index.ts';
+import {
+  decodeMail,
+  decodeMessage,
+  encodeMail,
+  participantIdOf,
+  type RoundOffer,
+} from '../../src/federation/wire/index.ts';
+import { createSigningKey, type SigningKey } from '../../src/foundations/crypto/index.ts';
+import { createSystemRng, readEntropy } from '../../src/foundations/random/index.ts';
+import { createTransport } from '../../src/runtime/client/transport.ts';
 import { createLedgerTable, type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
 import { verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { bufferedTask } from '../harness/buffered.ts';
-import { startParticipant, startService, type TestParticipant, type TestService, until } from '../harness/service.ts';
+import {
+  startParticipant,
+  startService,
+  type TestParticipant,
+  type TestService,
+  until,
+  URL_OF_SERVICE,
+} from '../harness/service.ts';
 
 let database: OpenDatabase;
 beforeAll(async () => {
@@ -185,6 +201,93 @@ describe('a coordinator of buffered rounds that ends between two writes', () => 
     },
     90_000,
   );
+});
+
+describe('a message that belongs to another attempt', () => {
+  it('is refused from a member of that one, of another and of none, and does no harm to either', async () => {
+    const test = await startService({ database });
+    const task = await test.service.createTask(
+      bufferedTask({ name: 'mixed-up', participants: 7, stageTimeoutMs: 15_000 }),
+    );
+    const { id } = task.status();
+    /** The first message that was sent in each attempt. */
+    const first = new Map<number, Uint8Array>();
+    const { promise: tried, resolve: goOn } = Promise.withResolvers<void>();
+    const keys = new Map<string, SigningKey>();
+    const all: TestParticipant[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+      const keySeed = readEntropy(32);
+      const key = createSigningKey(keySeed);
+      keys.set(participantIdOf(key.publicKey), key);
+      const { token } = await test.service.invite(id);
+      const participant = startParticipant(name, {
+        token,
+        taskId: id,
+        keySeed,
+        async fetch(input, init) {
+          if (init?.body instanceof Uint8Array && (input as URL).pathname.endsWith('/messages')) {
+            const message = decodeMessage(init.body);
+            if (message.kind === 'aggregation' && !first.has(message.attempt)) first.set(message.attempt, init.body);
+            await tried;
+          }
+          return test.fetch(input, init);
+        },
+      });
+      all.push(participant);
+    }
+    await until(() => first.has(1) && first.has(2));
+    const send = async (who: string, bytes: Uint8Array | undefined): Promise<unknown> => {
+      const options = { url: URL_OF_SERVICE, taskId: id, rng: createSystemRng(), now: () => Date.now() };
+      const transport = createTransport({ ...options, key: keys.get(who) as SigningKey, fetch: test.fetch });
+      return transport.send(bytes as Uint8Array).catch((error: unknown) => error);
+    };
+    const cohorts = (await openOf(id)).map(({ cohort }) => JSON.parse(cohort) as string[]);
+    const [[one = ''] = [], [other = ''] = []] = cohorts;
+    const [idle = ''] = [...keys.keys()].filter((who) => !cohorts.flat().includes(who));
+    const events = () => database.db.selectFrom('attempt_events').selectAll().where('task_id', '=', id).execute();
+    for (const [who, attempt] of [
+      [one, 2],
+      [other, 1],
+      [idle, 1],
+      [idle, 2],
+    ] as const) {
+      expect(await send(who, first.get(attempt))).toMatchObject({ details: { type: 'coordinator/message-refused' } });
+    }
+    expect(await events()).toEqual([]);
+    goOn();
+    await Promise.all(all.map(({ finished }) => finished));
+    expect(task.status()).toMatchObject({ state: 'finished', round: 6 });
+    // What was said in an attempt that is over is for nobody any more.
+    expect(await send(one, first.get(1))).toMatchObject({ details: { type: 'coordinator/wrong-state' } });
+    expect(test.reports.every(({ outcome, contributors }) => outcome === 'committed' && contributors === 3)).toBe(true);
+    await test.close();
+  }, 60_000);
+});
+
+describe('a task that is stopped with two attempts open', () => {
+  it('opens nothing more, ends what is open, keeps what was charged, and is as it was after a restart', async () => {
+    const objects = createMemoryObjectStore();
+    const test = await startService({ database, objects });
+    const task = await test.service.createTask(bufferedTask({ name: 'stopped', stageTimeoutMs: 500 }));
+    const { id } = task.status();
+    const { promise: stopped, resolve: goOn } = Promise.withResolvers<void>();
+    const all = await joinAll(id, () => test.service.invite(id), { now: () => test, before: () => stopped });
+    await until(async () => (await openOf(id)).length === 2);
+    await task.stop();
+    goOn();
+    await Promise.all(all.map(({ finished }) => finished));
+    await until(async () => (await openOf(id)).length === 0);
+    const attempts = await attemptsOf(id);
+    expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    await test.close();
+    const again = await startService({ database, objects });
+    expect(again.service.task(id).status().state).toBe('stopped');
+    await again.close();
+    const { charges } = verifyLedger(await createLedgerTable(database.db, id).read());
+    expect(charges.map(({ attempt }) => attempt)).toEqual([1]);
+    const left = await database.db.selectFrom('attempt_events').selectAll().where('task_id', '=', id).execute();
+    expect(left).toEqual([]);
+  }, 60_000);
 });
 
 describe('cohorts of a task without privacy', () => {
