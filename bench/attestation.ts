@@ -10,7 +10,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { decodeEvidence, encodeEvidence } from '../src/trust/attestation/index.ts';
-import { browserPresent, openAttestationPage } from '../test/attestation/chromium.ts';
+import { openAttestationPage } from '../test/attestation/chromium.ts';
+import { hasChromium } from '../test/harness/chromium.ts';
 import { type JudgedCase, judgeCase } from '../test/attestation/judge-case.ts';
 import { createNegativeCases } from '../test/attestation/negative-cases.ts';
 import type { PageApi } from '../test/attestation/page.ts';
@@ -72,7 +73,7 @@ for (const { refused: expected, ...each } of cases) {
 }
 
 const chromium: Record<string, Times> = {};
-if (browserPresent) {
+if (hasChromium) {
   const opened = await openAttestationPage();
   try {
     const given = cases.map(({ evidence, refused: _refused, ...each }) => ({
@@ -100,7 +101,7 @@ const result = {
   samples: samples.length,
   negativeCases: negative.length,
   node: { firstMs: worst(node, 'firstMs'), medianMs: worst(node, 'medianMs'), worstMs: worst(node, 'worstMs') },
-  ...(browserPresent
+  ...(hasChromium
     ? {
         chromium: {
           firstMs: worst(chromium, 'firstMs'),
@@ -111,13 +112,13 @@ const result = {
     : {}),
   wrongVerdicts: wrong,
   bySample: Object.fromEntries(
-    samples.map(({ name }) => [name, { node: node[name], ...(browserPresent ? { chromium: chromium[name] } : {}) }]),
+    samples.map(({ name }) => [name, { node: node[name], ...(hasChromium ? { chromium: chromium[name] } : {}) }]),
   ),
 };
 if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 else {
   console.table(node);
-  if (browserPresent) console.table(chromium);
+  if (hasChromium) console.table(chromium);
   console.log(JSON.stringify({ ...result, bySample: undefined }, undefined, 2));
 }
 if (values.record) {

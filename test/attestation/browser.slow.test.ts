@@ -5,17 +5,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeEvidence, type Evidence, vendorRoots, verifyEvidence } from '../../src/trust/attestation/index.ts';
-import { type AttestationPage, browserPresent, openAttestationPage } from './chromium.ts';
+import { hasChromium } from '../harness/chromium.ts';
+import { type AttestationPage, openAttestationPage } from './chromium.ts';
 import { createNegativeCases } from './negative-cases.ts';
 import type { PageApi } from './page.ts';
 import { flipByte, loadSample, SAMPLES, samplesPresent, skipNote } from './samples.ts';
 
-const note = browserPresent ? skipNote : ' (skipped: chromium not present)';
+const note = hasChromium ? skipNote : ' (skipped: chromium not present)';
 const LIMIT_MS = 150;
 
 const base64 = (evidence: Evidence): string => Buffer.from(encodeEvidence(evidence)).toString('base64');
 
-describe.skipIf(!samplesPresent || !browserPresent)(`the verifiers in Chromium${note}`, () => {
+describe.skipIf(!samplesPresent || !hasChromium)(`the verifiers in Chromium${note}`, () => {
   let opened: AttestationPage;
   let page: AttestationPage['page'];
   beforeAll(async () => {

@@ -1,21 +1,17 @@
 /**
- * The verifiers bundled into a page of Chromium, under the policy of production pages. Needs Debian's chromium (or
- * CHROMIUM=path).
+ * The verifiers bundled into a page of Chromium, under the policy of production pages.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { build } from 'vite';
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-
-/** Whether there is a browser. */
-export const browserPresent = existsSync(executablePath);
+import { launchChromium, listenForComplaints } from '../harness/chromium.ts';
 
 /** A page with the functions of page.ts as `globalThis.attestation`. */
 export interface AttestationPage {
@@ -53,11 +49,9 @@ export async function openAttestationPage(): Promise<AttestationPage> {
     response.end(readFileSync(join(folder, 'dist', name)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  const browser = await launchChromium();
   const page = await browser.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  page.on('pageerror', (error) => complaints.push(error.message));
+  const complaints = listenForComplaints(page);
   await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   await page.waitForFunction(() => 'attestation' in globalThis);
   return {

@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { verifyLedger, decodeLedgerLines } from '../../src/privacy/accounting/index.ts';
 import { createLedgerFile, loadTaskData } from '../../src/runtime/storage/index.ts';
-import { buildPage, CHROMIUM, launchChromium, listenForComplaints, showFolder } from '../harness/browser.ts';
+import { buildPage, showFolder } from '../harness/built-pages.ts';
+import { hasChromium, launchChromium, listenForComplaints } from '../harness/chromium.ts';
 import { type RunningCommand, startCommand } from '../harness/cli-process.ts';
 import type { bare } from '../support/bare-page/main.ts';
 import { computeTranscript } from '../support/secagg-transcript.ts';
@@ -54,7 +55,7 @@ function idxOf(values: Uint8Array, shape: readonly number[]): Uint8Array {
   return bytes;
 }
 
-describe.skipIf(CHROMIUM === undefined)('a browser among processes', () => {
+describe.skipIf(!hasChromium)('a browser among processes', () => {
   let folder: string;
   let browser: Browser;
   const running: RunningCommand[] = [];

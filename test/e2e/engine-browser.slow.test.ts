@@ -7,26 +7,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { chromium, type Browser } from 'playwright-core';
-import { build } from 'vite';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { buildPage } from '../harness/built-pages.ts';
+import { hasChromium, launchChromium, listenForComplaints } from '../harness/chromium.ts';
 import { computeSums } from '../support/engine-sums.ts';
-
-const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
-const present = existsSync(executablePath);
-
-const CHROMIUM_FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
@@ -54,24 +41,17 @@ function serve(folder: string): Server {
   });
 }
 
-describe.skipIf(!present)(`the engine in Chromium${present ? '' : ' (skipped: no browser)'}`, () => {
+describe.skipIf(!hasChromium)(`the engine in Chromium${hasChromium ? '' : ' (skipped: no browser)'}`, () => {
   let folder: string;
   let server: Server;
   let browser: Browser;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sotto-engine-page-'));
-    await build({
-      root: fileURLToPath(new URL('../support/engine-page/', import.meta.url)),
-      base: './',
-      configFile: false,
-      logLevel: 'warn',
-      worker: { format: 'es' },
-      build: { outDir: folder, emptyOutDir: true, target: 'es2024' },
-    });
+    await buildPage('engine-page', folder);
     server = serve(folder);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
+    browser = await launchChromium();
   }, 120_000);
 
   afterAll(async () => {
@@ -82,10 +62,8 @@ describe.skipIf(!present)(`the engine in Chromium${present ? '' : ' (skipped: no
   });
 
   it.each(['plain', 'isolated'])('gives the bits of Node in a page that is %s', async (kind) => {
-    const complaints: string[] = [];
     const page = await browser.newPage();
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
+    const complaints = listenForComplaints(page);
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${kind}/`);
     await page.waitForFunction(() => 'computeSums' in globalThis);
     const there = await page.evaluate(async () => {

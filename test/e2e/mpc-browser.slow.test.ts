@@ -1,42 +1,19 @@
 /** A page in Chromium as a party: of a sum with two listening parties, and of a computation on shares. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 
-import { build } from 'vite';
 import { describe, expect, it } from 'vitest';
 
 import { startPartyServer } from '../../src/cli/party-server.ts';
 import { createSigningKey, toHex } from '../../src/foundations/crypto/index.ts';
 import { readEntropy } from '../../src/foundations/random/index.ts';
+import { bundleScript } from '../harness/built-pages.ts';
 import { hasChromium, launchChromium, openPage } from '../harness/chromium.ts';
 import { addOver, computeOnShares } from '../support/mpc-page.ts';
 
 type Party = typeof import('../support/mpc-page.ts');
 
-/** Bundles the party for a page, as Vite bundles the pages. */
-async function bundle(): Promise<string> {
-  const built = await build({
-    configFile: false,
-    logLevel: 'error',
-    build: {
-      write: false,
-      target: 'es2024',
-      minify: false,
-      lib: {
-        entry: fileURLToPath(new URL('../support/mpc-page.ts', import.meta.url)),
-        formats: ['iife'],
-        name: 'party',
-      },
-      rollupOptions: { external: ['node-seal'] },
-    },
-  });
-  const [first] = Array.isArray(built) ? built : [built];
-  const chunk = (first as { output: readonly { type: string; code?: string }[] }).output.find(
-    ({ type }) => type === 'chunk',
-  );
-  return chunk?.code ?? '';
-}
+const bundle = () => bundleScript('mpc-page.ts', { global: 'party', external: ['node-seal'] });
 
 describe.skipIf(!hasChromium)('a page', () => {
   it('adds its vector to those of two parties that listen, and all read one sum', async () => {

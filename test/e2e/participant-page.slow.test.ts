@@ -18,7 +18,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLedgerLines, verifyLedger } from '../../src/privacy/accounting/index.ts';
 import { formatInvitationLink } from '../../src/federation/wire/index.ts';
 import { loadTaskData } from '../../src/runtime/storage/index.ts';
-import { CHROMIUM, launchChromium, listenForComplaints, showFolder } from '../harness/browser.ts';
+import { showFolder } from '../harness/built-pages.ts';
+import { hasChromium, launchChromium, listenForComplaints } from '../harness/chromium.ts';
 import { type RunningCommand, startCommand } from '../harness/cli-process.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -118,7 +119,7 @@ async function assertFitsWidth(page: Page): Promise<void> {
   expect(wide).toBeLessThanOrEqual(shown as number);
 }
 
-describe.skipIf(CHROMIUM === undefined)('the participant page', () => {
+describe.skipIf(!hasChromium)('the participant page', () => {
   let folder: string;
   let data: { pictures: string; table: string };
   let browser: Browser;

@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { buildPage, CHROMIUM, launchChromium, listenForComplaints, showFolder } from '../harness/browser.ts';
+import { buildPage, showFolder } from '../harness/built-pages.ts';
+import { hasChromium, launchChromium, listenForComplaints } from '../harness/chromium.ts';
 import { prepareSample, TEXT } from '../support/prepared-sample.ts';
 
 const PREFIX = 'http://127.0.0.1:9/preparation/';
-const absent = CHROMIUM === undefined;
+const absent = !hasChromium;
 
 describe.skipIf(absent)(`preparation in Chromium${absent ? ' (skipped: no browser)' : ''}`, () => {
   let folder: string;

@@ -9,10 +9,12 @@ import { createRequire } from 'node:module';
 
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
+  (path) => path !== undefined && existsSync(path),
+);
 
 /** Whether there is a browser to test with. */
-export const hasChromium = existsSync(executablePath);
+export const hasChromium = executablePath !== undefined;
 
 const FLAGS = [
   '--no-sandbox',
@@ -24,8 +26,19 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts it. */
-export const launchChromium = (): Promise<Browser> => chromium.launch({ executablePath, args: FLAGS });
+/** Starts it, without a network of its own. */
+export function launchChromium(): Promise<Browser> {
+  if (executablePath === undefined) throw new Error('there is no Chromium: install it, or name it in CHROMIUM_PATH');
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** Gathers what a page complains about: errors on its console and errors nobody caught. */
+export function listenForComplaints(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  return complaints;
+}
 
 /** A page with everything it complained about. */
 export interface WatchedPage {

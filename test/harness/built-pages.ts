@@ -1,5 +1,5 @@
 /**
- * Chromium for tests: found, started without a network of its own, and shown pages that Vite builds.
+ * Pages that Vite builds for a test, and the origin they are shown under.
  *
  * @module
  */
@@ -8,48 +8,44 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { build } from 'vite';
 
-/** Where the browser is; undefined when there is none. */
-export const CHROMIUM = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
-  (path) => path !== undefined && existsSync(path),
-);
-
-/** Starts Chromium. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: CHROMIUM as string,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
-
-/** Gathers what a page complains about: errors on its console and errors nobody caught. */
-export function listenForComplaints(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  page.on('pageerror', (error) => complaints.push(error.message));
-  return complaints;
-}
+const SUPPORT = new URL('../support/', import.meta.url);
 
 /** Builds a page of `test/support` into a folder. */
 export async function buildPage(name: string, outDir: string): Promise<void> {
   await build({
-    root: fileURLToPath(new URL(`../support/${name}/`, import.meta.url)),
+    root: fileURLToPath(new URL(`${name}/`, SUPPORT)),
     base: './',
     configFile: false,
     logLevel: 'warn',
     worker: { format: 'es' },
     build: { outDir, emptyOutDir: true, target: 'es2024' },
   });
+}
+
+/** Bundles a module of `test/support` into a script that leaves its exports in a global variable, as Vite bundles pages. */
+export async function bundleScript(
+  module: string,
+  { global, external = [] }: { readonly global: string; readonly external?: string[] },
+): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    build: {
+      write: false,
+      target: 'es2024',
+      minify: false,
+      lib: { entry: fileURLToPath(new URL(module, SUPPORT)), formats: ['iife'], name: global },
+      rollupOptions: { external },
+    },
+  });
+  const [first] = Array.isArray(built) ? built : [built];
+  const chunk = (first as { output: readonly { type: string; code?: string }[] }).output.find(
+    ({ type }) => type === 'chunk',
+  );
+  return chunk?.code ?? '';
 }
 
 const TYPES: Readonly<Record<string, string>> = {
