@@ -4,9 +4,10 @@
  */
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -253,5 +254,26 @@ describe('links', () => {
     rmSync(join(at('out'), 'metrics.jsonl'));
     symlinkSync(join(run, 'metrics.jsonl'), join(at('out'), 'metrics.jsonl'));
     expect(await codesOf('open', at('out'), '--public-key', at('sign.pem.pub'))).toEqual(['package/not-a-file']);
+  });
+});
+
+describe('sotto verify', () => {
+  it('tells a folder of files that no log knows in one line', async () => {
+    mkdirSync(join(run, 'mlruns', 'metrics'), { recursive: true });
+    for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(run, 'mlruns', 'metrics', name), name);
+    writeFileSync(join(run, 'notes.txt'), '');
+    try {
+      const { out } = await sotto('verify', run);
+      expect(out).toMatch(/mlruns\/ \(4 files\): the log has no digest of it\n/);
+      expect(out).toMatch(/notes\.txt: the log has no digest of it\n/);
+      expect(out).not.toContain('metrics/a');
+      const { notCovered } = JSON.parse((await sotto('verify', run, '--json')).out) as {
+        notCovered: { file: string }[];
+      };
+      expect(notCovered.map(({ file }) => file)).toContain('mlruns/metrics/a');
+    } finally {
+      rmSync(join(run, 'mlruns'), { recursive: true });
+      rmSync(join(run, 'notes.txt'));
+    }
   });
 });

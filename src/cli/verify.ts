@@ -139,6 +139,21 @@ function countOf(text: string): number {
   return count;
 }
 
+/** Files of one folder that are told apart up to here; more are counted. */
+const FEW = 3;
+
+/** What is not covered, for people: a folder of many files in one line. */
+function linesOfNotCovered(files: AuditReport['notCovered']): readonly string[] {
+  const folderOf = (file: string): string => `${file.split('/')[0]}/`;
+  const places = Map.groupBy(files, ({ file, reason }) => (file.includes('/') ? `${folderOf(file)}\n${reason}` : file));
+  return [...places.values()].flatMap((each) => {
+    const [{ file, reason } = { file: '', reason: '' }] = each;
+    return each.length > FEW
+      ? [`${folderOf(file)} (${each.length} files): ${reason}`]
+      : each.map((one) => `${one.file}: ${one.reason}`);
+  });
+}
+
 /** The verdict for people. */
 function formatVerdict(report: AuditReport, name: string): string {
   const budget = report.seeded
@@ -146,7 +161,9 @@ function formatVerdict(report: AuditReport, name: string): string {
     : report.epsilon === null
       ? report.task !== null && !report.isPrivate
         ? 'NONE: NOT PRIVATE'
-        : 'cannot be recomputed'
+        : report.ok && report.task === null
+          ? 'nothing to recompute: this log is of no task'
+          : 'cannot be recomputed'
       : `ε = ${report.epsilon.toFixed(3)} at δ = ${report.delta}, recomputed from the log alone`;
   const rows: [string, string][] = [
     ['privacy', budget],
@@ -161,10 +178,7 @@ function formatVerdict(report: AuditReport, name: string): string {
     ['key', `${report.key ?? 'none'}${report.keyPinned ? ', known to you' : ', taken from the run itself'}`],
     ...(report.witnesses.length === 0 ? [] : [['witnesses', report.witnesses.join(', ')] as [string, string]]),
     ['covered', `${report.covered.length} files`],
-    ...report.notCovered.map(({ file, reason }, i): [string, string] => [
-      i === 0 ? 'not covered' : '',
-      `${file}: ${reason}`,
-    ]),
+    ...linesOfNotCovered(report.notCovered).map((line, i): [string, string] => [i === 0 ? 'not covered' : '', line]),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return [
