@@ -141,7 +141,10 @@ async function rotate(name: string, options: KeyOptions): Promise<void> {
 function certify({ authority, scope, key, out }: CertifyOptions): void {
   const text = key.endsWith(KEY_SUFFIX) ? new TextDecoder().decode(readFileOf(key, 'public key')).trim() : key;
   if (!HEX_KEY.test(text)) throw new UsageError('--key must be the 64 digits of a public key, from sotto keys show');
+  const isNew = !existsSync(authority);
   const signer = createSigningKey(loadOrCreateKey(authority));
+  // A name that was mistyped would otherwise look like the authority that everybody knows.
+  if (isNew) process.stderr.write(`made ${authority}, a new authority: no policy names it yet\n`);
   const identityKey = fromHex(text);
   const certificate = toHex(issueCertificate(signer, { scope, id: participantIdOf(identityKey), identityKey }));
   if (out === undefined) process.stdout.write(`${certificate}\n`);
