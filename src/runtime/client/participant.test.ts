@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { DIMENSION, expectedSum, planFor, valueOf } from '../../../test/harness/rounds.ts';
 import { createCoordinatorRound } from '../../federation/rounds/index.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
+import type { Contributor } from '../training/federated/index.ts';
 import { createParticipant } from './participant.ts';
 
 it('makes one contribution, charged and sealed once, though every message comes twice', async () => {
@@ -30,6 +31,9 @@ it('makes one contribution, charged and sealed once, though every message comes 
           contribute: () => valueOf(id),
           state: () => ({}),
           restore: () => {},
+          ownModel: (parameters) => parameters,
+          seconds: {} as Contributor['seconds'],
+          nonFinite: 0,
         },
         beforeContribution: () => Promise.resolve(void done.push(`charged ${id}`)),
         seal(message) {
