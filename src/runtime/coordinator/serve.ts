@@ -114,6 +114,7 @@ export async function serve({
 }: ServeOptions): Promise<Served> {
   const database = await openDatabase(
     databaseUrl === undefined ? { kind: 'folder', path: folder } : { kind: 'server', url: databaseUrl },
+    { onWait: (why) => options.log({ level: 'warn' }, why) },
   );
   let requestShutdown = (): void => {};
   const shutdownRequested = new Promise<void>((resolve) => {
@@ -124,10 +125,12 @@ export async function serve({
       ? createFileObjectStore(join(folder, 'objects'))
       : createS3ObjectStore({ ...bucket, bucketUrl: bucket.url });
   const objects = options.vault === undefined ? plain : createSealedObjectStore(plain, options.vault);
-  const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) }).catch(async (error: unknown) => {
-    await database.close();
-    throw error;
-  });
+  const listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) }).catch(
+    async (error: unknown) => {
+      await database.close();
+      throw error;
+    },
+  );
   let leases: LeaseStore | undefined;
   let nats: Nats | undefined;
   let started: Service | undefined;

@@ -15,7 +15,7 @@ import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 
 import { StorageError } from '../errors.ts';
-import { takeLock } from '../lock.ts';
+import { type LockOptions, takeLock } from '../lock.ts';
 import { migrations, type Tables } from './schema.ts';
 
 /** An open database. */
@@ -39,8 +39,11 @@ export interface OpenDatabase {
  * @throws {@link StorageError} `storage/exists` when another process holds the folder, `storage/unreadable` when the
  * database cannot be reached or migrated.
  */
-export async function openDatabase(location: DatabaseLocation): Promise<OpenDatabase> {
-  const { dialect, release } = await dialectOf(location);
+export async function openDatabase(
+  location: DatabaseLocation,
+  { onWait }: Pick<LockOptions, 'onWait'> = {},
+): Promise<OpenDatabase> {
+  const { dialect, release } = await dialectOf(location, onWait);
   const db: Database = new Kysely<Tables>({ dialect });
   const close = async (): Promise<void> => {
     await db.destroy();
@@ -80,6 +83,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 async function dialectOf(
   location: DatabaseLocation,
+  onWait: LockOptions['onWait'],
 ): Promise<{ dialect: PGliteDialect | PostgresDialect; release: () => void }> {
   if (location.kind === 'server') {
     const { Pool, types } = (await import('pg')).default;
@@ -98,7 +102,10 @@ async function dialectOf(
   }
   mkdirSync(location.path, { recursive: true });
   // Two processes on one PGlite folder destroy it, and PGlite itself takes no lock.
-  const release = takeLock(join(location.path, 'lock'), location.path);
+  const release = takeLock(join(location.path, 'lock'), location.path, {
+    beatAfterMs: 0,
+    ...(onWait === undefined ? {} : { onWait }),
+  });
   try {
     const folder = join(location.path, 'database');
     if (!existsSync(folder)) await makeFolder(folder);
