@@ -135,7 +135,8 @@ async function readTables(sources: readonly TableSource[], options: ReadDataOpti
 function labelsOf(paths: readonly string[], folder: string): string[] {
   return paths.map((path) => {
     const own = relative(folder, path).replaceAll('\\', '/');
-    const label = labelOfPath(own);
+    // Below a folder of its own the folder is the class, even where the file's name begins with a number.
+    const label = labelOfPath(own.includes('/') ? `data/${own}` : own);
     if (label !== undefined) return label;
     throw new DataError(
       'data/labels-mismatch',
