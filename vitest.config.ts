@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/closing-line.ts'],
     maxWorkers: 2,
+    globalSetup: './test/temporary-folder.ts',
     env: { NODE_COMPILE_CACHE: compileCache },
     projects: [
       {
