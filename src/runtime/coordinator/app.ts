@@ -356,7 +356,7 @@ export function createApp(
     const task = service.task(who.taskId);
     let cursor = Number(context.req.header('last-event-id') ?? context.req.query('after') ?? 0);
     return streamSSE(context, async (stream) => {
-      while (!stream.aborted && !stream.closed) {
+      while (!stream.aborted && !stream.closed && !task.closed) {
         const mail = await task.mail(who.id, cursor, {
           timeoutMs: 15_000,
           signal: context.req.raw.signal,

@@ -284,6 +284,19 @@ describe('the interface', () => {
     expect(test.service.tasks().length).toBe(before);
   });
 
+  it('sends whoever asks for mail away for a while once it is put down, and ends who waits', async () => {
+    const own = await startService();
+    const task = await own.service.createTask(smallTask());
+    const patient = task.mail('p-nobody', 0, { timeoutMs: 60_000 });
+    await task.close();
+    expect(await patient).toEqual([]);
+    await expect(task.mail('p-nobody', 0, { timeoutMs: 0 })).rejects.toMatchObject({
+      code: 'coordinator/unavailable',
+      retryable: true,
+    });
+    await own.close();
+  });
+
   it('describes itself, and isolates every page of its origin', async () => {
     const response = await test.fetch(`${URL_OF_SERVICE}/openapi.json`);
     const document = (await response.json()) as { openapi: string; paths: Record<string, unknown> };

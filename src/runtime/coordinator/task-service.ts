@@ -137,8 +137,14 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       return frame;
     },
     async mail(participant, cursor, wait) {
-      // Nobody waits for a task that has ended, or that this process has put down.
-      const over = memory.closed || memory.state === 'finished' || memory.state === 'stopped';
+      // Nothing comes any more from a task that this process has put down; an empty answer would be asked for again at once.
+      if (memory.closed) {
+        throw new CoordinatorError('coordinator/unavailable', 'the coordinator is being stopped; try again', {
+          retryable: true,
+        });
+      }
+      // Nobody waits for a task that has ended.
+      const over = memory.state === 'finished' || memory.state === 'stopped';
       const mail = mailboxes.wait(participant, cursor, over ? { ...wait, timeoutMs: 0 } : wait);
       // Whoever has read of an end is free for the next cohort.
       this.seen(participant);
