@@ -21,6 +21,7 @@ import {
   signChannel,
 } from '../trust/package/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { loadOrMakeKey } from './logged-keys.ts';
 
 interface Options {
   readonly channel?: string;
@@ -46,8 +47,8 @@ export function createChannelCommand(): Command {
   const add = (name: string, text: string): Command =>
     command.command(name).description(text).option('--json', 'as JSON').exitOverride();
   add('key <file>', 'Make a key of the channel, or show the public part of one that is there.').action(
-    (file: string, options: Options) => {
-      const { publicKey } = createSigningKey(loadOrCreateKey(file));
+    async (file: string, options: Options) => {
+      const { publicKey } = await loadOrMakeKey(file);
       print(options, { value: { file, publicKey: toHex(publicKey) }, text: toHex(publicKey) });
     },
   );

@@ -38,6 +38,7 @@ import { type RunPlan, wantedOf } from '../runtime/training/index.ts';
 import type { KnownRound } from '../trust/log/index.ts';
 import { exportRecord, parseAttestationPolicy, SIMULATED_BANNER } from '../trust/attestation/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { loadOrMakeKey } from './logged-keys.ts';
 import { keepLogReceipt } from './log-receipt.ts';
 import { pinnedFetchOf } from './pinned-option.ts';
 
@@ -109,7 +110,7 @@ async function join(url: string, options: JoinCommandOptions): Promise<void> {
     url: url.replace(/\/+$/, ''),
     taskId: options.task,
     token: options.token,
-    key: createSigningKey(loadOrCreateKey(joinPath(options.home, 'identity.key'))),
+    key: await loadOrMakeKey(joinPath(options.home, 'identity.key')),
     label: options.label,
     dataset: (run, inputShape) => readData(options, run, inputShape),
     policy,

@@ -5,17 +5,18 @@
  * @module
  */
 
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Command } from 'commander';
 
 import { participantIdOf } from '../federation/wire/index.ts';
 import { createSigningKey, fromHex, type SigningKey, sha256, toHex } from '../foundations/crypto/index.ts';
-import { createKeyLog, loadOrCreateKey, readFileOf, saveKey, writeFileAtomic } from '../runtime/storage/index.ts';
+import { loadOrCreateKey, readFileOf, saveKey, writeFileAtomic } from '../runtime/storage/index.ts';
 import { readEntropy } from '../foundations/random/index.ts';
 import { issueCertificate } from '../secure/secagg/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { fingerprintOf, KEY_LOG, loadOrMakeKey, withKeyLog } from './logged-keys.ts';
 
 interface KeyOptions {
   readonly home: string;
@@ -89,18 +90,14 @@ function print(keys: readonly Record<string, string>[], { json }: KeyOptions, wh
   }
 }
 
-/** Folder with the log of what was done to the keys beside it. */
-const KEY_LOG = 'key-log';
-const fingerprintOf = ({ publicKey }: Pick<SigningKey, 'publicKey'>): string => `sha256:${toHex(sha256(publicKey))}`;
-
 async function create(name: string, options: KeyOptions): Promise<void> {
   const path = pathOf(options.home, name);
-  if (existsSync(path)) throw new UsageError(`${path} exists: sotto keys rotate ${name} puts a new one in its place`);
   const seed = readEntropy(32);
   const key = createSigningKey(seed);
-  await createKeyLog(join(options.home, KEY_LOG)).perform({ act: 'made', key: fingerprintOf(key) }, () =>
-    saveKey(path, seed),
-  );
+  await withKeyLog(options.home, async (log) => {
+    if (existsSync(path)) throw new UsageError(`${path} exists: sotto keys rotate ${name} puts a new one in its place`);
+    await log.perform({ act: 'made', key: fingerprintOf(key) }, () => saveKey(path, seed));
+  });
   print([describe(name, key)], options, true);
 }
 
@@ -123,14 +120,22 @@ function show(name: string, options: KeyOptions): void {
 
 async function rotate(name: string, options: KeyOptions): Promise<void> {
   const path = pathOf(options.home, name);
-  const old = load(path);
-  const kept = join(options.home, `${name}.${toHex(sha256(old.publicKey)).slice(0, 8)}.retired`);
+  load(path);
   const seed = readEntropy(32);
   const key = createSigningKey(seed);
-  const act = { act: 'replaced', key: fingerprintOf(old), detail: `by ${fingerprintOf(key)}` } as const;
-  await createKeyLog(join(options.home, KEY_LOG)).perform(act, () => {
-    renameSync(path, kept);
-    saveKey(path, seed);
+  const kept = await withKeyLog(options.home, async (log) => {
+    const old = load(path);
+    const retired = join(options.home, `${name}.${toHex(sha256(old.publicKey)).slice(0, 8)}.retired`);
+    const next = `${path}.next`;
+    const act = { act: 'replaced', key: fingerprintOf(old), detail: `by ${fingerprintOf(key)}` } as const;
+    await log.perform(act, () => {
+      rmSync(next, { force: true });
+      saveKey(next, seed);
+      // There is a key under the name at any time: whoever finds none makes one.
+      copyFileSync(path, retired);
+      renameSync(next, path);
+    });
+    return retired;
   });
   print([describe(name, key)], options, true);
   process.stderr.write(
@@ -138,11 +143,11 @@ async function rotate(name: string, options: KeyOptions): Promise<void> {
   );
 }
 
-function certify({ authority, scope, key, out }: CertifyOptions): void {
+async function certify({ authority, scope, key, out }: CertifyOptions): Promise<void> {
   const text = key.endsWith(KEY_SUFFIX) ? new TextDecoder().decode(readFileOf(key, 'public key')).trim() : key;
   if (!HEX_KEY.test(text)) throw new UsageError('--key must be the 64 digits of a public key, from sotto keys show');
   const isNew = !existsSync(authority);
-  const signer = createSigningKey(loadOrCreateKey(authority));
+  const signer = await loadOrMakeKey(authority);
   // A name that was mistyped would otherwise look like the authority that everybody knows.
   if (isNew) process.stderr.write(`made ${authority}, a new authority: no policy names it yet\n`);
   const identityKey = fromHex(text);

@@ -15,6 +15,7 @@ import { createSystemRng } from '../foundations/random/index.ts';
 import { loadOrCreateKey, readFileOf } from '../runtime/storage/index.ts';
 import { sealChannel } from '../secure/mpc/index.ts';
 import { UsageError } from './exit-codes.ts';
+import { loadOrMakeKey } from './logged-keys.ts';
 import { createPartyAssistCommand } from './party-assist.ts';
 import { jobSchema, type PartyReport, runJob } from './party-jobs.ts';
 import { startPartyServer } from './party-server.ts';
@@ -60,8 +61,8 @@ export function createPartyCommand(): Command {
     .command('key')
     .description('make an identity key, or show the public part of one')
     .argument('<file>', 'key file; made when it is missing')
-    .action((path: string) => {
-      const key = createSigningKey(loadOrCreateKey(path));
+    .action(async (path: string) => {
+      const key = await loadOrMakeKey(path);
       process.stdout.write(`${toHex(key.publicKey)}\n`);
     });
   command

@@ -2,15 +2,21 @@
  * What happens to keys stands in a signed log: of a key store, and of identity keys.
  * It is written before it happens, or it does not happen.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { createChannelCommand } from '../../src/cli/channel.ts';
 import { createKeysCommand } from '../../src/cli/keys.ts';
+import { createPartyCommand } from '../../src/cli/party.ts';
 import { folderFiles } from '../../src/cli/run-files.ts';
 import { createVerifyCommand } from '../../src/cli/verify.ts';
+import { fromHex, sha256, toHex } from '../../src/foundations/crypto/index.ts';
 import { createFileKeeper, createPassphraseKeeper } from '../../src/runtime/drivers/index.ts';
 import {
   createKeyLog,
@@ -165,6 +171,23 @@ describe('the log of a key store', () => {
     ]);
   });
 
+  it('is read without a change, also while somebody writes it', async () => {
+    await withKeys((keys) => keys.createKey('run/a'));
+    const tile = join(folder, 'log', 'tile', 'entries', '000.p', '9');
+    const before = await readKeyLog(folder);
+    // As they are between the writing of the tiles and that of their checkpoint.
+    writeFileSync(tile, 'the next');
+    const all = readdirSync(folder, { recursive: true }).map(String).toSorted();
+    expect(await readKeyLog(folder)).toEqual(before);
+    expect(readdirSync(folder, { recursive: true }).map(String).toSorted()).toEqual(all);
+    expect(readFileSync(tile, 'utf8')).toBe('the next');
+    rmSync(tile);
+    const entries = join(folder, 'log', 'tile', 'entries', '000.p');
+    const last = join(entries, readdirSync(entries)[0] as string);
+    writeFileSync(last, readFileSync(last, 'latin1').replace('made', 'maid'), 'latin1');
+    await expect(readKeyLog(folder)).rejects.toMatchObject({ code: 'log/inconsistent' });
+  });
+
   it('does not verify when its story cannot have happened', async () => {
     const state = 'a'.repeat(64);
     const of = (act: LeafOf<'key'>['act'], phase: LeafOf<'key'>['phase'], more: object = {}): LeafContent =>
@@ -229,5 +252,60 @@ describe('the log of identity keys', () => {
     expect(await sotto('create', 'second')).toMatchObject({ code: 2 });
     expect(await print('show')).toBe(next);
     expect(readdirSync(home).filter((name) => name.endsWith('.key'))).toEqual(['identity.key']);
+  });
+
+  it('has every replacement of many that are made at once, and keeps each key that was replaced', async () => {
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const home = join(base, 'home');
+    await runCommand(createKeysCommand(), ['create', '--home', home, '--json']);
+    const rotate = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const all = Array.from({ length: 3 }, () => spawn(process.execPath, [rotate, 'keys', 'rotate', '--home', home]));
+    const codes = await Promise.all(all.map(async (each) => ((await once(each, 'exit')) as unknown[])[0]));
+    expect(codes).toEqual([0, 0, 0]);
+    const report = await audit(join(home, 'key-log'));
+    expect([report.ok, report.problems]).toEqual([true, []]);
+    const entries = (await readKeyLog(join(home, 'key-log'))).filter(({ phase }) => phase === 'done');
+    expect(entries.map(({ act }) => act)).toEqual(['made', 'replaced', 'replaced', 'replaced']);
+    expect(entries.slice(1).map(({ key }) => key)).toEqual([
+      entries[0]?.key,
+      ...entries.slice(1, -1).map(({ detail }) => detail.replace('by ', '')),
+    ]);
+    const retired = entries.slice(1).map(({ key }) => `identity.${key.slice(7, 15)}.retired`);
+    expect(readdirSync(home).filter((name) => name.endsWith('.retired'))).toEqual(retired.toSorted());
+  });
+
+  it('leaves a key in its place where a replacement is cut', async () => {
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const home = join(base, 'home');
+    const sotto = (...args: string[]): ReturnType<typeof runCommand> =>
+      runCommand(createKeysCommand(), [...args, '--home', home, '--json']);
+    const { fingerprint } = JSON.parse((await sotto('create')).out) as { fingerprint: string };
+    // Where the retired key would go, nothing can be put.
+    mkdirSync(join(home, `identity.${fingerprint.slice(7, 15)}.retired`));
+    expect((await sotto('rotate')).code).not.toBe(0);
+    expect(JSON.parse((await sotto('show')).out)).toMatchObject({ fingerprint });
+    rmSync(join(home, `identity.${fingerprint.slice(7, 15)}.retired`), { recursive: true });
+    expect((await sotto('rotate')).code).toBe(0);
+  });
+
+  it('has the keys of channels, parties and authorities that are made, too', async () => {
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const made = async (): Promise<readonly string[]> =>
+      (await readKeyLog(join(base, 'key-log'))).flatMap(({ act, phase, key }) =>
+        act === 'made' && phase === 'done' ? [key] : [],
+      );
+    const channel = await runCommand(createChannelCommand(), ['key', join(base, 'channel.key')]);
+    const party = await runCommand(createPartyCommand(), ['key', join(base, 'party.key')]);
+    const fingerprint = (hex: string): string => `sha256:${toHex(sha256(fromHex(hex.trim())))}`;
+    expect(await made()).toEqual([channel, party].map(({ out }) => fingerprint(out)));
+    // Shown and not made.
+    expect((await runCommand(createChannelCommand(), ['key', join(base, 'channel.key')])).out).toBe(channel.out);
+    const key = 'ab'.repeat(32);
+    const authority = join(base, 'authority.key');
+    expect(
+      (await runCommand(createKeysCommand(), ['certify', '--authority', authority, '--scope', 's', '--key', key])).code,
+    ).toBe(0);
+    expect(await made()).toHaveLength(3);
+    expect((await audit(join(base, 'key-log'))).ok).toBe(true);
   });
 });

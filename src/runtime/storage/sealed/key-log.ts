@@ -11,11 +11,26 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { formatVerifierKey, type LeafOf, RUN_FILES } from '../../../trust/log/index.ts';
+import { createSigningKey, equalBytes } from '../../../foundations/crypto/index.ts';
+import {
+  CHECKPOINT_PATH,
+  createCompactRange,
+  createLogReader,
+  createNoteVerifier,
+  decodeLeaf,
+  formatVerifierKey,
+  hashLeaf,
+  type LeafOf,
+  LogError,
+  type NoteVerifier,
+  openCheckpoint,
+  RUN_FILES,
+  type TileStore,
+} from '../../../trust/log/index.ts';
 import { StorageError } from '../errors.ts';
 import { writeFileAtomic } from '../files.ts';
 import { loadOrCreateKey } from '../key-file.ts';
-import { createFileSaltStore, createFileTileStore, openTaskLog, type TaskLog } from '../tiles/index.ts';
+import { createFileSaltStore, createFileTileStore, openTaskLog, originOf, type TaskLog } from '../tiles/index.ts';
 
 /** An act on a key. */
 export interface KeyAct {
@@ -110,11 +125,46 @@ export function createKeyLog(
   };
 }
 
-/** Reads what happened to the keys of a folder; none where nothing was written. */
+/**
+ * Reads what happened to the keys of a folder; none where nothing was written. It changes nothing: whoever does something
+ * to a key at that time writes tiles that no checkpoint promises yet, and to open the log for writing would clear them away.
+ * @throws {@link LogError} when the log is not what its checkpoint signs.
+ */
 export async function readKeyLog(folder: string): Promise<readonly KeyEntry[]> {
   if (!existsSync(join(folder, RUN_FILES.privateKey))) return [];
-  const { leaves } = await openFolder(folder);
-  return leaves.flatMap((leaf, index) => (leaf.kind === 'key' ? [{ ...leaf, index }] : []));
+  const seed = loadOrCreateKey(join(folder, RUN_FILES.privateKey));
+  const verifier = createNoteVerifier('ed25519', originOf(NAME, seed), createSigningKey(seed).publicKey);
+  const store = createFileTileStore(join(folder, RUN_FILES.log));
+  for (let note = await store.read(CHECKPOINT_PATH); note !== undefined;) {
+    try {
+      const leaves = (await readLog(store, note, verifier)).map(decodeLeaf);
+      return leaves.flatMap((leaf, index) => (leaf.kind === 'key' ? [{ ...leaf, index }] : []));
+    } catch (error) {
+      // Partial tiles go when the next checkpoint needs them no more.
+      const now = await store.read(CHECKPOINT_PATH);
+      if (now !== undefined && equalBytes(now, note)) throw error;
+      note = now;
+    }
+  }
+  return [];
+}
+
+/** The entries under a checkpoint. */
+async function readLog(store: TileStore, note: Uint8Array, verifier: NoteVerifier): Promise<Uint8Array[]> {
+  const { size, root } = openCheckpoint(note, { verifiers: [verifier] });
+  const range = createCompactRange();
+  const found: Uint8Array[] = [];
+  for await (const entry of createLogReader(store, size).entries(0, size)) {
+    range.push(hashLeaf(entry));
+    found.push(entry.slice());
+  }
+  if (!equalBytes(range.root(), root)) {
+    throw new LogError(
+      'log/inconsistent',
+      'the tiles of the log of the keys do not have the root that its checkpoint signs',
+    );
+  }
+  return found;
 }
 
 function openFolder(folder: string): Promise<TaskLog> {

@@ -16,7 +16,7 @@ import { fromHex, openSealed, seal, sha256, toHex, utf8 } from '../../../foundat
 import { readEntropy } from '../../../foundations/random/index.ts';
 import { StorageError } from '../errors.ts';
 import { readFileOf, writeFileAtomic } from '../files.ts';
-import { takeLock } from '../lock.ts';
+import { withLock } from '../with-lock.ts';
 import { createKeyLog } from './key-log.ts';
 
 /** Wraps the root key. What it needs to unwrap it again, other than its secret, is in what it returns. */
@@ -111,25 +111,6 @@ function unwrapKey(wrapped: string, root: Uint8Array, info: { id: string; label:
   }
 }
 
-/** The last change of each store in this process. */
-const turns = new Map<string, Promise<void>>();
-const LOCK_TRIES = 200;
-const LOCK_WAIT_MS = 50;
-
-/** Waits until no other process changes the store. @throws {@link StorageError} `storage/exists` after ten seconds. */
-async function waitForLock(lock: string, what: string): Promise<() => void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return takeLock(lock, what);
-    } catch (error) {
-      if (!(error instanceof StorageError && error.code === 'storage/exists') || tries >= LOCK_TRIES) throw error;
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, LOCK_WAIT_MS);
-    });
-  }
-}
-
 /**
  * Opens the key store in a folder, or makes one.
  * @param options - `create: false` refuses a folder without a store.
@@ -184,23 +165,10 @@ export async function openKeyStore(
 
   /** Lets one change at a time be made, in this process and beside others, from the store as it is now. */
   function alone<T>(change: () => Promise<T>): Promise<T> {
-    const done = (turns.get(path) ?? Promise.resolve()).then(async () => {
-      const release = await waitForLock(`${path}.lock`, path);
-      try {
-        if (existsSync(path)) await reload();
-        return await change();
-      } finally {
-        release();
-      }
+    return withLock(`${path}.lock`, path, async () => {
+      if (existsSync(path)) await reload();
+      return change();
     });
-    turns.set(
-      path,
-      done.then(
-        () => {},
-        () => {},
-      ),
-    );
-    return done;
   }
 
   async function write(next: Omit<StoreFile, 'root' | 'keeper'>, nextRoot: Uint8Array, by: RootKeeper): Promise<void> {
