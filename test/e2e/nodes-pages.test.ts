@@ -2,67 +2,25 @@
  * The pages of two coordinator nodes on one database: whichever node a person asks, she sees and steers the tasks of both,
  * with the one session she has; a page of a foreign address reaches neither.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-import { getRequestListener } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createApp, createService, mountPages, type Service } from '../../src/runtime/coordinator/index.ts';
 import { openDatabase, type OpenDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
-import { createDatabaseLeaseStore } from '../../src/runtime/storage/leases/index.ts';
-import type { PageFiles, TaskHead } from '../../src/runtime/view/index.ts';
+import type { TaskHead } from '../../src/runtime/view/index.ts';
+import { startNode, type TestNode } from '../harness/node.ts';
 import { OPERATOR, smallTask } from '../harness/service.ts';
-
-interface Node {
-  readonly url: string;
-  readonly service: Service;
-  close(): Promise<void>;
-}
 
 const objects = createMemoryObjectStore();
 let database: OpenDatabase;
-let a: Node;
-let b: Node;
+let a: TestNode;
+let b: TestNode;
 let cookie: string;
 
-async function startNode(id: string): Promise<Node> {
-  let listener: ReturnType<typeof getRequestListener> | undefined;
-  const server = createServer((incoming, outgoing) => void listener?.(incoming, outgoing));
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const service = await createService({
-    db: database.db,
-    objects,
-    operatorToken: OPERATOR,
-    factsOf: (task) => Promise.resolve({ inputShape: task.model.input ?? [6] }),
-    log: () => {},
-    node: { leases: createDatabaseLeaseStore(database.db), id, url, ttlMs: 5000, clock: () => performance.now() },
-  });
-  const none = (): Promise<PageFiles> => Promise.resolve(new Map());
-  const pages = mountPages(service, { dashboard: none, participant: none, version: '0' });
-  listener = getRequestListener(createApp(service, { pages: pages.routes }).fetch);
-  return {
-    url,
-    service,
-    async close() {
-      for (const task of service.tasks()) service.tracker(task.status().id).feed.close();
-      await service.close();
-      await pages.close();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-    },
-  };
-}
+const start = (id: string): Promise<TestNode> => startNode({ db: database.db, objects, id, pages: true });
 
 /** Asks as a page of node `at` does, in a browser that holds the session's cookie. */
 function ask(
-  at: Node,
+  at: TestNode,
   path: string,
   { method = 'GET', headers = {} }: { method?: string; headers?: Readonly<Record<string, string>> } = {},
 ): Promise<Response> {
@@ -74,8 +32,8 @@ let onA: string;
 let onB: string;
 beforeAll(async () => {
   database = await openDatabase({ kind: 'memory' });
-  a = await startNode('a');
-  b = await startNode('b');
+  a = await start('a');
+  b = await start('b');
   onA = (await a.service.createTask(smallTask({ name: 'on a' }))).status().id;
   onB = (await b.service.createTask(smallTask({ name: 'on b' }))).status().id;
   const made = await fetch(`${a.url}/api/setup`, {

@@ -2,27 +2,13 @@
  * Several coordinator nodes on one database: one of them holds each task, requests that reach another are passed on, and
  * when the holder falls silent another takes the round up where the journal stands. No round runs twice.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-import { getRequestListener } from '@hono/node-server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { verifyLedger } from '../../src/privacy/accounting/index.ts';
-import { createApp, createService, type Service, type ServiceReport } from '../../src/runtime/coordinator/index.ts';
 import { createLedgerTable, openDatabase, type OpenDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
-import { createDatabaseLeaseStore, type LeaseStore } from '../../src/runtime/storage/leases/index.ts';
+import { startNode, type StartNodeOptions, type TestNode } from '../harness/node.ts';
 import { OPERATOR, smallTask, startParticipant, until } from '../harness/service.ts';
-
-interface Node {
-  readonly url: string;
-  readonly service: Service;
-  readonly reports: ServiceReport[];
-  /** Cuts the node off: nobody reaches it, and it reaches neither leases nor database. */
-  die(): Promise<void>;
-  close(): Promise<void>;
-}
 
 let database: OpenDatabase;
 const objects = createMemoryObjectStore();
@@ -31,56 +17,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => database.close());
 
-async function startNode(id: string): Promise<Node> {
-  let alive = true;
-  const inner = createDatabaseLeaseStore(database.db);
-  const leases: LeaseStore = {
-    ...inner,
-    acquire: (...args) => (alive ? inner.acquire(...args) : Promise.reject(new Error('cut off'))),
-  };
-  const reports: ServiceReport[] = [];
-  let listener: ReturnType<typeof getRequestListener> | undefined;
-  const server: Server = createServer((incoming, outgoing) => {
-    if (!alive) incoming.socket.destroy();
-    else void listener?.(incoming, outgoing);
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const service = await createService({
-    db: database.db,
-    objects,
-    operatorToken: OPERATOR,
-    factsOf: (task) => Promise.resolve({ inputShape: task.model.input ?? [6] }),
-    log: () => {},
-    onReport: (_task, report) => reports.push(report),
-    node: { leases, id, url, ttlMs: 900, clock: () => performance.now() },
-  });
-  listener = getRequestListener(createApp(service, { rateLimit: { requestsPerSecond: 1e6, burst: 1e6 } }).fetch);
-  return {
-    url,
-    service,
-    reports,
-    die() {
-      alive = false;
-      server.closeAllConnections();
-      return Promise.resolve();
-    },
-    async close() {
-      await service.close();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-    },
-  };
+/** Starts a node for one test: one that went on would take up the tasks of the next. */
+async function start(id: string, options: Pick<StartNodeOptions, 'mayTake'> = {}): Promise<TestNode> {
+  const node = await startNode({ db: database.db, objects, id, ...options });
+  onTestFinished(() => node.close());
+  return node;
 }
 
 describe('two coordinator nodes on one database', () => {
   it('share the work: a participant may ask either, and each task has one holder', async () => {
-    const a = await startNode('a1');
-    const b = await startNode('b1');
+    const a = await start('a1');
+    const b = await start('b1');
     const first = (await a.service.createTask(smallTask({ name: 'on a', rounds: 1, stageTimeoutMs: 8000 }))).status()
       .id;
     const second = (await b.service.createTask(smallTask({ name: 'on b', rounds: 1, stageTimeoutMs: 8000 }))).status()
@@ -104,30 +51,36 @@ describe('two coordinator nodes on one database', () => {
       'finished',
       'finished',
     ]);
-    await a.close();
-    await b.close();
   });
 
   it('tell nobody that a task is gone while it is between two nodes', async () => {
-    const a = await startNode('a3');
-    const b = await startNode('b3');
+    let mayTake = false;
+    const a = await start('a3');
+    const b = await start('b3', { mayTake: () => mayTake });
     const id = (await a.service.createTask(smallTask({ name: 'between', rounds: 1 }))).status().id;
-    await a.die();
-    const seen: number[] = [];
-    await until(async () => {
-      const { status } = await fetch(`${b.url}/v1/tasks/${id}`, { headers: { authorization: `Bearer ${OPERATOR}` } });
-      seen.push(status);
-      return status === 200;
+    const ask = async (): Promise<Response> =>
+      fetch(`${b.url}/v1/tasks/${id}`, { headers: { authorization: `Bearer ${OPERATOR}` } });
+    const refusal = async (): Promise<unknown> => {
+      const response = await ask();
+      return { status: response.status, ...((await response.json()) as object) };
+    };
+    const refused = { status: 503, type: 'coordinator/elsewhere', retryable: true };
+    a.die();
+    expect(await refusal()).toMatchObject({ ...refused, detail: expect.stringMatching(/does not answer/) });
+    await a.lapse();
+    expect(await refusal()).toMatchObject({
+      ...refused,
+      detail: expect.stringMatching(/no node serves this task yet/),
     });
-    expect(seen.filter((status) => status !== 200 && status !== 503)).toEqual([]);
-    expect(seen.length).toBeGreaterThan(1);
-    await a.close();
-    await b.close();
+    mayTake = true;
+    const seen: number[] = [];
+    await until(async () => seen[seen.push((await ask()).status) - 1] === 200);
+    expect(seen.slice(0, -1).filter((status) => status !== 503)).toEqual([]);
   });
 
   it('fail over: the round goes on from the journal, every charge once, no round twice', async () => {
-    const a = await startNode('a2');
-    const b = await startNode('b2');
+    const a = await start('a2');
+    const b = await start('b2');
     const id = (await a.service.createTask(smallTask({ name: 'failover', rounds: 3, stageTimeoutMs: 8000 }))).status()
       .id;
     let contributions = 0;
@@ -142,7 +95,8 @@ describe('two coordinator nodes on one database', () => {
             const url = new URL(input as URL);
             // In the middle of the second round the first node is gone.
             if (url.pathname.endsWith('/messages') && (contributions += 1) === 25) {
-              await a.die();
+              a.die();
+              await a.lapse();
               at = b.url;
             }
             return fetch(new URL(`${url.pathname}${url.search}`, at), init);
@@ -162,7 +116,5 @@ describe('two coordinator nodes on one database', () => {
     }
     // The node that was cut off knows by its own clock that it serves the task no more.
     await until(() => a.service.tasks().length === 0);
-    await a.close();
-    await b.close();
   });
 });
