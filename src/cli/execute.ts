@@ -4,12 +4,13 @@
  * @module
  */
 
-import { type RunSummary, runTask } from '../runtime/simulation/index.ts';
+import { type RunSummary, runTask, type StageWork } from '../runtime/simulation/index.ts';
 import type { RunFolder } from '../runtime/storage/index.ts';
 import type { TaskFile } from '../runtime/task/index.ts';
 import type { RunPlan } from '../runtime/training/index.ts';
 import { createBudgetNotes } from './budget-notes.ts';
-import { createProgress, formatSeconds } from './progress.ts';
+import { adviseOnMasks } from './mask-advice.ts';
+import { createProgress, formatSeconds, type Work } from './progress.ts';
 import { type RunOptions, workersOf } from './run-options.ts';
 import { startRunPage } from './run-page.ts';
 import { formatSummary } from './summary-text.ts';
@@ -76,7 +77,11 @@ export async function execute({
             `${task.task}: ${mode === 'federated' ? `${task.participants} participants` : 'one party'}, ` +
               `${plan.dimension.toLocaleString('en')} parameters, ${plan.rounds} rounds, ${noise}, ring of ${plan.bitWidth} bits`,
           );
+          const advice = adviseOnMasks(plan);
+          if (advice !== undefined) progress.note(advice);
         },
+        onStarted: (done, of) => progress.work({ what: 'participants ready', done, of }),
+        onWork: (work) => progress.work(workOf(work)),
         onAttempt: (report, run) => {
           progress.attempt(report, { rounds: run.plan.rounds, epsilon: run.plan.budget?.epsilon });
           tellBudget(report.epsilon ?? 0);
@@ -98,6 +103,21 @@ export async function execute({
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** What participants do in a stage, for people. */
+const STAGE_WORK: Readonly<Record<string, string>> = {
+  advertiseKeys: 'keys made',
+  drawGraph: 'neighbors drawn',
+  shareKeys: 'secrets shared',
+  maskedInput: 'trained and masked',
+  consistency: 'survivors signed',
+  unmask: 'masks opened',
+  input: 'trained',
+};
+
+function workOf({ round, stage, done, asked }: StageWork): Work {
+  return { what: `round ${round}, ${STAGE_WORK[stage] ?? stage}`, done, of: asked };
 }
 
 /** What the noise was made for. */

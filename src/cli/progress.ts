@@ -20,25 +20,47 @@ export interface ProgressFrame {
 export interface Progress {
   step(text: string): void;
   attempt(report: ProgressReport, frame: ProgressFrame): void;
+  /** How far something is that takes longer than a person waits without a word: shown once it has. */
+  work(work: Work): void;
   /** A line that stays. */
   note(text: string): void;
   end(): void;
 }
 
+/** A part of a step or of a round. */
+export interface Work {
+  readonly what: string;
+  readonly done: number;
+  readonly of: number;
+}
+
 const BAR = 24;
+
+/** Work is shown when nothing else was for so long, and then on a terminal as often as the eye follows. */
+const SILENCE_MS = 1000;
+const FRAME_MS = 100;
+/** Elsewhere every line stays. */
+const PLAIN_SILENCE_MS = 2000;
+const PLAIN_EVERY_MS = 10_000;
 
 /** Creates the progress; `quiet` makes one that says nothing. */
 export function createProgress({
   quiet,
   stream = process.stderr,
+  now: clock = () => performance.now(),
 }: {
   quiet: boolean;
   stream?: NodeJS.WriteStream;
+  now?: () => number;
 }): Progress {
   const live = stream.isTTY === true;
-  const start = performance.now();
+  const start = clock();
   let line = '';
   let lastPlain = start;
+  /** When something else than work was said, and when work was. */
+  let lastWord = start;
+  let lastWork = -Infinity;
+  let lastAttempt = '';
   let firstRound: { atMs: number; round: number } | undefined;
   let accuracy: number | undefined;
   let done = 0;
@@ -59,6 +81,7 @@ export function createProgress({
   return {
     step(text) {
       if (quiet) return;
+      lastWord = clock();
       if (live) show(`${text} …`);
       else note(`${text} …`);
     },
@@ -73,7 +96,8 @@ export function createProgress({
         if (!refusalsShown.has(refusal)) note(`refused (${count} times in round ${report.round}): ${refusal}`);
         refusalsShown.add(refusal);
       }
-      const now = performance.now();
+      const now = clock();
+      lastWord = now;
       firstRound ??= { atMs: now, round: done };
       const perRound = (now - firstRound.atMs) / Math.max(1, done - firstRound.round);
       const left = done > firstRound.round ? formatSeconds(((rounds - done) * perRound) / 1000) : '…';
@@ -88,11 +112,22 @@ export function createProgress({
         ...(report.bytesPerParticipant === undefined ? [] : [`${formatBytes(report.bytesPerParticipant)}/participant`]),
         `${left} left`,
       ].join('  ');
+      lastAttempt = text;
       if (live) show(text);
       else if (now - lastPlain > 2000 || done === rounds || report.round === 1) {
         lastPlain = now;
         note(text);
       }
+    },
+    work({ what, done, of }) {
+      const now = clock();
+      const [silenceMs, everyMs] = live ? [SILENCE_MS, FRAME_MS] : [PLAIN_SILENCE_MS, PLAIN_EVERY_MS];
+      if (quiet || now - lastWord < silenceMs || now - lastWork < everyMs) return;
+      lastWork = now;
+      const text = `${what}: ${done.toLocaleString('en')} of ${of.toLocaleString('en')}`;
+      // What the last round came to stays in sight.
+      if (live) show(lastAttempt === '' ? text : `${text}  │  ${lastAttempt}`);
+      else note(text);
     },
     note,
     end() {

@@ -21,7 +21,6 @@ export interface HostedParticipant {
 export interface HostSetup {
   readonly task: TaskFile;
   readonly seed: string | undefined;
-  readonly participants: readonly HostedParticipant[];
   /** Keys of the parties that help to form the sum. */
   readonly assistantKeys?: AssistantKeys | undefined;
   /** This host's slice of the public test data. */
@@ -30,6 +29,8 @@ export interface HostSetup {
 
 export type HostRequest =
   | { readonly kind: 'setup'; readonly setup: HostSetup }
+  /** Gives the host more participants to hold. */
+  | { readonly kind: 'enroll'; readonly participants: readonly HostedParticipant[] }
   /** Without `bytes`: those of the delivery before, which everybody of this host gets. */
   | { readonly kind: 'deliver'; readonly to: string; readonly bytes?: Uint8Array }
   | { readonly kind: 'evaluate'; readonly parameters: Float32Array };

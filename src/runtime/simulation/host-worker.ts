@@ -16,11 +16,19 @@ import { createParticipant, type Participant } from '../client/index.ts';
 import { createSecAggSetup, type SecAggSetup } from '../../secure/secagg/index.ts';
 import { type Contributor, createContributor, planRun, type RunPlan } from '../training/index.ts';
 import { prepareLazily } from './lazy-features.ts';
-import type { HostAnswer, HostRequest, HostSeconds, HostSetup, TimedAnswer } from './host-protocol.ts';
+import type {
+  HostAnswer,
+  HostedParticipant,
+  HostRequest,
+  HostSeconds,
+  HostSetup,
+  TimedAnswer,
+} from './host-protocol.ts';
 
 interface Host {
   readonly participants: ReadonlyMap<string, Participant>;
   readonly contributors: readonly Contributor[];
+  readonly enroll: (participants: readonly HostedParticipant[]) => void;
   readonly engine: Engine;
   /** The public test data with its features, computed when it is first asked for: the first round need not wait. */
   readonly test: () => Dataset;
@@ -56,14 +64,14 @@ function setupOf(
   return createSecAggSetup({ taskId, rng });
 }
 
-async function setUp({ task, seed, participants, assistantKeys, test }: HostSetup): Promise<Host> {
+async function setUp({ task, seed, assistantKeys, test }: HostSetup): Promise<Host> {
   const testData = createDataset(test);
   const { layers, plan, personal, prepare, taskId } = planRun(task, testData);
   const engine = createEngine(layers);
   const assistance = await prepareAssistance(plan, assistantKeys);
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
-  for (const { id, data, identitySeed } of participants) {
+  function enroll({ id, data, identitySeed }: HostedParticipant): void {
     const raw = createDataset(data);
     // A participant that trains on everything it has needs all of the features at once.
     const isLazy = task.features !== undefined && plan.update === undefined && raw.size > 0;
@@ -79,6 +87,7 @@ async function setUp({ task, seed, participants, assistantKeys, test }: HostSetu
   return {
     participants: hosted,
     contributors,
+    enroll: (participants) => participants.forEach(enroll),
     engine,
     test: () => (prepared ??= prepare(testData)),
     complete: (parameters) => personal?.complete(parameters) ?? parameters,
@@ -91,6 +100,10 @@ async function answer(request: HostRequest): Promise<HostAnswer> {
     return { kind: 'ready' };
   }
   if (host === undefined) throw new Error('the host has not been set up');
+  if (request.kind === 'enroll') {
+    host.enroll(request.participants);
+    return { kind: 'ready' };
+  }
   if (request.kind === 'evaluate') {
     const { correct, count, loss } = host.engine.evaluate({
       parameters: host.complete(request.parameters),
@@ -127,7 +140,7 @@ function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
-const PART = { setup: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
+const PART = { setup: 'setup', enroll: 'setup', deliver: 'delivery', evaluate: 'evaluation' } as const;
 
 /** Requests are answered one after another: one participant's work never interleaves with another's. */
 serveRequests<HostRequest, TimedAnswer>(async (request) => {

@@ -12,6 +12,9 @@ import type { TaskFile } from '../task/index.ts';
 import type { SimulatedAssistants } from './assistants.ts';
 import type { HostAnswer, HostedParticipant, HostRequest, HostSeconds, TimedAnswer } from './host-protocol.ts';
 
+/** Participants that a host is given between two words about how far it is. */
+const ENROLLED_AT_ONCE = 20;
+
 /** Score on the public test data. */
 export interface Score {
   readonly accuracy: number;
@@ -99,6 +102,7 @@ export async function startHosts({
   test,
   threads,
   assistants,
+  onStarted = () => {},
 }: {
   task: TaskFile;
   seed: string | undefined;
@@ -108,6 +112,8 @@ export async function startHosts({
   test: Dataset;
   threads: readonly HostThread[];
   assistants?: SimulatedAssistants | undefined;
+  /** Called with the number of participants that are ready so far. */
+  onStarted?: (started: number) => void;
 }): Promise<Hosts> {
   const shares = threads
     .slice(0, ids.length)
@@ -126,17 +132,22 @@ export async function startHosts({
     });
     home.set(id, share);
   }
+  let started = 0;
   await Promise.all(
-    shares.map(({ host, participants }, i) => {
+    shares.map(async ({ host, participants }, i) => {
       const cut = (k: number): number => Math.floor((test.size * k) / shares.length);
       const setup = {
         task,
         seed,
-        participants,
         assistantKeys: assistants?.keys,
         test: slice(test, cut(i), cut(i + 1)),
       };
-      return host.ask({ kind: 'setup', setup });
+      await host.ask({ kind: 'setup', setup });
+      for (let at = 0; at < participants.length; at += ENROLLED_AT_ONCE) {
+        const some = participants.slice(at, at + ENROLLED_AT_ONCE);
+        await host.ask({ kind: 'enroll', participants: some });
+        onStarted((started += some.length));
+      }
     }),
   );
   return {

@@ -31,6 +31,7 @@ import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
 import { startAssistants } from './assistants.ts';
 import { openCohorts } from './cohorts.ts';
 import { type HostThreads, startHosts, startHostThreads } from './hosts.ts';
+import type { StageWork } from './simulate-round.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
 
@@ -53,6 +54,10 @@ export interface RunEvents {
   onOpen?: (log: StageLog) => void;
   /** The open attempt's log has changed. */
   onProgress?: () => void;
+  /** Participants that have their data and features, of all. */
+  onStarted?: (started: number, participants: number) => void;
+  /** A participant is done with what a stage asks of it. */
+  onWork?: (work: StageWork) => void;
 }
 
 /** What is run, and how. */
@@ -161,6 +166,7 @@ async function runOn(
       test,
       threads: threads.threads,
       assistants,
+      onStarted: (started) => events.onStarted?.(started, ids.length),
     });
     const outcome = await simulateTask({
       run,
@@ -180,6 +186,7 @@ async function runOn(
       onAttempt: (report) => events.onAttempt?.(report, run),
       onOpen: (log) => events.onOpen?.(log),
       onProgress: () => events.onProgress?.(),
+      onWork: (work) => events.onWork?.(work),
     });
     const model = state.export({ task: task.task, rounds: String(state.round) });
     folder.write('model.safetensors', model);

@@ -34,6 +34,16 @@ export interface AttemptOutcome {
   readonly log: StageLog;
 }
 
+/** How far the participants are, really and not on the virtual clock, with what a stage asks of them. */
+export interface StageWork {
+  readonly attempt: number;
+  readonly round: number;
+  readonly stage: string;
+  /** Whoever has computed its answer, or will never give one. */
+  readonly done: number;
+  readonly asked: number;
+}
+
 /** An attempt that is under way on the network. */
 export interface SimulatedRound {
   /** Whether the coordinator's machine has ended. */
@@ -63,6 +73,7 @@ export function startRound({
   assistants = new Map(),
   onOpen = () => {},
   onProgress = () => {},
+  onWork = () => {},
 }: {
   round: CoordinatorRound;
   hosts: Hosts;
@@ -77,6 +88,8 @@ export function startRound({
   /** Called when the attempt opens, with its log, and whenever the log has changed. */
   onOpen?: (log: StageLog) => void;
   onProgress?: () => void;
+  /** Called when a participant is done with what a stage asks of it. */
+  onWork?: (work: StageWork) => void;
 }): SimulatedRound {
   const given = new Map<string, number>();
   const refusals: string[] = [];
@@ -84,6 +97,8 @@ export function startRound({
   let endMs: number | undefined;
   /** Messages and answers that have not arrived, by the party that they are for or from. */
   const underWay = new Map<string, number>();
+  /** Participants asked in a stage, and how many of them are done with it. */
+  const work = new Map<string, { asked: number; done: number }>();
   let result: RoundResult | undefined;
   let error: SottoError | undefined;
   let dropouts = 0;
@@ -131,7 +146,8 @@ export function startRound({
     switch (effect.kind) {
       case 'send': {
         const { to, bytes } = effect;
-        send(delay() * slowdown(to), to, () => deliver(to, bytes));
+        const finish = round.done ? () => {} : askOne(round.stage);
+        send(delay() * slowdown(to), to, () => deliver(to, bytes, finish));
         break;
       }
       case 'ask':
@@ -173,10 +189,24 @@ export function startRound({
     });
   }
 
+  /** Counts a participant that is asked; to be called when it is done. */
+  function askOne(stage: string): () => void {
+    const of = work.get(stage) ?? { asked: 0, done: 0 };
+    work.set(stage, of);
+    of.asked += 1;
+    return () => {
+      of.done += 1;
+      if (!round.done) onWork({ ...round.address, stage, done: of.done, asked: of.asked });
+    };
+  }
+
   /** Hands a message over and schedules the arrival of the answers; the host computes meanwhile. */
-  async function deliver(to: string, bytes: Uint8Array): Promise<void> {
+  async function deliver(to: string, bytes: Uint8Array, finish: () => void): Promise<void> {
     const count = given.get(to) ?? 0;
-    if (count >= (answers.get(to) ?? 0)) return;
+    if (count >= (answers.get(to) ?? 0)) {
+      finish();
+      return;
+    }
     given.set(to, count + 1);
     bytesReceived += bytes.length;
     const pending = hosts.deliver(to, bytes);
@@ -186,7 +216,7 @@ export function startRound({
       return;
     }
     // Awaited at its virtual time; a failure before that must not count as unhandled.
-    pending.catch(() => {});
+    pending.then(finish, () => {});
     send(delay() * slowdown(to), to, async () => take(to, await pending));
   }
 

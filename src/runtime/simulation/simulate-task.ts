@@ -17,7 +17,7 @@ import { type Cohorts, loggedCohort } from './cohorts.ts';
 import { drawDropouts, drawStragglers } from './faults.ts';
 import type { Hosts, Score } from './hosts.ts';
 import type { StageLog, StageView } from '../view/index.ts';
-import { type SimulatedRound, startRound } from './simulate-round.ts';
+import { type SimulatedRound, type StageWork, startRound } from './simulate-round.ts';
 import { createVirtualNetwork } from './virtual-network.ts';
 
 /** One line of `metrics.jsonl`, and what a progress line is made of. */
@@ -103,6 +103,7 @@ export async function simulateTask({
   onAttempt,
   onOpen = () => {},
   onProgress = () => {},
+  onWork = () => {},
 }: {
   run: RunPlan;
   ids: readonly string[];
@@ -129,6 +130,7 @@ export async function simulateTask({
   onAttempt: (report: AttemptReport) => void;
   onOpen?: (log: StageLog) => void;
   onProgress?: () => void;
+  onWork?: (work: StageWork) => void;
 }): Promise<TaskOutcome> {
   const { task, plan, taskId } = run;
   const network = createVirtualNetwork({ startMs });
@@ -225,6 +227,7 @@ export async function simulateTask({
       assistants: assistants?.assistants,
       onOpen,
       onProgress,
+      onWork,
     });
     open.add({ attempt, round, cohort, reservation, startSeconds, simulated, closed: false });
     return true;
