@@ -7,14 +7,17 @@
 
 import type { AssistantKeys } from '../../federation/rounds/index.ts';
 import type { DatasetFields } from '../../learning/data/index.ts';
+import type { SecAggAdmission } from '../../secure/secagg/index.ts';
 import type { TaskFile } from '../task/index.ts';
 
 /** One participant of a host. */
 export interface HostedParticipant {
   readonly id: string;
   readonly data: DatasetFields;
-  /** Seed of its identity key, where contributions are signed. */
+  /** Seed of its identity key, where it signs what it says. */
   readonly identitySeed?: Uint8Array | undefined;
+  /** Where an authority says whose key that is. */
+  readonly certificate?: Uint8Array | undefined;
 }
 
 /** What a host starts from. */
@@ -23,6 +26,8 @@ export interface HostSetup {
   readonly seed: string | undefined;
   /** Keys of the parties that help to form the sum. */
   readonly assistantKeys?: AssistantKeys | undefined;
+  /** Whose word participants take for who the others are, where the coordinator's is not enough. */
+  readonly admission?: SecAggAdmission | undefined;
   /** This host's slice of the public test data. */
   readonly test: DatasetFields;
 }

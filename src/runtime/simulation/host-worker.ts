@@ -64,14 +64,14 @@ function setupOf(
   return createSecAggSetup({ taskId, rng });
 }
 
-async function setUp({ task, seed, assistantKeys, test }: HostSetup): Promise<Host> {
+async function setUp({ task, seed, assistantKeys, admission, test }: HostSetup): Promise<Host> {
   const testData = createDataset(test);
   const { layers, plan, personal, prepare, taskId } = planRun(task, testData);
   const engine = createEngine(layers);
   const assistance = await prepareAssistance(plan, assistantKeys);
   const contributors: Contributor[] = [];
   const hosted = new Map<string, Participant>();
-  function enroll({ id, data, identitySeed }: HostedParticipant): void {
+  function enroll({ id, data, identitySeed, certificate }: HostedParticipant): void {
     const raw = createDataset(data);
     // A participant that trains on everything it has needs all of the features at once.
     const isLazy = task.features !== undefined && plan.update === undefined && raw.size > 0;
@@ -79,8 +79,16 @@ async function setUp({ task, seed, assistantKeys, test }: HostSetup): Promise<Ho
     const contributor = createContributor({ id, plan, personal, ...own });
     contributors.push(contributor);
     const rng = ({ attempt }: { attempt: number }): Rng => attemptRng(seed, id, attempt);
-    const identity = identitySeed && { signingKey: createSigningKey(identitySeed) };
-    const security = { assistance, setup: setupOf(plan, { taskId, seed, id }), ...(identity && { identity }) };
+    const identity = identitySeed && {
+      signingKey: createSigningKey(identitySeed),
+      ...(certificate && { certificate }),
+    };
+    const security = {
+      assistance,
+      setup: setupOf(plan, { taskId, seed, id }),
+      ...(identity && { identity }),
+      ...(admission && { policy: { admission, requireMaliciousSecurity: true } }),
+    };
     hosted.set(id, createParticipant({ id, taskId, plan, contributor, rng, security, decode: decodeOnce }));
   }
   let prepared: Dataset | undefined;

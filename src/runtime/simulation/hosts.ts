@@ -10,6 +10,7 @@ import { startWorker } from '../../foundations/kernels/index.ts';
 import type { Dataset, DatasetFields } from '../../learning/data/index.ts';
 import type { TaskFile } from '../task/index.ts';
 import type { SimulatedAssistants } from './assistants.ts';
+import type { SimulatedIdentities } from './identities.ts';
 import type { HostAnswer, HostedParticipant, HostRequest, HostSeconds, TimedAnswer } from './host-protocol.ts';
 
 /** Participants that a host is given between two words about how far it is. */
@@ -102,6 +103,7 @@ export async function startHosts({
   test,
   threads,
   assistants,
+  identities,
   onStarted = () => {},
 }: {
   task: TaskFile;
@@ -112,6 +114,7 @@ export async function startHosts({
   test: Dataset;
   threads: readonly HostThread[];
   assistants?: SimulatedAssistants | undefined;
+  identities?: SimulatedIdentities | undefined;
   /** Called with the number of participants that are ready so far. */
   onStarted?: (started: number) => void;
 }): Promise<Hosts> {
@@ -128,7 +131,8 @@ export async function startHosts({
     share.participants.push({
       id,
       data: fields(train.subset(part)),
-      identitySeed: assistants?.identitySeeds.get(id),
+      identitySeed: identities?.of.get(id)?.seed ?? assistants?.identitySeeds.get(id),
+      certificate: identities?.of.get(id)?.certificate,
     });
     home.set(id, share);
   }
@@ -140,6 +144,7 @@ export async function startHosts({
         task,
         seed,
         assistantKeys: assistants?.keys,
+        admission: identities?.admission,
         test: slice(test, cut(i), cut(i + 1)),
       };
       await host.ask({ kind: 'setup', setup });

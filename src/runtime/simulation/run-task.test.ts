@@ -78,4 +78,48 @@ simulation: { seed: work, dropoutRate: 0.1 }
     }
     expect(work.some(({ round }) => round === 2)).toBe(true);
   });
+
+  it.each([
+    ['ordinary', 'samplingRate: 0.5, expectedBatchSize: 60, optimizer: { kind: sgd, learningRate: 0.1 }', 'example'],
+    [
+      'buffered',
+      'cohortSize: 4, buffered: { concurrency: 2 }, local: { epochs: 1, batchSize: 5, learningRate: 0.1 }',
+      'client',
+    ],
+  ])(
+    'holds %s rounds against a malicious coordinator, by identities of an authority that is not the coordinator',
+    async (name, training, privacyUnit) => {
+      const task = parseTaskFile(
+        `
+task: ${name}
+participants: 8
+data: { kind: files, train: ${writeRows(`${name}.csv`, 80)}, heldOut: ${writeRows(`${name}-test.csv`, 20)}, test: public }
+partition: { kind: iid, seed: 1 }
+model: { input: [2], layers: [{ kind: dense, out: 2, init: zeros }], loss: softmaxCrossEntropy }
+training: { rounds: 3, ${training} }
+privacy:
+  privacyUnit: ${privacyUnit}
+  trust: nobody
+  aggregation: { kind: secagg, adversary: malicious-coordinator }
+  maxCorrupt: 1
+  ${privacyUnit === 'client' ? 'maxParticipations: 4' : ''}
+  epsilon: 8
+  delta: 1.0e-3
+simulation: { seed: ${name} }
+`,
+        { path: `${name}.yaml` },
+      );
+      const refusals: unknown[] = [];
+      const summary = await runTask({
+        task,
+        taskFolder: base,
+        folder: () => createRunFolder(join(base, name)),
+        workers: 2,
+        signal: new AbortController().signal,
+        events: { onAttempt: (report) => refusals.push(report.refusals) },
+      });
+      expect(summary).toMatchObject({ ended: 'rounds-done', rounds: 3, attempts: 3 });
+      expect(refusals).toEqual([undefined, undefined, undefined]);
+    },
+  );
 });

@@ -31,6 +31,7 @@ import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
 import { startAssistants } from './assistants.ts';
 import { openCohorts } from './cohorts.ts';
 import { type HostThreads, startHosts, startHostThreads } from './hosts.ts';
+import { certifyParticipants } from './identities.ts';
 import type { StageWork } from './simulate-round.ts';
 import { type AttemptReport, simulateTask } from './simulate-task.ts';
 import { type RunSummary, summarize } from './summary.ts';
@@ -157,6 +158,7 @@ async function runOn(
     const cohorts = openCohorts({ plan: run.plan, ids, folder, log });
     events.onStep?.('starting participants');
     const assistants = await startAssistants({ plan: run.plan, taskId: run.taskId, ids }, rng('assistants'));
+    const identities = certifyParticipants({ plan: run.plan, taskId: run.taskId, ids }, rng('identities'));
     const hosts = await startHosts({
       task: resolved,
       seed,
@@ -166,6 +168,7 @@ async function runOn(
       test,
       threads: threads.threads,
       assistants,
+      identities,
       onStarted: (started) => events.onStarted?.(started, ids.length),
     });
     const outcome = await simulateTask({
