@@ -23,6 +23,7 @@ interface PublishOptions {
   readonly logKey: string;
   readonly origin: string;
   readonly out: string;
+  readonly json?: boolean;
 }
 
 /** Creates the command. */
@@ -39,13 +40,14 @@ export function createPublishCommand(io: {
     .option('--log-key <file>', 'the log’s signing key; made when it is missing', 'reference-log.key')
     .option('--origin <name>', 'name of the log', 'sotto/reference-values')
     .requiredOption('--out <file>', 'where the signed values are written; their receipt goes to FILE.tlog-proof')
+    .option('--json', 'print { file, receipt, references } as JSON; references go into participants’ policies')
     .exitOverride()
     .action((values: string, options: PublishOptions) => publish(values, options, io));
 }
 
 async function publish(
   path: string,
-  { key, name, log: folder, logKey, origin, out }: PublishOptions,
+  { key, name, log: folder, logKey, origin, out, json }: PublishOptions,
   io: { readonly print: (text: string) => void; readonly now: () => Date },
 ): Promise<void> {
   const bytes = readBytes(path);
@@ -75,8 +77,11 @@ async function publish(
   const receipt = await logReferences(signed, { log, time: io.now() });
   writeFileAtomic(out, signed);
   writeFileAtomic(`${out}.tlog-proof`, receipt);
+  const references = { signers: [signer], log: { keys: [formatVerifierKey(log.verifier)] } };
+  if (json === true) {
+    io.print(JSON.stringify({ file: out, receipt: `${out}.tlog-proof`, references }));
+    return;
+  }
   io.print(`# ${out} and ${out}.tlog-proof are written. Participants’ policies:`);
-  io.print(
-    stringify({ references: { signers: [signer], log: { keys: [formatVerifierKey(log.verifier)] } } }).trimEnd(),
-  );
+  io.print(stringify({ references }).trimEnd());
 }

@@ -19,10 +19,11 @@ export function createShowCommand(io: { readonly print: (text: string) => void }
     )
     .argument('<file>', 'records, one a line')
     .option('--last', 'the newest alone')
+    .option('--json', 'print the records as one JSON array')
     .exitOverride()
-    .action((file: string, { last }: { last?: boolean }) => {
-      const records = readRecords(file);
-      io.print((last === true ? records.slice(-1) : records).map(describeRecord).join('\n').trimEnd());
+    .action((file: string, { last, json }: { last?: boolean; json?: boolean }) => {
+      const records = readRecords(file).slice(last === true ? -1 : 0);
+      io.print(json === true ? JSON.stringify(records) : records.map(describeRecord).join('\n').trimEnd());
     });
 }
 

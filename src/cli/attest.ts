@@ -114,13 +114,15 @@ export function createAttestCommand(io: AttestIo = terminal): Command {
     .requiredOption('--out <file>', 'where the envelope is written')
     .option('--with <file>', 'certificates and collateral that go with the evidence, YAML')
     .option('--insecure-simulated-attestation <measurement>', 'simulate an environment with this measurement, 48 bytes')
+    .option('--json', 'print { file, sizeBytes } as JSON')
     .exitOverride()
     .action((options: EvidenceOptions) => makeEvidence(options, io));
   const code = new Command('code')
     .description('Compute the digest of code: of this installation, or of an unpacked package.')
     .argument('[folder]', 'folder of the code: `dist` of a package, `src` of a checkout')
+    .option('--json', 'print { codeDigest } as JSON')
     .exitOverride()
-    .action((folder: string | undefined) => printCodeDigest(folder, io));
+    .action((folder: string | undefined, options: { json?: boolean }) => printCodeDigest(folder, options, io));
   return new Command('attest')
     .description('Check what runs inside a trusted execution environment.')
     .addCommand(verify)
@@ -335,12 +337,17 @@ function listRoots({ json }: { readonly json?: boolean }, io: AttestIo): void {
 }
 
 /** The digest that a coordinator binds, so that who has its sources can name it in a policy. */
-async function printCodeDigest(folder: string | undefined, io: AttestIo): Promise<void> {
+async function printCodeDigest(
+  folder: string | undefined,
+  { json }: { readonly json?: boolean },
+  io: AttestIo,
+): Promise<void> {
   if (folder !== undefined && !(existsSync(folder) && statSync(folder).isDirectory())) {
     throw new UsageError(`${folder} is not a folder`);
   }
   const { computeCodeDigest } = await import('../runtime/coordinator/index.ts');
-  io.print(toHex(folder === undefined ? computeCodeDigest() : computeCodeDigest(folder)));
+  const codeDigest = toHex(folder === undefined ? computeCodeDigest() : computeCodeDigest(folder));
+  io.print(json === true ? JSON.stringify({ codeDigest }) : codeDigest);
 }
 
 interface EvidenceOptions {
@@ -351,6 +358,7 @@ interface EvidenceOptions {
   readonly out: string;
   readonly with?: string;
   readonly insecureSimulatedAttestation?: string;
+  readonly json?: boolean;
 }
 
 async function makeEvidence(options: EvidenceOptions, io: AttestIo): Promise<void> {
@@ -369,5 +377,6 @@ async function makeEvidence(options: EvidenceOptions, io: AttestIo): Promise<voi
       : createInsecureSimulatedSource({ measurement }, { warn: io.warn, clock: io.now });
   const { evidence } = await answerChallenge(nonce, { source, ...binding });
   writeFileSync(options.out, evidence);
-  io.print(`${options.out}: ${evidence.length} bytes`);
+  const made = { file: options.out, sizeBytes: evidence.length };
+  io.print(options.json === true ? JSON.stringify(made) : `${made.file}: ${made.sizeBytes} bytes`);
 }

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 
+import { runCommand } from '../../test/harness/command.ts';
 import { COMMANDS, createProgram } from './commands.ts';
 import { exitCodeOf, explainSystemError } from './exit-codes.ts';
 
@@ -24,7 +26,59 @@ function modulesOf(...words: readonly string[]): string[] {
   return JSON.parse(said.split('\n').at(-1) ?? '') as string[];
 }
 
+/** What can be run: each with the words that lead to it. */
+function leaves(command: Command, before: readonly string[] = []): { words: string[]; command: Command }[] {
+  const words = [...before, command.name()];
+  const below = command.commands.flatMap((each) => leaves(each, words));
+  return below.length > 0 ? below : [{ words, command }];
+}
+
 describe('the commands', () => {
+  it('take --json wherever they print anything', async () => {
+    const all = (await createProgram([])).commands.flatMap((command) => leaves(command));
+    expect(all.length).toBeGreaterThan(50);
+    const without = all.filter(({ command }) => !command.options.some(({ long }) => long === '--json'));
+    expect(without.map(({ words }) => words.join(' '))).toEqual([]);
+  });
+
+  it('explain themselves within eighty columns', async () => {
+    const program = await createProgram([]);
+    for (const command of [program, ...program.commands.flatMap((each) => leaves(each).map((leaf) => leaf.command))]) {
+      const long = command
+        .helpInformation()
+        .split('\n')
+        .filter((line) => line.length > 80);
+      expect(long, command.name()).toEqual([]);
+    }
+  });
+
+  it('print with --json what a program reads', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sotto-'));
+    try {
+      const text = join(folder, 'note.txt');
+      writeFileSync(text, 'Write to ann@example.org today.\n');
+      const printed = async (...words: string[]): Promise<unknown> => {
+        const [command] = (await createProgram(words)).commands;
+        const { code, out } = await runCommand(command as Command, [...words.slice(1), '--json']);
+        expect(code, out).toBe(0);
+        return JSON.parse(out);
+      };
+      expect(await printed('pii', 'redact', text)).toEqual({
+        text: 'Write to <EMAIL_ADDRESS> today.\n',
+        findings: [expect.objectContaining({ type: 'EMAIL_ADDRESS', start: 9, end: 24 })],
+      });
+      const { publicKey } = (await printed('party', 'key', join(folder, 'party.key'))) as { publicKey: string };
+      expect(publicKey).toMatch(/^[0-9a-f]{64}$/);
+      const authority = join(folder, 'authority.key');
+      const certify = ['keys', 'certify', '--authority', authority, '--scope', 'hospitals', '--key', publicKey];
+      const certified = (await printed(...certify)) as Record<string, string>;
+      expect(certified).toMatchObject({ scope: 'hospitals', authorityKey: expect.stringMatching(/^[0-9a-f]{64}$/) });
+      expect(certified.certificate).toMatch(/^[0-9a-f]+$/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('are under the names of their files', async () => {
     for (const { names, load } of COMMANDS) {
       const commands = await load();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 
 import { version } from './version.ts';
 
@@ -81,10 +81,27 @@ const GROUPS: readonly { readonly heading: string; readonly entries: readonly En
 /** Every command's file and the heading of the help that it stands below. */
 export const COMMANDS = GROUPS.flatMap(({ heading, entries }) => entries.map((entry) => ({ heading, ...entry })));
 
-/** Lets a command, and those below it, throw what it would end the process with: there is one place that chooses exit codes. */
-function throwing(command: Command): Command {
-  for (const below of command.commands) throwing(below);
-  return command.exitOverride();
+/** Columns of an option in the help; the description of a longer one begins below it. */
+const TERM_COLUMNS = 30;
+
+/** Help that wraps however long the longest option of a command is. */
+const HELP: Partial<Help> = {
+  padWidth(command, helper) {
+    return Math.min(TERM_COLUMNS, Help.prototype.padWidth.call(helper, command, helper));
+  },
+  formatItem(term, columns, description, helper) {
+    const item = (text: string): string => Help.prototype.formatItem.call(helper, text, columns, description, helper);
+    return helper.displayWidth(term) <= columns ? item(term) : `  ${term}\n${item('')}`;
+  },
+};
+
+/**
+ * Gives a command, and those below it, what all have in common: the layout of the help, and that they throw what they would
+ * end the process with, since there is one place that chooses exit codes.
+ */
+function prepared(command: Command): Command {
+  for (const below of command.commands) prepared(below);
+  return command.configureHelp(HELP).exitOverride();
 }
 
 /**
@@ -101,7 +118,7 @@ export async function createProgram(words: readonly string[]): Promise<Command> 
   if (words[0] === '--version' || words[0] === '-V') return program;
   const asked = COMMANDS.filter(({ names }) => words[0] !== undefined && names.includes(words[0]));
   for (const { heading, load } of asked.length > 0 ? asked : COMMANDS) {
-    for (const command of await load()) program.addCommand(throwing(command).helpGroup(heading));
+    for (const command of await load()) program.addCommand(prepared(command).helpGroup(heading));
   }
   return program;
 }

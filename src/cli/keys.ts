@@ -28,6 +28,7 @@ interface CertifyOptions {
   readonly scope: string;
   readonly key: string;
   readonly out?: string;
+  readonly json?: boolean;
 }
 
 const KEY_SUFFIX = '.key';
@@ -57,6 +58,7 @@ export function createKeysCommand(): Command {
         .requiredOption('--scope <name>', 'name of the federation, as in the participants’ policies')
         .requiredOption('--key <hex>', 'public key of the participant, from sotto keys show')
         .option('--out <file>', 'where the certificate goes; printed when left out')
+        .option('--json', 'print { certificate, participant, authorityKey, scope } as JSON')
         .action(certify),
     );
 }
@@ -143,7 +145,7 @@ async function rotate(name: string, options: KeyOptions): Promise<void> {
   );
 }
 
-async function certify({ authority, scope, key, out }: CertifyOptions): Promise<void> {
+async function certify({ authority, scope, key, out, json }: CertifyOptions): Promise<void> {
   const text = key.endsWith(KEY_SUFFIX) ? new TextDecoder().decode(readFileOf(key, 'public key')).trim() : key;
   if (!HEX_KEY.test(text)) throw new UsageError('--key must be the 64 digits of a public key, from sotto keys show');
   const isNew = !existsSync(authority);
@@ -151,10 +153,16 @@ async function certify({ authority, scope, key, out }: CertifyOptions): Promise<
   // A name that was mistyped would otherwise look like the authority that everybody knows.
   if (isNew) process.stderr.write(`made ${authority}, a new authority: no policy names it yet\n`);
   const identityKey = fromHex(text);
-  const certificate = toHex(issueCertificate(signer, { scope, id: participantIdOf(identityKey), identityKey }));
+  const participant = participantIdOf(identityKey);
+  const certificate = toHex(issueCertificate(signer, { scope, id: participant, identityKey }));
+  const authorityKey = toHex(signer.publicKey);
+  if (out !== undefined) writeFileAtomic(out, `${certificate}\n`);
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify({ certificate, participant, authorityKey, scope })}\n`);
+    return;
+  }
   if (out === undefined) process.stdout.write(`${certificate}\n`);
-  else writeFileAtomic(out, `${certificate}\n`);
   process.stderr.write(
-    `in the participants’ policies: admission: { kind: authority, authorityKey: ${toHex(signer.publicKey)}, scope: ${scope} }\n`,
+    `in the participants’ policies: admission: { kind: authority, authorityKey: ${authorityKey}, scope: ${scope} }\n`,
   );
 }

@@ -32,6 +32,7 @@ interface Status {
   readonly epsilon: number | null;
   readonly participants: number;
   readonly dropouts: number;
+  readonly attempts: readonly { readonly attempt: number; readonly round: number; readonly stage: string }[];
 }
 
 function addAccess(command: Command): Command {
@@ -50,6 +51,7 @@ export function createOperateCommands(): Command[] {
       .action((url: string, options: OperateOptions) => status(url, options)),
     addAccess(new Command('logs').description('Print the metrics of a task, one JSON line an attempt.'))
       .requiredOption('--task <id>', 'task')
+      .option('--json', 'changes nothing: the lines are JSON as they are')
       .action(async (url: string, options: OperateOptions) => {
         const response = await ask(url, options, 'GET', `/v1/tasks/${encodeURIComponent(options.task ?? '')}/metrics`);
         process.stdout.write(await response.text());
@@ -101,7 +103,7 @@ function tokenOf({ token, folder }: OperateOptions): string {
 async function status(url: string, options: OperateOptions): Promise<void> {
   const tasks = (await (await ask(url, options, 'GET', '/v1/tasks')).json()) as Status[];
   if (options.json === true) {
-    const shown = tasks.map(({ id, state, round, rounds, accuracy, epsilon, participants, dropouts }) => ({
+    const shown = tasks.map(({ id, state, round, rounds, accuracy, epsilon, participants, dropouts, attempts }) => ({
       id,
       state,
       round,
@@ -110,6 +112,7 @@ async function status(url: string, options: OperateOptions): Promise<void> {
       epsilon,
       participants,
       dropouts,
+      attempts,
     }));
     process.stdout.write(`${JSON.stringify({ tasks: shown }, undefined, 2)}\n`);
     return;
@@ -122,5 +125,7 @@ async function status(url: string, options: OperateOptions): Promise<void> {
       `${task.id}  ${task.state}  round ${task.round}/${task.rounds}  accuracy ${accuracy}  ${epsilon}  ` +
         `${task.participants} participants, ${task.dropouts} dropouts\n`,
     );
+    for (const { attempt, round, stage } of task.attempts)
+      process.stdout.write(`  attempt ${attempt} for round ${round}: ${stage}\n`);
   }
 }

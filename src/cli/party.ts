@@ -61,9 +61,10 @@ export function createPartyCommand(): Command {
     .command('key')
     .description('make an identity key, or show the public part of one')
     .argument('<file>', 'key file; made when it is missing')
-    .action(async (path: string) => {
-      const key = await loadOrMakeKey(path);
-      process.stdout.write(`${toHex(key.publicKey)}\n`);
+    .option('--json', 'print { publicKey } as JSON')
+    .action(async (path: string, { json }: { json?: boolean }) => {
+      const publicKey = toHex((await loadOrMakeKey(path)).publicKey);
+      process.stdout.write(`${json === true ? JSON.stringify({ publicKey }) : publicKey}\n`);
     });
   command
     .command('run')

@@ -46,12 +46,13 @@ export function createPiiCommand(): Command {
         .choices(['replace', 'redact', 'mask'])
         .default('replace'),
     )
+    .option('--json', 'print { text, findings: [{ type, start, end, score }] }; offsets are those of the text before')
     .action(async (path: string, options: ScanOptions) => {
-      const text = readText(path);
+      const before = readText(path);
       const operator: PiiOperator = { kind: options.operator ?? 'replace' };
-      process.stdout.write(
-        redactText(text, (await createScanner(options)).scan(text), { operators: { default: operator } }).text,
-      );
+      const findings = (await createScanner(options)).scan(before);
+      const { text } = redactText(before, findings, { operators: { default: operator } });
+      process.stdout.write(options.json === true ? `${JSON.stringify({ text, findings })}\n` : text);
     });
   return new Command('pii')
     .description('Find personal data in text, or take it out.')

@@ -1,10 +1,11 @@
 /** The command `sotto attest`. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 import { createAttestCommand } from '../../src/cli/attest.ts';
 import { toHex } from '../../src/foundations/crypto/index.ts';
@@ -204,10 +205,16 @@ describe('sotto attest', () => {
     const keys = ['--key', join(folder, 'publisher.key'), '--log-key', join(folder, 'log.key')];
     const publish = ['publish', values, ...keys, '--log', join(folder, 'log'), '--out', out];
     const { text } = await run(...publish);
+    expect(JSON.parse((await run(...publish, '--json')).text)).toEqual({
+      file: out,
+      receipt: `${out}.tlog-proof`,
+      ...(parse(text) as object),
+    });
     const policy = file('pinned.yaml', `tees: [simulated]\n${text}\n`);
     const evidence = join(folder, 'referenced.json');
     const option = '--insecure-simulated-attestation';
-    await run('evidence', ...binding, '--out', evidence, option, hex(0xaa, 48));
+    const made = await run('evidence', ...binding, '--out', evidence, option, hex(0xaa, 48), '--json');
+    expect(JSON.parse(made.text)).toEqual({ file: evidence, sizeBytes: statSync(evidence).size });
     const words = [evidence, '--policy', policy, ...binding, option];
     const receipt = ['--reference', out, '--receipt', `${out}.tlog-proof`];
     expect(await verify(...words, ...receipt)).toMatchObject({
@@ -297,6 +304,7 @@ describe('sotto attest', () => {
     const digestOf = async (...words: readonly string[]) => (await run('code', ...words)).text;
     const first = await digestOf(code);
     expect(first).toBe(toHex(computeCodeDigest(code)));
+    expect(JSON.parse(await digestOf(code, '--json'))).toEqual({ codeDigest: first });
     writeFileSync(join(code, 'a.test.ts'), 'a test is no code that runs');
     expect(await digestOf(code)).toBe(first);
     writeFileSync(join(code, 'inner', 'b.js'), 'c');

@@ -139,6 +139,10 @@ describe('sotto attest show', () => {
     expect(all).toContain('was refused; nothing was sent');
     expect(all).toContain('attestation/measurement-mismatch');
     expect(await show(lines, '--last')).not.toContain('was checked (SIMULATED)');
+    expect(JSON.parse(await show(lines, '--json'))).toEqual(
+      lines.split('\n').map((line) => JSON.parse(line) as object),
+    );
+    expect(JSON.parse(await show(lines, '--last', '--json'))).toHaveLength(1);
   });
 
   it('names the line that is no record', async () => {
