@@ -49,7 +49,7 @@ export async function startService({
   app?: AppOptions;
 } & Pick<
   ServiceOptions,
-  'onWrite' | 'attestation' | 'node' | 'logSeed' | 'vault' | 'fourEyes' | 'alerts' | 'witnesses'
+  'onWrite' | 'attestation' | 'node' | 'logSeed' | 'vault' | 'fourEyes' | 'keepCheckpoints' | 'alerts' | 'witnesses'
 > = {}): Promise<TestService> {
   const opened = database ?? (await openDatabase({ kind: 'memory' }));
   const reports: ServiceReport[] = [];

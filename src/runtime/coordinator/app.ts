@@ -44,7 +44,13 @@ const statusSchema = z
     epsilon: z.number().nullable(),
     participants: z.int(),
     dropouts: z.int(),
-    stage: z.string().nullable(),
+    stage: z.string().nullable().openapi({ description: 'of the oldest attempt that is open' }),
+    // A node of an earlier version tells of none.
+    attempts: z
+      .array(z.object({ attempt: z.int(), round: z.int(), stage: z.string() }))
+      .readonly()
+      .default([])
+      .openapi({ description: 'those that are open, the oldest first' }),
   })
   .openapi('TaskStatus');
 const joinSchema = z

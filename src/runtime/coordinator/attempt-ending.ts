@@ -9,6 +9,7 @@ import { addCoordinatorNoiseInto, type RoundResult } from '../../federation/roun
 import { sha256, toHex } from '../../foundations/crypto/index.ts';
 import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
+import { checkpointKeyOf, KEPT_CHECKPOINTS, pruneCheckpoints } from './checkpoints.ts';
 import type { AttemptRecord } from './journal.ts';
 import type { AttestedRound, ServiceReport } from './served-task.ts';
 import type { OpenAttempt, TaskContext } from './task-context.ts';
@@ -29,7 +30,7 @@ export function createAttemptEnding({
   next,
 }: TaskContext & { readonly next: () => void }): AttemptEnding {
   const { id, run, db, objects, ledger, attestation, taskPolicyDigest, served, evaluate, watch, onReport } = options;
-  const { onWrite, clock } = options;
+  const { onWrite, clock, keepCheckpoints = KEPT_CHECKPOINTS } = options;
   const { plan, task } = run;
 
   async function commit({ record, startMs }: OpenAttempt, result: RoundResult): Promise<void> {
@@ -44,7 +45,7 @@ export function createAttemptEnding({
     const { round } = model;
     const checkpoint = model.checkpoint();
     const digest = toHex(sha256(checkpoint));
-    const checkpointKey = `tasks/${id}/checkpoints/${round}-${attempt}`;
+    const checkpointKey = checkpointKeyOf(id, { round, attempt });
     onWrite('before-checkpoint');
     await objects.put(checkpointKey, checkpoint);
     onWrite('checkpoint-written');
@@ -85,6 +86,8 @@ export function createAttemptEnding({
     if (finished) await served?.log.release(model, model.export({ task: task.task, rounds: String(round) }));
     await journal.sweep(attempt);
     onWrite('vectors-swept');
+    // What cannot be deleted now is found again after the next round.
+    await pruneCheckpoints({ taskId: id, objects, journal }, { round, keep: keepCheckpoints }).catch(() => {});
     if (finished) mailboxes.wakeAll();
     next();
   }

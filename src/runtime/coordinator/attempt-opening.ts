@@ -71,6 +71,21 @@ export function createAttemptOpening({
     return presentNow().length >= settings.startThreshold && free.length >= leastCohort;
   }
 
+  /**
+   * Forgets whoever was heard of and takes no part any more: a request may have been let in just before its sender was
+   * erased.
+   */
+  async function forgetGone(): Promise<void> {
+    const rows = await db
+      .selectFrom('participants')
+      .select('id')
+      .where('task_id', '=', id)
+      .where('state', '!=', 'revoked')
+      .execute();
+    const known = new Set(rows.map((row) => row.id));
+    for (const who of memory.present.keys()) if (!known.has(who)) memory.present.delete(who);
+  }
+
   function consider(): void {
     if (!hasRoom()) return;
     const free = freeNow();
@@ -130,6 +145,7 @@ export function createAttemptOpening({
 
   async function openRound(): Promise<void> {
     if (!hasRoom()) return;
+    await forgetGone();
     if (isExhausted()) return endWithBudgetSpent();
     if (!isReady(freeNow())) return;
     const cohort = cohortNow();

@@ -36,7 +36,7 @@ import { spanOfAttempt } from './telemetry.ts';
 /** Where and how to serve. */
 export interface ServeOptions extends Pick<
   ServiceOptions,
-  'factsOf' | 'log' | 'onReport' | 'onWrite' | 'alerts' | 'vault' | 'witnesses' | 'fourEyes'
+  'factsOf' | 'log' | 'onReport' | 'onWrite' | 'alerts' | 'vault' | 'witnesses' | 'fourEyes' | 'keepCheckpoints'
 > {
   /** Holds database, objects and operator token. */
   readonly folder: string;

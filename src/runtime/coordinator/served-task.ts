@@ -37,7 +37,10 @@ export interface TaskStatus {
   readonly epsilon: number | null;
   readonly participants: number;
   readonly dropouts: number;
+  /** Of the oldest attempt that is open. */
   readonly stage: string | null;
+  /** All that are open, the oldest first: one at the most unless rounds are buffered. */
+  readonly attempts: readonly { readonly attempt: number; readonly round: number; readonly stage: string }[];
 }
 
 /** The report of one attempt. */
@@ -86,6 +89,11 @@ export interface TaskService {
   /** Records that a participant has left: it is not drawn again until it comes back. */
   left(participant: string): void;
   /**
+   * Erases a participant between two steps of the task: whoever is chosen for an attempt is seen to be in it, and nobody
+   * is chosen who is being erased.
+   */
+  erase<T>(participant: string, erasing: () => Promise<T>): Promise<T>;
+  /**
    * Takes a message of a participant.
    * @throws {@link CoordinatorError} `coordinator/message-refused` when it is not accepted; nothing changed then.
    */
@@ -132,6 +140,8 @@ export interface TaskServiceOptions {
   readonly onReport?: (report: ServiceReport) => void;
   /** Called between any two writes; tests end the process there. */
   readonly onWrite?: (point: string) => void;
+  /** Checkpoints of the newest rounds that are kept, one at least; see {@link KEPT_CHECKPOINTS}. */
+  readonly keepCheckpoints?: number | undefined;
   /** Milliseconds that only grow. */
   readonly clock: () => number;
 }

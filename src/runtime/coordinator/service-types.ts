@@ -104,6 +104,8 @@ export interface ServiceOptions {
   readonly vault?: Vault;
   /** Whose signatures are asked for below the checkpoints of the logs. */
   readonly witnesses?: readonly WitnessClient[];
+  /** Checkpoints of the newest rounds that are kept of each task, one at least. */
+  readonly keepCheckpoints?: number | undefined;
   /** A release takes two who approve it. */
   readonly fourEyes?: boolean;
   /** Milliseconds since the epoch, for access and its record. */

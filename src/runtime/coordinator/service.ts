@@ -66,6 +66,7 @@ export async function createService({
   vault,
   witnesses = [],
   fourEyes = false,
+  keepCheckpoints,
   now,
 }: ServiceOptions): Promise<Service> {
   const registry = createRegistry({ db, operatorToken, now: () => Date.now() });
@@ -190,6 +191,7 @@ export async function createService({
         ? {}
         : { served: { log: served, definition: row.definition, inputShape: facts.inputShape } }),
       settings: settingsOf(task),
+      keepCheckpoints,
       initial: { state: row.state, round: row.round, checkpointKey: row.checkpoint_key },
       ...(facts.evaluate === undefined ? {} : { evaluate: facts.evaluate }),
       onReport(report) {
@@ -350,8 +352,9 @@ export async function createService({
       if (served === undefined) {
         throw new CoordinatorError('coordinator/wrong-state', 'this coordinator keeps no log that could say so');
       }
-      service.left(participant);
-      const proof = await eraseParticipant({ taskId, participant }, { db, registry, log: served });
+      const proof = await service.erase(participant, () =>
+        eraseParticipant({ taskId, participant }, { db, registry, log: served }),
+      );
       // What it called itself is not shown either, from now on and not from the next start.
       found(taskId).tracker.participant(participant, { label: '', state: 'revoked' });
       await record.audit(actor, 'erase', taskId);

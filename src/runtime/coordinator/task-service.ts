@@ -118,6 +118,12 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       memory.present.delete(participant);
       watch?.left(participant);
     },
+    erase: (participant, erasing) =>
+      queue.enqueue(async () => {
+        memory.present.delete(participant);
+        watch?.left(participant);
+        return erasing();
+      }),
     async receive(participant, bytes) {
       const plain = await runner.reveal(participant, bytes);
       return intake.take(participant, { bytes, plain });
@@ -161,6 +167,11 @@ export function createTaskService(given: TaskServiceOptions): TaskService {
       participants: opening.presentNow().length,
       dropouts: memory.dropouts,
       stage: [...memory.open.values()][0]?.machine.stage ?? null,
+      attempts: [...memory.open.values()].map(({ record: { attempt, round }, machine }) => ({
+        attempt,
+        round,
+        stage: machine.stage,
+      })),
     }),
     model() {
       const { model } = memory;
