@@ -14,7 +14,7 @@ import { createTransport } from '../../src/runtime/client/transport.ts';
 import { createLedgerTable, type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
 import { verifyLedger } from '../../src/privacy/accounting/index.ts';
-import { bufferedTask } from '../harness/buffered.ts';
+import { attemptsOf as attemptsIn, bufferedTask, membershipsIn } from '../harness/buffered.ts';
 import {
   startParticipant,
   startService,
@@ -46,17 +46,8 @@ function dieAt(point: string) {
   };
 }
 
-const attemptsOf = (id: string) =>
-  database.db.selectFrom('attempts').selectAll().where('task_id', '=', id).orderBy('attempt').execute();
+const attemptsOf = (id: string) => attemptsIn(database.db, id);
 const openOf = async (id: string) => (await attemptsOf(id)).filter(({ state }) => state === 'open');
-
-/** Memberships by participant. */
-function membershipsIn(attempts: readonly { readonly cohort: string }[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const who of attempts.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))
-    counts.set(who, (counts.get(who) ?? 0) + 1);
-  return counts;
-}
 
 const pause = (ms: number): Promise<unknown> =>
   new Promise((resolve) => {

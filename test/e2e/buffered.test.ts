@@ -1,22 +1,13 @@
 /** Buffered rounds over HTTP: a slow participant holds up its own cohort alone, and what is charged is what was counted. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { readEntropy } from '../../src/foundations/random/index.ts';
 import { createMemoryLedgerStore, type LedgerStore, verifyLedger } from '../../src/privacy/accounting/index.ts';
 import type { ServiceReport } from '../../src/runtime/coordinator/index.ts';
 import { type OpenDatabase, openDatabase } from '../../src/runtime/storage/database/index.ts';
 import { createMemoryObjectStore } from '../../src/runtime/storage/objects/index.ts';
-import { auditRun, type AuditReport, type RunFiles } from '../../src/trust/log/index.ts';
-import { bufferedTask } from '../harness/buffered.ts';
-import {
-  OPERATOR,
-  startParticipant,
-  startService,
-  type TestService,
-  until,
-  URL_OF_SERVICE,
-} from '../harness/service.ts';
+import { attemptsOf, auditServed, bufferedTask, membershipsIn } from '../harness/buffered.ts';
+import { startParticipant, startService, type TestService, until, URL_OF_SERVICE } from '../harness/service.ts';
 
 const logSeed = new Uint8Array(32).fill(7);
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'slow'];
@@ -69,28 +60,6 @@ const pause = (ms: number): Promise<unknown> =>
     setTimeout(resolve, ms);
   });
 
-async function audit(test: TestService, taskId: string): Promise<AuditReport> {
-  const files: RunFiles = {
-    list: () => Promise.resolve(undefined),
-    async read(name) {
-      const headers = { authorization: `Bearer ${OPERATOR}` };
-      const response = await test.fetch(`${URL_OF_SERVICE}/v1/tasks/${taskId}/${name}`, { headers });
-      return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
-    },
-  };
-  return auditRun(files, { derivePlan });
-}
-
-/** Memberships by participant, from the journal. */
-async function membershipsOf(taskId: string): Promise<ReadonlyMap<string, number>> {
-  const rows = await database.db.selectFrom('attempts').select('cohort').where('task_id', '=', taskId).execute();
-  const counts = new Map<string, number>();
-  for (const { cohort } of rows) {
-    for (const who of JSON.parse(cohort) as string[]) counts.set(who, (counts.get(who) ?? 0) + 1);
-  }
-  return counts;
-}
-
 const committedOf = (reports: readonly ServiceReport[]): readonly ServiceReport[] =>
   reports.filter(({ outcome }) => outcome === 'committed');
 
@@ -117,7 +86,7 @@ describe('buffered rounds of a served task', () => {
     const order = committed.map(({ attempt }) => attempt);
     expect(order).not.toEqual(order.toSorted((a, b) => a - b));
 
-    const counts = await membershipsOf(id);
+    const counts = membershipsIn(await attemptsOf(database.db, id));
     const charges = verifyLedger(
       (
         await database.db
@@ -137,7 +106,7 @@ describe('buffered rounds of a served task', () => {
       expect(own).toHaveLength(counts.get(joined ?? '') ?? 0);
     }
     await test.service.close();
-    const report = await audit(test, id);
+    const report = await auditServed(id, { url: URL_OF_SERVICE, fetch: test.fetch });
     expect(report.problems).toEqual([]);
     expect(report).toMatchObject({ ok: true, rounds: 6 });
     expect(report.epsilon).toBeCloseTo(task.status().epsilon ?? 0, 9);
@@ -189,7 +158,7 @@ describe('buffered rounds of a served task', () => {
     expect(rows.filter(({ state }) => state === 'open')).toEqual([]);
     // What was under way went on under its number, and was not called to again.
     for (const { attempt } of left) expect(rows.find((row) => row.attempt === attempt)?.state).toBe('committed');
-    const counts = await membershipsOf(id);
+    const counts = membershipsIn(await attemptsOf(database.db, id));
     for (const { events, ledgerStore } of participants) {
       const [joined] = events.flatMap((event) => (event.kind === 'joined' ? [event.participant] : []));
       const own = verifyLedger(await ledgerStore.read()).charges.map(({ attempt }) => attempt);
@@ -197,7 +166,7 @@ describe('buffered rounds of a served task', () => {
       expect(own.length).toBeLessThanOrEqual(counts.get(joined ?? '') ?? 0);
     }
     await test.service.close();
-    const report = await audit(test, id);
+    const report = await auditServed(id, { url: URL_OF_SERVICE, fetch: test.fetch });
     expect(report.problems).toEqual([]);
     expect(report).toMatchObject({ ok: true, rounds: 8 });
   }, 90_000);
