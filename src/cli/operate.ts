@@ -32,7 +32,8 @@ interface Status {
   readonly epsilon: number | null;
   readonly participants: number;
   readonly dropouts: number;
-  readonly attempts: readonly { readonly attempt: number; readonly round: number; readonly stage: string }[];
+  /** Those that are open; an older coordinator says nothing of them. */
+  readonly attempts?: readonly { readonly attempt: number; readonly round: number; readonly stage: string }[];
 }
 
 function addAccess(command: Command): Command {
@@ -103,17 +104,19 @@ function tokenOf({ token, folder }: OperateOptions): string {
 async function status(url: string, options: OperateOptions): Promise<void> {
   const tasks = (await (await ask(url, options, 'GET', '/v1/tasks')).json()) as Status[];
   if (options.json === true) {
-    const shown = tasks.map(({ id, state, round, rounds, accuracy, epsilon, participants, dropouts, attempts }) => ({
-      id,
-      state,
-      round,
-      rounds,
-      accuracy,
-      epsilon,
-      participants,
-      dropouts,
-      attempts,
-    }));
+    const shown = tasks.map(
+      ({ id, state, round, rounds, accuracy, epsilon, participants, dropouts, attempts = [] }) => ({
+        id,
+        state,
+        round,
+        rounds,
+        accuracy,
+        epsilon,
+        participants,
+        dropouts,
+        attempts,
+      }),
+    );
     process.stdout.write(`${JSON.stringify({ tasks: shown }, undefined, 2)}\n`);
     return;
   }
@@ -125,7 +128,7 @@ async function status(url: string, options: OperateOptions): Promise<void> {
       `${task.id}  ${task.state}  round ${task.round}/${task.rounds}  accuracy ${accuracy}  ${epsilon}  ` +
         `${task.participants} participants, ${task.dropouts} dropouts\n`,
     );
-    for (const { attempt, round, stage } of task.attempts)
+    for (const { attempt, round, stage } of task.attempts ?? [])
       process.stdout.write(`  attempt ${attempt} for round ${round}: ${stage}\n`);
   }
 }

@@ -45,6 +45,7 @@ interface ServeCommandOptions extends ProxyCommandOptions {
   readonly logKey?: string;
   readonly witness: readonly string[];
   readonly fourEyes?: boolean;
+  readonly keepCheckpoints: string;
   readonly alertWebhook: readonly string[];
   readonly alertMail: readonly string[];
   readonly folder: string;
@@ -125,6 +126,7 @@ export function createServeCommand(): Command {
       collect,
       [],
     )
+    .option('--keep-checkpoints <count>', 'checkpoints of the newest rounds to keep of each task', '50')
     .option('--four-eyes', 'a release takes two who approve it, neither of them who proposed it')
     .option('--alert-webhook <url>', 'send alerts there, signed with SOTTO_WEBHOOK_SECRET; repeatable', collect, [])
     .option('--alert-mail <address>', 'send alerts there by the server in SOTTO_SMTP_URL; repeatable', collect, [])
@@ -143,6 +145,9 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
   if ((options.certificate === undefined) !== (options.key === undefined)) {
     throw new UsageError('--certificate and --key go together');
   }
+  const keepCheckpoints = Number(options.keepCheckpoints);
+  if (!(Number.isSafeInteger(keepCheckpoints) && keepCheckpoints >= 1))
+    throw new UsageError(`--keep-checkpoints must be a whole number ≥ 1, got ${options.keepCheckpoints}`);
   const rate = Number(options.rate);
   if (!(rate > 0 && Number.isFinite(rate))) throw new UsageError(`--rate must be a number > 0, got ${options.rate}`);
   if (options.node === true && process.env.DATABASE_URL === undefined) {
@@ -200,6 +205,7 @@ async function serve(taskPath: string | undefined, options: ServeCommandOptions)
     alerts: { sinks: alertSinks(options) },
     witnesses: witnessesOf(options.witness),
     fourEyes: options.fourEyes === true,
+    keepCheckpoints,
     ...(vault === undefined ? {} : { vault }),
     ...(options.keyStore === undefined ? {} : { keyStore: { folder: options.keyStore } }),
     ...(options.logKey === undefined ? {} : { logKeyFile: options.logKey }),

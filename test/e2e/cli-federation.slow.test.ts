@@ -207,6 +207,7 @@ describe('a federation by its commands', () => {
           epsilon: expect.any(Number) as number,
           participants: expect.any(Number) as number,
           dropouts: 0,
+          attempts: [],
         },
       ],
     });
