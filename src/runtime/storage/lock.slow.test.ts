@@ -1,7 +1,7 @@
 /** The lock across containers, as far as the system lets a test make one: a namespace in which numbers of processes begin anew. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -27,8 +27,8 @@ describe.skipIf(!canUnshare)(`a lock on a shared folder${canUnshare ? '' : ' (sk
     const path = join(folder, 'lock');
     const started: ChildProcess[] = [];
     /** Asks for the lock in a container of its own. */
-    const ask = (): Promise<string> => {
-      const child = spawn('unshare', [...UNSHARE, process.execPath, script, path, '1000'], {
+    const ask = (leaseMs = 600_000): Promise<string> => {
+      const child = spawn('unshare', [...UNSHARE, process.execPath, script, path, String(leaseMs)], {
         stdio: ['pipe', 'pipe', 'ignore'],
       });
       started.push(child);
@@ -38,8 +38,24 @@ describe.skipIf(!canUnshare)(`a lock on a shared folder${canUnshare ? '' : ' (sk
       expect(await ask()).toBe('held');
       expect(await ask()).toBe('storage/exists');
       started[0]?.kill('SIGKILL');
+      // At once, by its pipe: a container that was restarted does not wait for a lease.
       expect(await ask()).toBe('held');
       expect(readdirSync(folder).filter((name) => name.includes('next'))).toEqual([]);
+      // As from another machine: without its pipe, and with a beat that cannot be written though it lives.
+      await expect.poll(() => readdirSync(folder).length).toBe(3);
+      const [pipe = '', beat = ''] = ['pipe', 'beat'].map((kind) =>
+        join(folder, readdirSync(folder).find((name) => name.startsWith(`lock.${kind}-`)) ?? ''),
+      );
+      rmSync(pipe);
+      rmSync(beat);
+      mkdirSync(beat);
+      const told: string[] = [];
+      const [before] = started.slice(-1) as [ChildProcess];
+      const ended = once(before, 'exit').then(() => told.push('its holder ended'));
+      await ask(2000).then((said) => told.push(said));
+      await ended;
+      // Also where it is the first process of a container, which no signal from within ends.
+      expect(told).toEqual(['its holder ended', 'held']);
     } finally {
       for (const child of started) child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });

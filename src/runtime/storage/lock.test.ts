@@ -1,6 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -142,6 +152,60 @@ describe('a lock of another container or machine', () => {
     release();
   });
 
+  it('is taken over from whoever was killed while giving it up', () => {
+    const dead = JSON.stringify({ ...asBefore, pid: 999_999_999, token });
+    for (const file of [path, `${path}.next-${token}`]) writeFileSync(file, dead);
+    takeLock(path, 'it')();
+    expect(readdirSync(base)).toEqual([]);
+  });
+
+  describe.skipIf(process.platform !== 'linux')('of this very system', () => {
+    const other = { ...asBefore, ...foreign, namespace: 'pid:[1]', pipe: true };
+    const pipe = (): string => `${path}.pipe-${token}`;
+    beforeEach(() => {
+      writeFileSync(path, JSON.stringify(other));
+      execFileSync('mkfifo', [pipe()]);
+    });
+
+    it('is taken over at once when nobody has its pipe open any more', () => {
+      const waits: string[] = [];
+      takeLock(path, 'it', { leaseMs: 60_000, onWait: (why) => waits.push(why) })();
+      expect([waits, readdirSync(base)]).toEqual([[], []]);
+    });
+
+    it('is held while somebody has, though its beat stands still', () => {
+      const file = openSync(pipe(), constants.O_RDONLY | constants.O_NONBLOCK);
+      expect(() => takeLock(path, 'it', { leaseMs: 50 })).toThrow(inUse);
+      closeSync(file);
+      takeLock(path, 'it', { leaseMs: 60_000 })();
+    });
+
+    it('and of no pipe, or one that is not there, is waited for', () => {
+      rmSync(pipe());
+      const waits: string[] = [];
+      takeLock(path, 'it', { leaseMs: 50, onWait: (why) => waits.push(why) })();
+      expect(waits).toHaveLength(1);
+    });
+  });
+
+  it('is not used before its holder, were it there after all, has had time to see that it was taken over', async () => {
+    writeFileSync(path, JSON.stringify({ ...asBefore, ...foreign, boot: '0'.repeat(36) }));
+    // Another, slower one, that takes it as soon as it was taken.
+    const thief = new Worker(
+      `const { readFileSync, writeFileSync } = require('node:fs');
+       const { path, first } = require('node:worker_threads').workerData;
+       setInterval(() => { if (!readFileSync(path, 'utf8').includes('elsewhere')) writeFileSync(path, first); }, 5);`,
+      { eval: true, workerData: { path, first: readFileSync(path, 'utf8') } },
+    );
+    try {
+      await once(thief, 'online');
+      expect(() => takeLock(path, 'it', { leaseMs: 1000 })).toThrow('was taken by another process');
+      expect(readFileSync(path, 'utf8')).toContain('elsewhere');
+    } finally {
+      await thief.terminate();
+    }
+  });
+
   it('is not given up by a holder that was taken for gone', () => {
     const release = takeLock(path, 'it');
     const other = JSON.stringify({ ...asBefore, ...foreign });
@@ -163,6 +227,20 @@ describe('a lock of another container or machine', () => {
     expect(await said).toBe('held');
     writeFileSync(path, JSON.stringify({ ...asBefore, ...foreign }));
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  });
+
+  it('ends the process that had it, was stopped for long, and finds that nobody has it', async () => {
+    const { child, said } = hold();
+    expect(await said).toBe('held');
+    child.kill('SIGSTOP');
+    rmSync(path);
+    // Longer than half its lease.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 700);
+    });
+    child.kill('SIGCONT');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(existsSync(path)).toBe(false);
   });
 
   it('is taken over by one of many who ask at once', async () => {

@@ -1,8 +1,10 @@
 /**
  * Exclusive use of a folder by one process, by a file that names its holder. A holder of this system that can be looked up is
- * there or it is not. Of any other (another container on a shared volume, another machine) nothing is known but its beat: a
- * file that it rewrites as long as it lives. It is taken for gone once its beat has stood still for a whole lease, counted by
- * the observer's own clock; clocks of different machines are compared nowhere.
+ * there or it is not, and one in another container of the same system has a named pipe open as long as it lives, where it
+ * could make one. Of any other (another machine) nothing is known but its beat: a file that it rewrites as long as it lives.
+ * It is taken for gone once its beat has stood still for a whole lease, counted by the observer's own clock; clocks of
+ * different machines are compared nowhere. Then its successor stands in the lock for a while before it does anything: a
+ * holder that lives and could not write its beat looks into the lock, and ends itself, in that time.
  *
  * A lock that was left is handed on by exactly one: whoever first makes the file `….next-TOKEN`, named by the token of the
  * holder that is gone, and only while that token stands in the lock. Whoever had thought so more slowly finds another token.
@@ -10,13 +12,24 @@
  * @module
  */
 
-import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  linkSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import { Worker } from 'node:worker_threads';
 
 import { toHex } from '../../foundations/crypto/index.ts';
 import { readEntropy } from '../../foundations/random/index.ts';
 import { StorageError } from './errors.ts';
+import { type Beat, startBeat } from './lock-beat.ts';
 
 /** How long things take, and who is told that they do. */
 export interface LockOptions {
@@ -41,11 +54,15 @@ interface Holder {
   readonly boot?: string | undefined;
   readonly namespace?: string | undefined;
   readonly host?: string;
+  /** Whether it has its pipe open. */
+  readonly pipe?: boolean;
 }
 
 const BEAT_MS = 2000;
 const LEASE_MS = 16_000;
 const LOOK_MS = 100;
+/** For so much of a lease a successor that knows no better stands in the lock before it does anything: two looks of a holder. */
+const PAUSE_PER_LEASE = 1 / 4;
 /** Others may take it, and give it up, while one tries. */
 const ATTEMPTS = 20;
 
@@ -65,59 +82,117 @@ export function takeLock(
   what: string,
   { beatMs = BEAT_MS, leaseMs = LEASE_MS, beatAfterMs = 1000, onWait = () => {} }: LockOptions = {},
 ): () => void {
-  const own: Holder & { readonly token: string } = { token: toHex(readEntropy(16)), ...self() };
+  const token = toHex(readEntropy(16));
+  // What is held for moments is not worth a pipe.
+  const pipe = beatAfterMs > 0 ? undefined : openPipe(pipeOf({ path }, token));
+  const own: Owner = { token, ...self(), ...(pipe === undefined ? {} : { pipe: true }) };
   const lock = { path, what, leaseMs, own, onWait };
-  acquire(path, lock);
-  held.add(own.token);
-  const beat = startBeat(lock, { beatMs, beatAfterMs });
+  let beat: Beat | undefined;
+  try {
+    const isCertain = acquire(path, lock);
+    held.add(token);
+    beat = startBeat(
+      { path, beat: beatOf(lock, token), own: textFor(own), what, beatMs, leaseMs },
+      { afterMs: beatAfterMs },
+    );
+    if (!isCertain) {
+      sleep(leaseMs * PAUSE_PER_LEASE);
+      if (read(path)?.token !== token) throw new StorageError('storage/exists', `${what} was taken by another process`);
+    }
+  } catch (error) {
+    held.delete(token);
+    beat?.stop();
+    pipe?.close();
+    throw error;
+  }
   return () => {
-    if (!held.delete(own.token)) return;
+    if (!held.delete(token)) return;
     beat.stop();
-    const next = nextOf(lock, own.token);
+    const next = nextOf(lock, token);
     try {
       create(next, own);
+      if (read(path)?.token === token) rmSync(path, { force: true });
+      rmSync(next, { force: true });
     } catch {
       // Somebody has taken this process for gone, and decides what becomes of the lock.
-      return;
     }
-    if (read(path)?.token === own.token) rmSync(path, { force: true });
-    rmSync(next, { force: true });
+    pipe?.close();
   };
 }
+
+type Owner = Holder & { readonly token: string };
 
 interface Lock {
   readonly path: string;
   readonly what: string;
   readonly leaseMs: number;
   readonly onWait: (why: string) => void;
-  readonly own: Holder & { readonly token: string };
+  readonly own: Owner;
 }
 
 const nextOf = ({ path }: Pick<Lock, 'path'>, token: string): string => `${path}.next-${token}`;
 const beatOf = ({ path }: Pick<Lock, 'path'>, token: string): string => `${path}.beat-${token}`;
+const pipeOf = ({ path }: Pick<Lock, 'path'>, token: string): string => `${path}.pipe-${token}`;
 
-/** Makes a file that names this process, or takes the place of whoever it names and is gone. */
-function acquire(file: string, lock: Lock): void {
+/**
+ * Makes a pipe and holds it open for reading: whoever opens it for writing is told by the system whether somebody does.
+ * Undefined where there are none, or no system that is known by its start.
+ */
+function openPipe(path: string): { close(): void } | undefined {
+  if (self().boot === undefined) return undefined;
+  return tryTo(() => {
+    execFileSync('mkfifo', ['-m', '600', path], { stdio: 'ignore' });
+    try {
+      const pipe = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      return {
+        close() {
+          rmSync(path, { force: true });
+          closeSync(pipe);
+        },
+      };
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Whether anybody of this system holds a pipe open; undefined where that cannot be told. */
+function isPipeOpen(path: string): boolean | undefined {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENXIO' ? false : undefined;
+  }
+}
+
+/**
+ * Makes a file that names this process, or takes the place of whoever it names and is gone.
+ * @returns whether all who were before are certainly gone; else their beat has stood still, no more.
+ */
+function acquire(file: string, lock: Lock): boolean {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     try {
       create(file, lock.own);
-      return;
+      return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const holder = read(file);
     if (holder === undefined) continue;
-    assertGone(holder, lock);
+    const isCertain = assertGone(holder, lock);
     const token = holder.token ?? `${holder.pid}`;
-    const next = nextOf(lock, token);
-    acquire(next, lock);
+    // A holder that was killed while it gave the lock up has named itself there, too.
+    const next = nextOf(lock, token) === file ? `${file}.again` : nextOf(lock, token);
+    const isClaimCertain = acquire(next, lock);
     // Only whoever has `next` changes the file while it names this holder.
     if (sameHolder(read(file), holder)) {
       tryTo(() => renameSync(next, file));
       // Unless this one stood still for so long that it was itself taken for gone.
       if (read(file)?.token !== lock.own.token) break;
-      rmSync(beatOf(lock, token), { force: true });
-      return;
+      for (const left of [beatOf(lock, token), pipeOf(lock, token)]) rmSync(left, { recursive: true, force: true });
+      return isCertain && isClaimCertain;
     }
     rmSync(next, { force: true });
   }
@@ -126,11 +201,14 @@ function acquire(file: string, lock: Lock): void {
 
 const sameHolder = (a: Holder | undefined, b: Holder): boolean => a?.pid === b.pid && a.token === b.token;
 
-/** @throws {@link StorageError} `storage/exists` unless the holder is certainly not there any more. */
-function assertGone(holder: Holder, lock: Lock): void {
+/**
+ * @returns whether it is certain that the holder is gone; else its beat has stood still for a lease.
+ * @throws {@link StorageError} `storage/exists` when it is there.
+ */
+function assertGone(holder: Holder, lock: Lock): boolean {
   const { pid, host } = holder;
-  const known = isThere(holder);
-  if (known === false) return;
+  const known = isThere(holder, lock);
+  if (known === false) return true;
   if (known === true) {
     throw new StorageError('storage/exists', `${lock.what} is in use by process ${pid}: wait for it or stop it`);
   }
@@ -150,10 +228,11 @@ function assertGone(holder: Holder, lock: Lock): void {
       `${lock.what} is in use by process ${pid}${where}, on another machine or in another container: stop it there`,
     );
   }
+  return false;
 }
 
 /** Whether a holder is there; undefined where this process cannot look it up. */
-function isThere({ token, pid, started, boot, namespace, host }: Holder): boolean | undefined {
+function isThere({ token, pid, started, boot, namespace, host, pipe }: Holder, lock: Lock): boolean | undefined {
   if (token !== undefined && held.has(token)) return true;
   const here = self();
   // Locks of earlier versions name their start and its boot in one, or a number alone.
@@ -164,7 +243,11 @@ function isThere({ token, pid, started, boot, namespace, host }: Holder): boolea
       : boot === undefined
         ? here.boot === undefined && host === here.host
         : boot === here.boot && namespace === here.namespace;
-  if (!isNear) return undefined;
+  // In another container of this system its number says nothing, and its pipe all.
+  if (!isNear) {
+    const hasPipe = token !== undefined && pipe === true && boot !== undefined && boot === here.boot;
+    return hasPipe ? isPipeOpen(pipeOf(lock, token)) : undefined;
+  }
   // Half a file of somebody who is about to write the rest, or who never will.
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   if (pid === process.pid && token === undefined) return false;
@@ -232,11 +315,11 @@ const textFor = (own: Holder): string =>
   `${own.pid} ${own.boot === undefined ? '' : `${own.boot}/${own.started} `}${JSON.stringify(own)}`;
 
 /** Makes a file with its holder in it, at once: one that is empty for a moment would look as if left behind. */
-function create(path: string, own: Holder & { readonly token: string }): void {
+function create(path: string, own: Owner): void {
   const temporary = `${path}.${own.token}`;
   const text = textFor(own);
-  writeFileSync(temporary, text);
   try {
+    writeFileSync(temporary, text);
     linkSync(temporary, path);
   } catch (error) {
     if (!['EPERM', 'ENOTSUP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
@@ -249,67 +332,4 @@ function create(path: string, own: Holder & { readonly token: string }): void {
 
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-/**
- * The beat, in a thread of its own: what computes for long must not look dead. It never touches the lock but to put back one
- * that was deleted; where another holder stands in it, it ends the process.
- */
-const BEAT = `
-const { readFileSync, writeFileSync, writeSync } = require('node:fs');
-const { workerData: { path, beat, own, what, beatMs, ended } } = require('node:worker_threads');
-let count = 0;
-function look() {
-  let text = '';
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') try { writeFileSync(path, own, { flag: 'wx' }); } catch {}
-  }
-  if (text === '' || text === own) return;
-  writeSync(2, what + ' was taken over by another process, which took this one for gone: ending at once\\n');
-  process.kill(process.pid, 'SIGKILL');
-}
-function live() {
-  if (Atomics.load(ended, 0) === 1) return;
-  look();
-  try { writeFileSync(beat, String(count += 1)); } catch {}
-}
-live();
-setInterval(live, beatMs);
-`;
-
-function startBeat(
-  lock: Lock,
-  { beatMs, beatAfterMs }: Required<Pick<LockOptions, 'beatMs' | 'beatAfterMs'>>,
-): { stop(): void } {
-  const { path, what, own } = lock;
-  const beat = beatOf(lock, own.token);
-  /** 1 once it was given up: nothing is written after that. */
-  const ended = new Int32Array(new SharedArrayBuffer(4));
-  let worker: Worker | undefined;
-  const start = (): void => {
-    worker = new Worker(BEAT, {
-      eval: true,
-      execArgv: [],
-      workerData: { path, beat, own: textFor(own), what, beatMs, ended },
-    });
-    // Without it the lock is what it was without a beat: others on this system still see that it is held.
-    worker.on('error', () => {});
-    worker.unref();
-  };
-  const timer = beatAfterMs > 0 ? setTimeout(start, beatAfterMs).unref() : undefined;
-  if (timer === undefined) start();
-  return {
-    stop() {
-      clearTimeout(timer);
-      Atomics.store(ended, 0, 1);
-      const remove = (): void => rmSync(beat, { force: true });
-      worker
-        ?.terminate()
-        .then(remove)
-        .catch(() => {});
-      remove();
-    },
-  };
 }
