@@ -1,4 +1,4 @@
-// After `npm ci` in a checkout: builds the pages and compiles what the command line is made of, so that the first start is
+// After `npm ci` in a checkout, and whenever its packages change: builds the pages and compiles what the command line is made of, so that the first start is
 // as quick as the second. A courtesy: what cannot be done here is done when it is first needed, and no installation fails
 // by it. Written in syntax an old Node reads.
 import { spawn } from 'node:child_process';

@@ -9,6 +9,7 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
   exports: unknown;
   files: readonly string[];
   allowScripts: Record<string, boolean>;
+  scripts: Record<string, string>;
 };
 const lock = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');
 
@@ -20,6 +21,20 @@ describe('the package', () => {
   it('ships neither sources nor tests, and allows one install script', () => {
     expect(manifest.files).toEqual(['bin', 'dist', 'LICENSE', 'README.md']);
     expect(Object.keys(manifest.allowScripts).filter((name) => manifest.allowScripts[name])).toEqual(['node']);
+  });
+
+  it('has no script that an installation elsewhere would run or warn of, nor one that only one shell reads', () => {
+    const atInstallation = [
+      'preinstall',
+      'install',
+      'postinstall',
+      'prepublish',
+      'preprepare',
+      'prepare',
+      'postprepare',
+    ];
+    expect(Object.keys(manifest.scripts).filter((name) => atInstallation.includes(name))).toEqual([]);
+    expect(Object.values(manifest.scripts).filter((script) => /^\w+=|\$|[<>;]/.test(script))).toEqual([]);
   });
 
   it('names no registry in its lock file', () => {

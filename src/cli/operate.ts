@@ -13,7 +13,8 @@ import { ClientError, isUntrusted } from '../runtime/client/index.ts';
 import { OPERATOR_TOKEN_FILE } from '../runtime/coordinator/index.ts';
 import { SottoError } from '../foundations/numerics/index.ts';
 import { UsageError } from './exit-codes.ts';
-import { pinnedFetchOf } from './pinned-option.ts';
+import { OWN_CERTIFICATE, pinnedFetchOf } from './pinned-option.ts';
+import { fingerprintOfPem } from '../runtime/drivers/index.ts';
 
 interface OperateOptions {
   readonly token?: string;
@@ -41,7 +42,10 @@ function addAccess(command: Command): Command {
     .argument('<url>', 'address of the coordinator')
     .option('--token <token>', 'operator’s token (default: SOTTO_TOKEN, SOTTO_OPERATOR_TOKEN, or the file in --folder)')
     .option('--folder <folder>', 'folder of a coordinator on this machine', 'sotto-coordinator')
-    .option('--fingerprint <sha256>', 'pin the coordinator’s certificate');
+    .option(
+      '--fingerprint <sha256>',
+      'pin the coordinator’s certificate (default: the one in --folder, where it made its own)',
+    );
 }
 
 /** Creates the three commands. */
@@ -73,10 +77,16 @@ export function createOperateCommands(): Command[] {
 async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST', path: string): Promise<Response> {
   if (!URL.canParse(url)) throw new UsageError(`"${url}" is not an address such as http://host:7700`);
   const { fingerprint } = options;
-  const send = fingerprint === undefined ? fetch : pinnedFetchOf(fingerprint);
+  const authorization = `Bearer ${tokenOf(options)}`;
+  const sendBy = (send: typeof fetch): Promise<Response> =>
+    send(new URL(path, url), { method, headers: { authorization } });
   let response: Response;
   try {
-    response = await send(new URL(path, url), { method, headers: { authorization: `Bearer ${tokenOf(options)}` } });
+    response = await sendBy(fingerprint === undefined ? fetch : pinnedFetchOf(fingerprint)).catch((error: unknown) => {
+      const pin = fingerprint === undefined && isUntrusted(error) ? pinIn(options.folder) : undefined;
+      if (pin === undefined) throw error;
+      return sendBy(pinnedFetchOf(pin));
+    });
   } catch (error) {
     if (error instanceof SottoError) throw error;
     const why = isUntrusted(error)
@@ -89,6 +99,12 @@ async function ask(url: string, options: OperateOptions, method: 'GET' | 'POST',
     .json()
     .catch(() => ({}))) as { type?: string; detail?: string };
   throw new ClientError('client/refused', detail, { details: { type, status: response.status } });
+}
+
+/** The certificate that the coordinator of a folder made for itself; undefined where it has none. */
+function pinIn(folder: string): string | undefined {
+  const path = join(folder, OWN_CERTIFICATE);
+  return existsSync(path) ? fingerprintOfPem(readFileSync(path, 'utf8')) : undefined;
 }
 
 function tokenOf({ token, folder }: OperateOptions): string {

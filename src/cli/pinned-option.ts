@@ -7,6 +7,9 @@
 import { createPinnedFetch, parseFingerprint, type PinnedFetchOptions } from '../runtime/drivers/index.ts';
 import { UsageError } from './exit-codes.ts';
 
+/** Name of the certificate that a coordinator made for itself, in its folder. */
+export const OWN_CERTIFICATE = 'tls.crt';
+
 /** A fetch that speaks to the holder of this certificate alone. @throws {UsageError} when the text is no fingerprint. */
 export function pinnedFetchOf(
   fingerprint: string,

@@ -36,6 +36,7 @@ import { createKitSource, readEvidenceKit, readKitReferences } from './evidence-
 import { UsageError } from './exit-codes.ts';
 import { vaultOfFolder } from './key-store-options.ts';
 import { preloadPages } from './pages.ts';
+import { OWN_CERTIFICATE } from './pinned-option.ts';
 import { type ProxyCommandOptions, proxyOf, publicUrlOf } from './proxy-options.ts';
 import { version } from './version.ts';
 import { witnessesOf } from './witness-options.ts';
@@ -287,7 +288,6 @@ function printAddresses({ url, publicUrl, task, tokens, fingerprint, attestation
   for (const token of tokens) say(`  sotto join ${publicUrl ?? url}${pin} --task ${task} --token ${token} --data DIR`);
 }
 
-const OWN_CERTIFICATE = 'tls.crt';
 const OWN_KEY = 'tls.key';
 
 /** The certificate that was given, or the one of our own, made at the first start. */

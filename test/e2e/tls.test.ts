@@ -3,7 +3,7 @@
  * participants in the place of invitations. Nothing reaches a coordinator that shows another certificate.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -126,6 +126,17 @@ describe('a coordinator with a certificate of its own', () => {
     const pin = ['--fingerprint', fingerprintOfPem(own.certificate)];
     const refused = await runSotto('status', served.url, '--token', 'no', ...pin);
     expect([refused.code, refused.stderr]).toEqual([20, 'this needs the operator’s token\n']);
+    // Whoever has the coordinator's folder has its certificate; a folder of another one is no pin for this one.
+    mkdirSync(file('served'));
+    writeFileSync(file('served/tls.crt'), own.certificate);
+    const known = await runSotto('status', served.url, '--token', 'no', '--folder', file('served'));
+    expect([known.code, known.stderr]).toEqual([20, 'this needs the operator’s token\n']);
+    writeFileSync(
+      file('served/tls.crt'),
+      (await createSelfSignedCertificate(['localhost'], { now: new Date() })).certificate,
+    );
+    const other = await runSotto('status', served.url, '--token', 'no', '--folder', file('served'));
+    expect([other.code, other.stderr]).toEqual([21, expect.stringContaining('nothing was sent')]);
     const typo = await runSotto('status', served.url, '--token', 'no', '--fingerprint', '00');
     expect([typo.code, typo.stderr]).toEqual([2, expect.stringContaining('--fingerprint: a fingerprint is')]);
     const gone = await runSotto('stop', 'http://127.0.0.1:9', '--token', 'no');

@@ -30,7 +30,7 @@ export function createRetry(
       } catch (error) {
         if (signal.aborted) return undefined;
         if (!(error instanceof SottoError) || !error.retryable) throw error;
-        const retryMs = backoffMs * (0.5 + jitter() / 2);
+        const retryMs = Math.round(backoffMs * (0.5 + jitter() / 2));
         onWait(error.message, retryMs);
         await pause(retryMs, signal);
         backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2);

@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs';
@@ -21,6 +22,17 @@ import { dirname, join } from 'node:path';
 import { CHECKPOINT_PATH, parseTilePath, type TileStore } from '../../../trust/log/index.ts';
 
 const PART = '.part';
+/** What a folder of the partial tiles of one place is called; it goes with the last of them. */
+const PARTIAL_TILES = '.p';
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code)) throw error;
+  }
+}
 
 function syncFolder(path: string): void {
   try {
@@ -82,7 +94,13 @@ export function createFileTileStore(
       if (durable) for (const each of folders) syncFolder(each);
     },
     async remove(paths) {
-      for (const path of paths) rmSync(pathOf(path), { force: true });
+      const folders = new Set<string>();
+      for (const name of paths) {
+        const path = pathOf(name);
+        rmSync(path, { force: true });
+        folders.add(dirname(path));
+      }
+      for (const each of folders) if (each.endsWith(PARTIAL_TILES)) removeEmpty(each);
     },
     async list() {
       if (!existsSync(folder)) return [];
