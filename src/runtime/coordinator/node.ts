@@ -24,9 +24,11 @@ export interface NodeOptions {
 /** What the node does with tasks. */
 export interface NodeHandlers {
   list(): Promise<readonly string[]>;
+  /** Takes a task up. When that fails nothing of it is left here, and the lease is given back: this node or another tries again. */
   take(taskId: string): Promise<void>;
   drop(taskId: string): Promise<void>;
-  onFailure(error: unknown): void;
+  /** What failed, of which task. */
+  onFailure(error: unknown, taskId?: string): void;
 }
 
 /** A node. */
@@ -65,21 +67,34 @@ export function createNode({ leases, id, url, ttlMs, clock }: NodeOptions, handl
     return true;
   }
 
+  /** Takes up a task whose lease is held. */
+  async function takeUp(taskId: string): Promise<void> {
+    try {
+      await handlers.take(taskId);
+    } catch (error) {
+      handlers.onFailure(error, taskId);
+      const grant = held.get(taskId)?.grant;
+      held.delete(taskId);
+      if (grant !== undefined)
+        await leases.release(grant).catch((failure: unknown) => handlers.onFailure(failure, taskId));
+    }
+  }
+
   async function look(): Promise<void> {
     for (const taskId of Array.from(held.keys())) {
       const before = held.get(taskId)?.grant.fence;
       const kept = await acquire(taskId).catch((error: unknown) => {
-        handlers.onFailure(error);
+        handlers.onFailure(error, taskId);
         return (held.get(taskId)?.until ?? 0) > clock();
       });
       // Another fence: the lease had run out in between, and somebody else may have served the task.
       if (kept && held.get(taskId)?.grant.fence === before) continue;
       if (!kept) held.delete(taskId);
       await handlers.drop(taskId);
-      if (kept) await handlers.take(taskId);
+      if (kept) await takeUp(taskId);
     }
     for (const taskId of await handlers.list()) {
-      if (!held.has(taskId) && (await acquire(taskId))) await handlers.take(taskId);
+      if (!held.has(taskId) && (await acquire(taskId))) await takeUp(taskId);
     }
   }
 

@@ -224,12 +224,16 @@ export async function createService({
 
   /** Takes up a task that is in the database; one that cannot be must not keep the others from being served. */
   async function takeUp(row: Parameters<typeof take>[0]): Promise<void> {
-    try {
-      await take(row);
-    } catch (error) {
+    await take(row).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       log({ level: 'error', task: row.id, error: reason }, 'a task cannot be taken up');
-    }
+    });
+  }
+
+  async function putDown(taskId: string): Promise<void> {
+    const found = running.get(taskId);
+    running.delete(taskId);
+    await found?.service.close();
   }
 
   const rows = () => db.selectFrom('tasks').selectAll().orderBy('created_at').execute();
@@ -244,7 +248,11 @@ export async function createService({
               return;
             }
             const row = await db.selectFrom('tasks').selectAll().where('id', '=', taskId).executeTakeFirst();
-            if (row !== undefined && !running.has(taskId)) await takeUp(row);
+            if (row === undefined || running.has(taskId)) return;
+            await take(row).catch(async (error: unknown) => {
+              await putDown(taskId);
+              throw error;
+            });
           },
           async drop(taskId) {
             if (taskId === INSTALLATION_LOG) {
@@ -252,11 +260,12 @@ export async function createService({
               return;
             }
             log({ level: 'warn', task: taskId }, 'another node may serve the task now');
-            const found = running.get(taskId);
-            running.delete(taskId);
-            await found?.service.close();
+            await putDown(taskId);
           },
-          onFailure: (error) => log({ level: 'error', error: String(error) }, 'the leases cannot be reached'),
+          onFailure(error, taskId) {
+            const reason = error instanceof Error ? error.message : String(error);
+            log({ level: 'error', task: taskId, error: reason }, 'a task cannot be held or taken up now; tried again');
+          },
         });
   if (node === undefined) {
     for (const row of await rows()) await takeUp(row);
