@@ -114,7 +114,10 @@ let loading: Promise<SealLibrary> | undefined;
  * @throws {HomomorphicError} `homomorphic/library-missing` with the command that installs it.
  */
 export function loadSeal(): Promise<SealLibrary> {
-  loading ??= loadSealFrom(() => import('node-seal'));
+  loading ??= loadSealFrom(() =>
+    // Bundlers stop at an import that they cannot resolve, unless they see here that its failure is taken care of.
+    import('node-seal').catch((missing: unknown) => Promise.reject(missing)),
+  );
   return loading;
 }
 
