@@ -69,9 +69,20 @@ export function whyOnlyAnOwner(what: string): string {
   return `An owner ${what}; ${roles.length === 0 ? 'you have no role here' : `you are ${roles.join(', ')}`}.`;
 }
 
-/** What may be done; hiding a button is a courtesy, the server decides. */
-export function permissions(): Permissions {
+/** What may be done with one task: a role may be somebody's there and nowhere else. */
+const rights = signal<{ readonly task: string; readonly can: Partial<Permissions> } | undefined>(undefined);
+
+/** Asks what may be done with a task; until it is known, what may be done everywhere stands for it. */
+export async function loadRights(task: string): Promise<void> {
+  if (report !== undefined || session.value?.mode !== 'signed-in') return;
+  const can = await getJson<Partial<Permissions>>(`/tasks/${encodeURIComponent(task)}/rights`).catch(() => ({}));
+  rights.value = { task, can };
+}
+
+/** What may be done, with `task` where one is named; hiding a button is a courtesy, the server decides. */
+export function permissions(task?: string): Permissions {
   const current = session.value;
   if (current?.mode === 'open') return OPEN;
-  return current?.mode === 'signed-in' ? current.can : NOTHING;
+  if (current?.mode !== 'signed-in') return NOTHING;
+  return task === undefined || rights.value?.task !== task ? current.can : { ...current.can, ...rights.value.can };
 }

@@ -100,6 +100,26 @@ export function createSteerRoutes({
     return context.json({ link: formatInvitationLink(url, { taskId: id, token }), command, expiresAt }, 201);
   });
 
+  // For pages that leave out what somebody may not do: a role may be hers on one task alone.
+  routes.get('/tasks/:task/rights', async (context) => {
+    const { principal } = await gate.require(context);
+    const { resource } = onTask(context.req.param('task'));
+    const model = { kind: 'model', id: resource.id } as const;
+    const may = (action: Action): Promise<boolean> => gate.allowed(principal, { action, resource });
+    const mayWithModel = (action: Action): Promise<boolean> =>
+      gate.allowed(principal, { action, resource: model, within: [resource] });
+    const [steer, invite, erase, ledger, propose, release, download] = await Promise.all([
+      may('task.pause'),
+      may('task.invite'),
+      may('dataset.erase'),
+      may('ledger.view'),
+      mayWithModel('model.propose'),
+      mayWithModel('model.release'),
+      mayWithModel('model.download'),
+    ]);
+    return context.json({ steer, invite, erase, ledger, propose, release, download });
+  });
+
   routes.post('/tasks/:task/participants/:participant/erase', async (context) => {
     const { task: id, participant } = context.req.param();
     const { principal } = await gate.act(context, { action: 'dataset.erase', ...onTask(id) });

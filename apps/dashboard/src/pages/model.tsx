@@ -12,7 +12,7 @@ import { Confirm } from '../parts/dialog.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 import { report } from '../report.ts';
 import { linkTo } from '../router.ts';
-import { isAlone, permissions, session, whyOnlyAnOwner } from '../session.ts';
+import { isAlone, type Permissions, permissions, session, whyOnlyAnOwner } from '../session.ts';
 
 /** A release as the coordinator tells it. */
 interface Release {
@@ -59,7 +59,7 @@ export function ModelTab({ live }: { live: LiveTask }) {
               </dd>
             </dl>
             {session.value?.mode === 'signed-in' ? (
-              <Releases path={path} model={model} />
+              <Releases task={live.id} path={path} model={model} />
             ) : (
               report === undefined && permissions().download && <Download path={path} />
             )}
@@ -88,11 +88,8 @@ function Download({ path }: { path: string }) {
 }
 
 /** What somebody who could approve, but operates the task as well, has to do next. */
-function NextStep() {
-  const current = session.value;
-  if (current?.mode !== 'signed-in') return null;
-  const { can, alone } = current;
-  if (alone) {
+function NextStep({ can }: { can: Permissions }) {
+  if (isAlone()) {
     return (
       <p class="soft">
         You are alone here: you may download the model, which is recorded as not released, and cannot approve what you
@@ -116,16 +113,17 @@ const WHY_NOT = 'why-not-decide';
 /** Whether there is something left to reject or to take back. */
 const canClose = (state: string): boolean => state === 'proposed' || state === 'released';
 
-function Releases({ path, model }: { path: string; model: ModelView }) {
+function Releases({ task, path, model }: { task: string; path: string; model: ModelView }) {
+  const can = permissions(task);
   const { turn, busy, problem, act } = useActs();
   const [closing, setClosing] = useState<Pick<Release, 'id' | 'digest' | 'state'> | undefined>(undefined);
-  const mayDecide = permissions().release && !permissions().steer;
+  const mayDecide = can.release && !can.steer;
   const loaded = useLoaded(() => getJson<readonly Release[]>(`${path}/releases`), [path, turn]);
   return (
     <div class="stack tight">
       <h3>Release</h3>
       <p class="soft">Whoever operates the task proposes these exact bytes; somebody else, an owner, approves them.</p>
-      <NextStep />
+      <NextStep can={can} />
       <Problem text={problem} />
       <Async of={loaded}>
         {(releases) => (
@@ -165,16 +163,15 @@ function Releases({ path, model }: { path: string; model: ModelView }) {
                 {whyOnlyAnOwner('who does not operate tasks approves, rejects and takes back')}
               </p>
             )}
-            {permissions().download &&
+            {can.download &&
               (isAlone() || releases.some(({ digest, state }) => digest === model.sha256 && state === 'released')) && (
                 <Download path={path} />
               )}
-            {permissions().propose &&
-              !releases.some(({ digest, state }) => digest === model.sha256 && canClose(state)) && (
-                <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
-                  Propose this model
-                </button>
-              )}
+            {can.propose && !releases.some(({ digest, state }) => digest === model.sha256 && canClose(state)) && (
+              <button type="button" onClick={() => act(send('POST', `${path}/releases`, { digest: model.sha256 }))}>
+                Propose this model
+              </button>
+            )}
           </>
         )}
       </Async>

@@ -28,7 +28,7 @@ export function ParticipantsTab({ live }: { live: LiveTask }) {
   const { busy, problem, act } = useActs();
   const [asked, setAsked] = useState<ParticipantView | undefined>(undefined);
   const [receipt, setReceipt] = useState<Receipt | undefined>(undefined);
-  const mayErase = permissions().erase;
+  const mayErase = permissions(live.id).erase;
   const path = `/tasks/${encodeURIComponent(live.id)}/participants`;
   const shown = useMemo(() => {
     const wanted = text.trim().toLowerCase();

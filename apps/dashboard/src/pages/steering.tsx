@@ -20,7 +20,7 @@ export function Steering({ head }: { head: TaskHead }) {
   const { busy, problem, act } = useActs();
   const [invitation, setInvitation] = useState<Invitation | undefined>(undefined);
   const [stopping, setStopping] = useState(false);
-  const can = permissions();
+  const can = permissions(head.id);
   if (!can.steer && !can.invite) return null;
   const path = `/tasks/${encodeURIComponent(head.id)}`;
 

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { followTask, type LiveTask, missing, task } from '../live.ts';
 import { StatePill } from '../parts/state-pill.tsx';
 import { linkTo, route } from '../router.ts';
-import { permissions } from '../session.ts';
+import { loadRights, permissions } from '../session.ts';
 import { promiseOf } from '../words.ts';
 import { DefinitionTab } from './definition.tsx';
 import { LedgerTab } from './ledger.tsx';
@@ -26,6 +26,7 @@ const TABS = [
 
 export function TaskPage({ id }: { id: string }) {
   useEffect(() => followTask(id), [id]);
+  useEffect(() => void loadRights(id), [id]);
   const followed = task.value;
   if (missing.value === id) {
     return (
@@ -47,7 +48,7 @@ function Followed({ live }: { live: LiveTask }) {
   useEffect(() => {
     document.title = `${head.name}: Sotto`;
   }, [head.name]);
-  const tabs = TABS.filter(([name]) => name !== 'ledger' || permissions().ledger);
+  const tabs = TABS.filter(([name]) => name !== 'ledger' || permissions(live.id).ledger);
   return (
     <div class="stack">
       <div class="head">

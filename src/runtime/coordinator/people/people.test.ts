@@ -119,6 +119,21 @@ describe('people at a coordinator', () => {
     expect(test.service.tasks()).toHaveLength(1);
   });
 
+  it('tells what somebody may do with one task where her role is of that task alone', async () => {
+    const other = (await test.service.createTask(smallTask({ name: 'beside' }))).status().id;
+    const olive = await test.signedIn('olive', 'viewer');
+    const grant = { subject: 'local:olive', role: 'owner', scope: `task:${task}` };
+    expect(await statusOf(test.owner, 'POST', '/api/grants', grant)).toBe(201);
+    const rightsOf = async (id: string): Promise<unknown> => (await olive.ask('GET', `/api/tasks/${id}/rights`)).json();
+    const none = { steer: false, invite: false, propose: false, release: false, erase: false };
+    expect(await rightsOf(task)).toMatchObject({ ...none, propose: true, release: true, erase: true });
+    expect(await rightsOf(other)).toMatchObject(none);
+    const session = (await (await olive.ask('GET', '/api/session')).json()) as { can: unknown };
+    expect(session.can).toMatchObject(none);
+    expect(await statusOf(test.newPerson(), 'GET', `/api/tasks/${task}/rights`)).toBe(401);
+    await test.service.task(other).stop();
+  });
+
   it('lets an operator steer and invite, and not release', async () => {
     expect(await statusOf(people.operator, 'POST', `/api/tasks/${task}/pause`)).toBe(204);
     expect(test.service.task(task).status().state).toBe('paused');
