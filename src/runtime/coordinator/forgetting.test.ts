@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { smallTask, startParticipant, startService, type TestService, until } from '../../../test/harness/service.ts';
+import { decodeLeaf, parseLogProof } from '../../trust/log/index.ts';
 import { type Database, openDatabase } from '../storage/database/index.ts';
 
 const logSeed = new Uint8Array(32).fill(5);
@@ -103,5 +104,29 @@ describe('erasing a participant', () => {
     const cohort = (await cohortsOf(db))[before] ?? [];
     expect(cohort).toHaveLength(3);
     expect(cohort).not.toContain(gone);
+  }, 60_000);
+
+  it('takes key and label of somebody who was called to no round, and proves it', async () => {
+    const { test, db } = await start();
+    const task = await test.service.createTask(smallTask({ rounds: 1, stageTimeoutMs: 8000 }));
+    const { id } = task.status();
+    const { token } = await test.service.invite(id);
+    const early = startParticipant('early', { taskId: id, token, fetch: test.fetch });
+    early.finished.catch(() => {});
+    await until(async () => (await db.selectFrom('participants').select('id').execute()).length === 1);
+    const gone = await participantOf(db, 'early');
+    const proof = await test.service.erase(id, gone, 'local:olga');
+    const { extra } = parseLogProof(proof);
+    expect(decodeLeaf(extra as Uint8Array)).toMatchObject({
+      kind: 'erasure',
+      destroyed: ['salt', 'identity key', 'label', 'messages', 'place in cohorts'],
+    });
+    expect(await db.selectFrom('participants').select('id').execute()).toEqual([]);
+    early.leave();
+    await joinAll(test, id);
+    await until(() => task.status().state === 'finished');
+    await expect(test.service.erase(id, gone, 'local:olga')).rejects.toMatchObject({
+      code: 'coordinator/unknown-participant',
+    });
   }, 60_000);
 });

@@ -58,7 +58,6 @@ export interface ServedLog {
   /**
    * Erases a participant: its salt is destroyed and the log says so. Returns its commitment, and the receipt, a log proof.
    * @param forget - replaces its name by what it is given wherever else it is kept, before the log says that it is gone.
-   * @throws `LineageError` `lineage/unknown-subject`.
    */
   erase(
     participant: string,
@@ -156,7 +155,9 @@ export async function openServedLog({
         checkpoint: () => log.writer.checkpoint(),
         reader: () => log.writer.reader(),
       };
-      const destroyKeys = async (): Promise<readonly string[]> => forget(`${ERASED}${await log.commit(participant)}`);
+      // Somebody who was called to no round is in the log for the first time: as one whose key and label are gone.
+      const pseudonym = `${ERASED}${await log.commit(participant)}`;
+      const destroyKeys = (): Promise<readonly string[]> => forget(pseudonym);
       return eraseSubject(participant, { log: writer, salts, destroyKeys, time: new Date() });
     },
     async read(path) {
