@@ -19,6 +19,8 @@ export function computeExports(): Record<string, unknown> {
   const doors = new Map<string, unknown>([['.', entry('index')]]);
   for (const wing of readdirSync(join(root, 'src'), { withFileTypes: true })) {
     if (!wing.isDirectory() || wing.name === 'cli') continue;
+    // A wing that is one room.
+    if (existsSync(join(root, 'src', wing.name, 'index.ts'))) doors.set(`./${wing.name}`, entry(`${wing.name}/index`));
     for (const room of readdirSync(join(root, 'src', wing.name), { withFileTypes: true })) {
       const path = `${wing.name}/${room.name}/index`;
       if (!room.isDirectory() || !existsSync(join(root, 'src', `${path}.ts`))) continue;

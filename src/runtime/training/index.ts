@@ -13,7 +13,10 @@ export {
 export { type PlannedSteps, planTraining, type TrainingPlan } from './plan-training.ts';
 export { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 export { describeTask, PLAN_VERSION } from './task-leaves.ts';
+export { prepareFeatures, type TaskFeatures } from './features.ts';
 export { readTaskData, wantedOf } from './read-task-data.ts';
-export { type StartingPoint } from './start-model.ts';
+export { rehearseTraining, type RehearsalOptions } from './rehearsal.ts';
+export { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
+export { createSteps } from './steps.ts';
 export { type StepsReport, type TrainEvents, type TrainSummary, trainTask } from './train-task.ts';
 export { deriveTraining, TRAIN_VERSION } from './train-log.ts';

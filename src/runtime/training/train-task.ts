@@ -14,11 +14,8 @@ import {
   assertAugmentation,
   assertFits,
   assertLabelsFit,
-  createDpFtrl,
-  createDpSgd,
   createParallelEngine,
   createSchedule,
-  type DpSgd,
   type Evaluation,
   type ParallelEngine,
   shareDataset,
@@ -31,11 +28,11 @@ import { charge, normalize, openLedgerIn, reserveSteps } from './charges.ts';
 import { holdOut, openStop, type Stop } from './early-stop.ts';
 import { prepareFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
-import { correlatedCost, planTraining, type TrainingPlan } from './plan-training.ts';
-import { createPlainSteps } from './plain-steps.ts';
+import { planTraining, type TrainingPlan } from './plan-training.ts';
 import { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
 import { openRunLog, recordRelease } from './run-log.ts';
 import { planShapeOf, recordLine, recordSteps, recordTrainStart } from './train-log.ts';
+import { createSteps } from './steps.ts';
 import { createTrainState, type TrainState } from './train-state.ts';
 
 /** Steps that are charged, run and written down together: an interruption loses so many at most. */
@@ -229,7 +226,7 @@ export async function trainTask({
     timer,
   }: Running): Promise<TrainSummary['ended']> {
     const { training } = plan.task;
-    const steps = createSteps(plan, { engine, state });
+    const steps = createSteps(plan, { engine, optimizer: state.optimizer });
     const schedule = createSchedule(training.schedule, { totalSteps: training.rounds });
     if (plan.noise?.charged === 'run') await charge({ ledger, log }, plan.noise.event, 'training');
     while (state.round < training.rounds) {
@@ -291,19 +288,6 @@ interface Running {
 function untilNext(round: number, { evaluateEvery, earlyStop }: TrainingFile['training']): number {
   const every = [evaluateEvery, ...(earlyStop === undefined ? [] : [earlyStop.every])];
   return Math.min(...every.map((period) => period - (round % period)));
-}
-
-function createSteps(
-  { task, noise }: TrainingPlan,
-  { engine, state: { optimizer } }: { engine: ParallelEngine; state: TrainState },
-): Pick<DpSgd, 'step'> {
-  const { training } = task;
-  if (noise === undefined) return createPlainSteps({ ...training, engine, optimizer });
-  const { noiseMultiplier } = noise;
-  const cost = correlatedCost(task);
-  return cost === undefined
-    ? createDpSgd({ ...training, engine, optimizer, noiseMultiplier })
-    : createDpFtrl({ engine, optimizer, ...cost, expectedBatchSize: training.expectedBatchSize, noiseMultiplier });
 }
 
 function assertAlike(train: Dataset, test: Dataset): void {

@@ -1,0 +1,181 @@
+/**
+ * White-box canaries: examples whose gradient is long and points along one parameter, its own, at every step ([SNJ23] §6 calls it
+ * a Dirac canary). They stand between the code that trains and its engine, so that sampling, clipping, noise and division are
+ * those of the real run, and an observer between the steps and the optimizer sees what each step releases.
+ *
+ * @module
+ */
+
+import { assertInteger, assertPositive, assertProbability, log1pExp } from '../foundations/numerics/index.ts';
+import { type Rng, sampleUint32Below } from '../foundations/random/index.ts';
+import type { Dataset } from '../learning/data/index.ts';
+import {
+  type Clipping,
+  computeClipFactor,
+  type GradientSource,
+  type Optimizer,
+  type Plan,
+} from '../learning/models/index.ts';
+import { RedteamError } from './errors.ts';
+import { tossCoins } from './one-run-audit.ts';
+
+/** What is planted into, all of it public. */
+export interface GradientCanaryOptions {
+  readonly engine: GradientSource;
+  readonly dataset: Dataset;
+  readonly canaries: number;
+  readonly samplingRate: number;
+  readonly clipNorm: number;
+  /** What the steps divide a noisy sum by. */
+  readonly expectedBatchSize: number;
+}
+
+/** Canaries in place. */
+export interface GradientCanaries {
+  /** Sums gradients, those of the canaries that were drawn among them. */
+  readonly engine: GradientSource;
+  /** The data set with a place for each canary that is in it; only for {@link GradientCanaries.engine}. */
+  readonly dataset: Dataset;
+  /** 1 for each canary that is in. Open them when every guess has been made. */
+  readonly coins: Uint8Array;
+  /** Watches what the steps hand to an optimizer. */
+  watch(optimizer: Optimizer): Optimizer;
+  /** How likely each canary seems to be in, by all that was watched: a sum of log likelihood ratios. */
+  scores(): Float64Array;
+}
+
+/** Gradients of canaries are so many clip norms long: clipping has to shorten them, and one that does not is seen. */
+const LENGTH = 64;
+/** Entries of a tensor whose spread is measured; more would cost time and tell nothing new. */
+const SPREAD_ENTRIES = 4096;
+/** A tensor of fewer entries has the spread of the whole vector. */
+const FEWEST_ENTRIES = 16;
+/** Spread below which a step is as good as bare, in clip norms. */
+const LEAST_SPREAD = 1e-4;
+/** Median of |x| of a standard normal variable. */
+const NORMAL_MEDIAN = 0.6744897501960817;
+
+/**
+ * Plants canaries, each by a fair secret coin, at parameters of their own.
+ *
+ * The observer knows everything but the coins: it subtracts the clipped gradients of the real examples that were drawn. The
+ * guarantee of a Poisson-sampled Gaussian holds with these known: given who else was drawn, one canary's output is still the
+ * mixture that the accountant counts. It believes no claim about the noise either: of every step and tensor it takes the
+ * spread that it finds, so that a step or layer without noise stands out.
+ * @throws {RedteamError} `redteam/too-many-canaries` when the model has fewer parameters than canaries.
+ * @throws {RangeError} when a setting is out of range; from the engine, for a way of clipping that is not by one norm.
+ */
+export function plantGradientCanaries(
+  { engine, dataset: real, canaries, samplingRate, clipNorm, expectedBatchSize }: GradientCanaryOptions,
+  rng: Rng,
+): GradientCanaries {
+  const { plan } = engine;
+  assertProbability(samplingRate, 'samplingRate');
+  assertPositive(clipNorm, 'clipNorm');
+  assertPositive(expectedBatchSize, 'expectedBatchSize');
+  const coins = tossCoins(canaries, rng.fork('coins'));
+  const places = choosePlaces(plan, canaries, rng.fork('places'));
+  const included = places.filter((_, canary) => coins[canary] === 1);
+  const dataset: Dataset = { ...real, size: real.size + included.length };
+  const scores = new Float64Array(canaries);
+  /** The real examples' part of the sum of this step. */
+  const known = new Float64Array(plan.parameterCount);
+
+  function see(released: ArrayLike<number>): void {
+    const left = known.map((sum, j) => ((released[j] as number) * expectedBatchSize - sum) / clipNorm);
+    const spreads = spreadsOf(plan, left);
+    places.forEach((place, canary) => {
+      const spread = spreads(place);
+      // Of what is left at this place: is it noise around 0, or now and then around one clip norm?
+      const ratio = (2 * (left[place] as number) - 1) / (2 * spread * spread) + Math.log(samplingRate);
+      const some = Math.log1p(-samplingRate);
+      const gain = samplingRate === 1 ? ratio : some + log1pExp(ratio - some);
+      scores[canary] = (scores[canary] as number) + gain;
+    });
+    known.fill(0);
+  }
+
+  return {
+    coins,
+    dataset,
+    scores: () => scores.slice(),
+    engine: {
+      plan,
+      async clippedSum(request) {
+        if (request.dataset !== dataset) throw new RangeError('the canaries are in another data set');
+        const drawn = Uint32Array.from(request.indices);
+        const indices = drawn.filter((index) => index < real.size);
+        const summed = await engine.clippedSum({ ...request, dataset: real, indices });
+        const { sum } = summed;
+        for (let j = 0; j < known.length; j += 1) known[j] = (known[j] as number) + (sum[j] as number);
+        const pull = pullOf(request, clipNorm);
+        for (const index of drawn) {
+          if (index < real.size) continue;
+          const place = included[index - real.size] as number;
+          sum[place] = (sum[place] as number) + pull;
+        }
+        return summed;
+      },
+    },
+    watch: (optimizer) => ({
+      ...optimizer,
+      step(parameters, gradient, options) {
+        see(gradient);
+        optimizer.step(parameters, gradient, options);
+      },
+    }),
+  };
+}
+
+/** What one canary adds: its gradient, clipped as the request says. */
+function pullOf({ clipping, clipNorm: flat }: { clipping?: Clipping; clipNorm?: number }, norm: number): number {
+  const how: Clipping = clipping ?? { kind: 'flat', clipNorm: flat ?? Number.NaN };
+  const length = LENGTH * norm;
+  switch (how.kind) {
+    case 'flat':
+      return length * computeClipFactor(length * length, how.clipNorm);
+    case 'automatic':
+      return length * computeClipFactor(length * length, how.clipNorm, how.stability);
+    default:
+      throw new RangeError(`"clipping" must be flat or automatic for canaries along one parameter, got ${how.kind}`);
+  }
+}
+
+/** Draws as many different parameters, every choice equally likely. */
+function choosePlaces({ parameterCount }: Plan, canaries: number, rng: Rng): Uint32Array {
+  assertInteger(canaries, 'canaries', { min: 1 });
+  if (canaries > parameterCount) {
+    throw new RedteamError(
+      'redteam/too-many-canaries',
+      `each canary needs a parameter of its own: the model has ${parameterCount}, got ${canaries} canaries`,
+      { details: { canaries, parameterCount } },
+    );
+  }
+  // The first entries of a Fisher–Yates shuffle, with only what was moved written down.
+  const moved = new Map<number, number>();
+  return Uint32Array.from({ length: canaries }, (_, i) => {
+    const j = i + sampleUint32Below(parameterCount - i, rng);
+    const picked = moved.get(j) ?? j;
+    moved.set(j, moved.get(i) ?? i);
+    return picked;
+  });
+}
+
+/** The spread around zero of what is left of a step, a tensor at a time: a median, which few canaries do not move. */
+function spreadsOf({ parameters }: Plan, left: Float64Array): (place: number) => number {
+  const whole = spreadOf(left);
+  const tensors = parameters.map(({ offset, size }) => ({
+    end: offset + size,
+    spread: size < FEWEST_ENTRIES ? whole : spreadOf(left.subarray(offset, offset + size)),
+  }));
+  return (place) => tensors.find(({ end }) => place < end)?.spread ?? whole;
+}
+
+function spreadOf(values: Float64Array): number {
+  const stride = Math.max(1, Math.floor(values.length / SPREAD_ENTRIES));
+  const picked = values
+    .filter((_, i) => i % stride === 0)
+    .map(Math.abs)
+    .sort();
+  return Math.max(LEAST_SPREAD, (picked[picked.length >> 1] as number) / NORMAL_MEDIAN);
+}
