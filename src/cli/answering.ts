@@ -17,6 +17,7 @@ import {
   createFeatureExtractor,
   decodeModelFile,
   type FeaturesConfig,
+  type LossDeclaration,
   model,
   modelSchema,
   type Plan,
@@ -44,6 +45,11 @@ export interface TrainedModel {
   readonly tokens: { readonly vocabulary: number; readonly padding?: number } | null;
   /** SHA-256 of its parameters, as logs name a model. */
   readonly digest: string;
+  /** What it was trained to make small, and the numbers it gives for an example. */
+  readonly loss: LossDeclaration;
+  readonly outputWidth: number;
+  /** Outputs of its last layer (logits), `outputWidth` an example. */
+  outputs(dataset: Dataset): Float32Array;
   /** Data of the task, or of a folder with the four files of an IDX data set. */
   load(part: DataPart, folder?: string): Dataset;
 }
@@ -171,6 +177,9 @@ export function openTrainedModel(folder: string): AnsweringModel | RegressionMod
         ? { vocabulary: first.vocabulary, ...(first.padding === undefined ? {} : { padding: first.padding }) }
         : null,
     digest: digestParameters(parameters),
+    loss,
+    outputWidth,
+    outputs: compute,
     load,
   };
   if (!isClassifier) return { kind: 'regression', ...trained, predictions: compute };

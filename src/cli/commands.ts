@@ -65,6 +65,7 @@ const GROUPS: readonly { readonly heading: string; readonly entries: readonly En
   {
     heading: 'Check and be checked:',
     entries: [
+      { names: ['redteam'], load: async () => [(await import('./redteam.ts')).createRedteamCommand()] },
       { names: ['verify'], load: async () => [(await import('./verify.ts')).createVerifyCommand()] },
       { names: ['log'], load: async () => [(await import('./log.ts')).createLogCommand()] },
       { names: ['card'], load: async () => [(await import('./card.ts')).createCardCommand()] },

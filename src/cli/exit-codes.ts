@@ -4,7 +4,7 @@
  * | code | meaning |
  * |---|---|
  * | 0 | done |
- * | 1 | a negative verdict of `verify` or `check` |
+ * | 1 | a negative verdict of `verify`, `check` or `redteam audit` |
  * | 2 | wrong usage, a task file or input that is not as it must be, something that the system refuses (an address, a file) |
  * | 20–29 | network: 20 a coordinator refuses or is not reached, 21 another certificate than the pinned one |
  * | 30–39 | refused for privacy: 30 budget spent, 31 not accountable, 32 policy |
@@ -41,6 +41,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   preparation: 2,
   models: 2,
   answers: 2,
+  redteam: 2,
   usage: 2,
   attestation: 2,
   package: 2,

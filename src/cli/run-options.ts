@@ -11,7 +11,13 @@ import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 
 import { readFileOf } from '../runtime/storage/index.ts';
-import { parseTaskFile, type TaskFile, type TaskOverrides } from '../runtime/task/index.ts';
+import {
+  parseTaskFile,
+  parseTrainingFile,
+  type TaskFile,
+  type TaskOverrides,
+  type TrainingFile,
+} from '../runtime/task/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 /** Options as commander hands them over. */
@@ -77,8 +83,22 @@ export function readTask(path: string, options: RunOptions): TaskFile {
   return { ...task, data: withAbsoluteData(task.data, dirname(path)) };
 }
 
+/** Reads and parses the task file of one party with its overrides; a resumed run starts elsewhere, so every path is absolute. */
+export function readTrainingTask(path: string, options: RunOptions): TrainingFile {
+  const text = new TextDecoder().decode(readFileOf(path, 'task file'));
+  const task = parseTrainingFile(text, { path, overrides: overridesOf(options) });
+  const base = dirname(resolve(path));
+  const { data, model, features } = task;
+  return {
+    ...task,
+    data: withAbsoluteData(data, base),
+    model: model.start === undefined ? model : { ...model, start: resolve(base, model.start) },
+    ...(features?.kind === 'onnx' ? { features: { ...features, file: resolve(base, features.file) } } : {}),
+  };
+}
+
 /** A resumed run starts elsewhere: paths must mean the same from everywhere. */
-export function withAbsoluteData(data: TaskFile['data'], base: string): TaskFile['data'] {
+function withAbsoluteData(data: TaskFile['data'], base: string): TaskFile['data'] {
   if (data.kind === 'files') return { ...data, train: resolve(base, data.train), heldOut: resolve(base, data.heldOut) };
   return data.folder === undefined ? data : { ...data, folder: resolve(base, data.folder) };
 }

@@ -6,26 +6,17 @@
  * @module
  */
 
-import { dirname, resolve } from 'node:path';
-
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 
-import { createRunFolder, openRunFolder, readFileOf, type RunFolder } from '../runtime/storage/index.ts';
+import { createRunFolder, openRunFolder, type RunFolder } from '../runtime/storage/index.ts';
 import { parseTrainingFile, type TrainingFile } from '../runtime/task/index.ts';
 import { MODEL_FORMATS, type ModelFormat, trainTask } from '../runtime/training/index.ts';
 import { createBudgetNotes } from './budget-notes.ts';
 import { UsageError } from './exit-codes.ts';
 import { newVault, vaultOfRun } from './key-store-options.ts';
 import { createProgress, formatSeconds, type Progress } from './progress.ts';
-import {
-  addTaskOptions,
-  overridesOf,
-  runFolderOf,
-  type RunOptions,
-  withAbsoluteData,
-  workersOf,
-} from './run-options.ts';
+import { addTaskOptions, readTrainingTask, runFolderOf, type RunOptions, workersOf } from './run-options.ts';
 import { formatTrainSummary } from './train-text.ts';
 
 type TrainOptions = RunOptions & { readonly export?: readonly ModelFormat[] };
@@ -67,26 +58,11 @@ async function train(taskPath: string | undefined, options: TrainOptions): Promi
   if (taskPath === undefined) {
     throw new UsageError('name a task file: sotto train TASK, or a run to go on with: --resume RUN');
   }
-  const text = new TextDecoder().decode(readFileOf(taskPath, 'task file'));
-  const task = withAbsolutePaths(
-    parseTrainingFile(text, { path: taskPath, overrides: overridesOf(options) }),
-    dirname(resolve(taskPath)),
-  );
+  const task = readTrainingTask(taskPath, options);
   const path = runFolderOf(options, task);
   const vault = await newVault(options.keyStore, `train/${task.task.replaceAll(/[^\x21-\x7e]/g, '-')}`);
   await run(task, { folder: () => createRunFolder(path, { vault }), path, options });
   vault?.close();
-}
-
-/** A resumed run starts elsewhere: every path must mean the same from everywhere. */
-function withAbsolutePaths(task: TrainingFile, base: string): TrainingFile {
-  const { data, model, features } = task;
-  return {
-    ...task,
-    data: withAbsoluteData(data, base),
-    model: model.start === undefined ? model : { ...model, start: resolve(base, model.start) },
-    ...(features?.kind === 'onnx' ? { features: { ...features, file: resolve(base, features.file) } } : {}),
-  };
 }
 
 async function run(

@@ -7,7 +7,7 @@
 
 import { assertInteger } from '../foundations/numerics/index.ts';
 import { type Rng, sampleUint32Below } from '../foundations/random/index.ts';
-import { createDataset, type Dataset, type InputArray, type LabelArray } from '../learning/data/index.ts';
+import { createDataset, type Dataset, joinDatasets, type LabelArray } from '../learning/data/index.ts';
 import { RedteamError } from './errors.ts';
 import { tossCoins } from './one-run-audit.ts';
 
@@ -59,7 +59,7 @@ export function plantExampleCanaries(
       ? mislabel(data, { count, classes }, rng.fork('mislabelled'))
       : { rest: data, canaries: scramble(data, { count, classes }, rng.fork('scrambled')) };
   const included = made.canaries.subset(Array.from({ length: count }, (_, i) => i).filter((i) => coins[i] === 1));
-  return { dataset: join(made.rest, included), canaries: made.canaries, coins };
+  return { dataset: joinDatasets(made.rest, included), canaries: made.canaries, coins };
 }
 
 function mislabel(
@@ -91,18 +91,4 @@ function scramble(data: Dataset, { count, classes }: { count: number; classes: n
   }
   const labels = picked.labels.map(() => sampleUint32Below(classes, rng)) as LabelArray;
   return createDataset({ ...picked, labels });
-}
-
-function join(first: Dataset, second: Dataset): Dataset {
-  const concat = <Numbers extends InputArray | LabelArray>(a: Numbers, b: Numbers): Numbers => {
-    const both = new (a.constructor as new (length: number) => Numbers)(a.length + b.length);
-    both.set(a);
-    both.set(b, a.length);
-    return both;
-  };
-  return createDataset({
-    ...first,
-    inputs: concat(first.inputs, second.inputs),
-    labels: concat(first.labels, second.labels),
-  });
 }

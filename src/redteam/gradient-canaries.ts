@@ -39,7 +39,7 @@ export interface GradientCanaries {
   /** 1 for each canary that is in. Open them when every guess has been made. */
   readonly coins: Uint8Array;
   /** Watches what the steps hand to an optimizer. */
-  watch(optimizer: Optimizer): Optimizer;
+  readonly watch: (optimizer: Optimizer) => Optimizer;
   /** How likely each canary seems to be in, by all that was watched: a sum of log likelihood ratios. */
   scores(): Float64Array;
 }

@@ -139,6 +139,29 @@ export function createDataset({
 }
 
 /**
+ * Puts the rows of a second data set behind those of the first.
+ * @throws {DataError} `data/shape-mismatch` when they hold other kinds of examples or numbers.
+ */
+export function joinDatasets(first: Dataset, second: Dataset): Dataset {
+  const kindOf = ({ inputs, labels, inputShape, inputScale, inputOffset, labelWidth }: Dataset): string =>
+    [inputs.constructor.name, labels.constructor.name, inputShape, inputScale, inputOffset, labelWidth].join();
+  if (kindOf(first) !== kindOf(second)) {
+    throw new DataError('data/shape-mismatch', 'the two data sets hold other kinds of examples');
+  }
+  const concat = <Numbers extends InputArray | LabelArray>(a: Numbers, b: Numbers): Numbers => {
+    const both = new (a.constructor as new (length: number) => Numbers)(a.length + b.length);
+    both.set(a);
+    both.set(b, a.length);
+    return both;
+  };
+  return createDataset({
+    ...first,
+    inputs: concat(first.inputs, second.inputs),
+    labels: concat(first.labels, second.labels),
+  });
+}
+
+/**
  * Joins an IDX file of images with its IDX file of labels. Pixels stay bytes at the public scale 1/255.
  * @param images - shape `examples × height × width`, or with channels as a fourth dimension.
  * @param labels - shape `examples`.

@@ -5,6 +5,7 @@ export {
   type Dataset,
   type DatasetFields,
   type InputArray,
+  joinDatasets,
   type LabelArray,
 } from './dataset.ts';
 export {

@@ -6,23 +6,16 @@
 import {
   chooseBitWidth,
   createRing,
-  decodeRing,
   encodeRing,
   l2Norm,
   quantizeInto,
-  unpackBits,
 } from '../../../../src/foundations/vector/index.ts';
-import { sha256, utf8 } from '../../../../src/foundations/crypto/index.ts';
 import type { Rng } from '../../../../src/foundations/random/index.ts';
 import { createDataset } from '../../../../src/learning/data/index.ts';
 import { compilePlan, createEngine, model } from '../../../../src/learning/models/index.ts';
 import { createRdpAccountant } from '../../../../src/privacy/accounting/index.ts';
 import { createDistributedDiscreteGaussian } from '../../../../src/privacy/mechanisms/index.ts';
-import {
-  createSecAggAggregator,
-  createSecAggParticipant,
-  type SecAggConfig,
-} from '../../../../src/secure/secagg/index.ts';
+import { computeLikeness, findFirstLayer, invertFirstLayer, watchMaskedRound } from '../../../../src/redteam/index.ts';
 
 /** What is switched on, and whose pictures. */
 export interface Setting {
@@ -66,6 +59,7 @@ const plan = compilePlan(
     loss: 'softmaxCrossEntropy',
   }),
 );
+const layer = findFirstLayer(plan);
 const root = Math.sqrt(plan.parameterCount);
 const quantizationScale = 2 ** Math.ceil(Math.log2((100 * root) / CLIP_NORM));
 /** Room for a gradient that nobody clips. */
@@ -111,7 +105,8 @@ export function runExperiment({ clip, noise, masks, pictures, labels }: Setting,
   });
   const ring = createRing({ bitWidth });
   const encoded = contributions.map((values) => encodeRing(values, ring));
-  const carried = masks ? aggregate(encoded, { bitWidth, rng }) : undefined;
+  const round = { bitWidth, threshold: THRESHOLD, maxCorrupt: MAX_CORRUPT };
+  const carried = masks ? watchMaskedRound(encoded, round, rng) : undefined;
   const mine = carried?.received ?? Float64Array.from(contributions[0] as Int32Array);
   const total =
     carried?.sum ??
@@ -141,52 +136,6 @@ function epsilonOf(mechanism: ReturnType<typeof createDistributedDiscreteGaussia
   return accountant.epsilon(DELTA);
 }
 
-/** One round of secure aggregation: what the coordinator receives of the first party, and the sum it opens. */
-function aggregate(
-  inputs: readonly Uint32Array[],
-  { bitWidth, rng }: { bitWidth: number; rng: Rng },
-): { received: Float64Array; sum: Float64Array } {
-  const ids = inputs.map((_, i) => `party-${i}`);
-  const config: SecAggConfig = {
-    taskId: 'see for yourself',
-    round: 0,
-    attempt: 0,
-    bitWidth,
-    entries: plan.parameterCount,
-    threshold: THRESHOLD,
-    maxCorrupt: MAX_CORRUPT,
-    configDigest: sha256(utf8('see for yourself')),
-    adversary: 'honest-but-curious',
-  };
-  const parties = ids.map((id, i) => {
-    const party = createSecAggParticipant({ id, config, rng: rng.fork(id) });
-    party.setInput(inputs[i] as Uint32Array);
-    return party;
-  });
-  const aggregator = createSecAggAggregator({ cohort: ids, config });
-  for (const party of parties) aggregator.receive(party.id, party.start());
-  const ring = createRing({ bitWidth });
-  let received: Float64Array = new Float64Array();
-  for (;;) {
-    const step = aggregator.advance();
-    if (step.kind === 'result') return { received, sum: decodeRing(step.sum.subarray(0, plan.parameterCount), ring) };
-    for (const [id, message] of step.messages) {
-      const answer = parties[ids.indexOf(id)]?.handle(message) ?? null;
-      if (answer === null) continue;
-      if (id === ids[0] && step.stage === 'maskedInput') received = readVector(answer, bitWidth);
-      aggregator.receive(id, answer);
-    }
-  }
-}
-
-/** The vector inside of a message, as the coordinator reads it: behind the frame of 28 bytes, packed. */
-function readVector(message: Uint8Array, bitWidth: number): Float64Array {
-  const packed = message.subarray(28);
-  const ring = createRing({ bitWidth });
-  const entries = Math.floor((packed.length * 8) / bitWidth);
-  return decodeRing(unpackBits(packed, ring, entries).subarray(0, plan.parameterCount), ring);
-}
-
 /** The part of a vector that belongs to one class: a number a pixel. */
 function rowOf(vector: Float64Array, row: number): Float64Array {
   return Float64Array.from({ length: PIXELS }, (_, i) => vector[i * CLASSES + row] as number);
@@ -203,39 +152,19 @@ function show(vector: Float64Array, row: number): Sight['plain'] {
 }
 
 /**
- * What a curious coordinator does: of a dense layer with a bias, a row of weights' gradient divided by the bias' gradient
- * is the input itself. It looks at the rows of all ten classes; the one most like the original is shown, so that the
- * likeness is the most it can have.
+ * What a curious coordinator does: it inverts the layer. Of its guesses, one a class, the one most like the original is shown, so
+ * that the likeness is the most it can have.
  */
 function reconstruct(vector: Float64Array, original: Float32Array): Sight['guess'] {
   let best: { values: Float64Array; likeness: number } = { values: new Float64Array(PIXELS), likeness: -1 };
-  for (let row = 0; row < CLASSES; row += 1) {
-    const sign = (vector[PIXELS * CLASSES + row] as number) < 0 ? -1 : 1;
-    const values = rowOf(vector, row).map((value) => value * sign);
-    const likeness = Math.max(0, correlation(values, original));
+  for (const values of invertFirstLayer(vector, layer)) {
+    const likeness = Math.max(0, computeLikeness(values, original));
     if (likeness > best.likeness) best = { values, likeness };
   }
   const sorted = best.values.toSorted();
   const [low, high] = [sorted[7] as number, sorted[PIXELS - 8] as number];
   return {
     picture: Float32Array.from(best.values, (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)))),
-    likeness: best.likeness,
+    likeness: Math.max(0, best.likeness),
   };
-}
-
-function correlation(a: Float64Array, b: Float32Array): number {
-  const mean = (values: Float64Array | Float32Array): number => {
-    let sum = 0;
-    for (const value of values) sum += value;
-    return sum / values.length;
-  };
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i += 1) {
-    const [x, y] = [(a[i] as number) - meanA, (b[i] as number) - meanB];
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return aa === 0 || bb === 0 ? 0 : ab / Math.sqrt(aa * bb);
 }
