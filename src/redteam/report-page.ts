@@ -58,7 +58,8 @@ ${drawn.join('\n')}
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (tag: string, row: readonly string[]): string =>
     row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
-  return `<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table></div>`;
+  const heading = head.some((cell) => cell !== '') ? `<thead><tr>${cells('th', head)}</tr></thead>` : '';
+  return `<div class="scroll"><table>${heading}<tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table></div>`;
 }
 
 async function drawFigures(figures: readonly ReportFigure[]): Promise<string[]> {
@@ -136,8 +137,8 @@ async function drawFigures(figures: readonly ReportFigure[]): Promise<string[]> 
             width: 460,
             height: 420,
             grid: true,
-            x: { type: 'log', domain: [1e-3, 1], label: 'false positive rate', clamp: true },
-            y: { type: 'log', domain: [1e-3, 1], label: 'true positive rate', clamp: true },
+            x: { ...axis, label: 'false positive rate' },
+            y: { ...axis, label: 'true positive rate' },
             color: { legend: false },
             marks: [
               Plot.line(
@@ -169,6 +170,14 @@ async function drawFigures(figures: readonly ReportFigure[]): Promise<string[]> 
   });
 }
 
+/** An axis of rates, from one in a thousand. */
+const axis = {
+  type: 'log',
+  domain: [1e-3, 1],
+  clamp: true,
+  ticks: [1e-3, 1e-2, 1e-1, 1],
+  tickFormat: (rate: number) => `${Number((100 * rate).toPrecision(3))} %`,
+};
 const COLORS = ['var(--in)', 'var(--out)', 'var(--good)'];
 const BINS = 40;
 

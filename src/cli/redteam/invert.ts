@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createSystemRng, type Rng } from '../../foundations/random/index.ts';
+import { createSystemRng, type Rng, shuffleInto } from '../../foundations/random/index.ts';
 import { chooseBitWidth, createRing, encodeRing, quantizeInto } from '../../foundations/vector/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import { createEngine } from '../../learning/models/index.ts';
@@ -113,8 +113,9 @@ async function attack(
     seen.set(view, found);
   };
   for (let draw = 0; draw < draws; draw += 1) {
-    const rows = drawRows(train.size, PARTIES * batch + CONTROLS, rng);
-    const dataset = await extract(train.subset(shuffled(rows, rng)));
+    const rows = [...drawRows(train.size, PARTIES * batch + CONTROLS, rng)];
+    shuffleInto(rows, rng);
+    const dataset = await extract(train.subset(rows));
     const at = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
     const stepSeed = rng.uint64();
     const update = (party: number, norm: number): Float64Array =>
@@ -184,17 +185,6 @@ function mask(
   });
   const { received } = watchMaskedRound(inputs, { bitWidth, threshold: PARTIES - 1, maxCorrupt: 1 }, rng);
   return { received, bitWidth };
-}
-
-function shuffled(rows: Uint32Array, rng: Rng): Uint32Array {
-  const order = drawOrder(rows.length, rng);
-  return Uint32Array.from(order, (i) => rows[i] as number);
-}
-
-function drawOrder(size: number, rng: Rng): number[] {
-  return Array.from({ length: size }, (_, i) => ({ i, key: rng.uint64() }))
-    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
-    .map(({ i }) => i);
 }
 
 function rowOfDataset({ inputs, inputWidth, inputScale, inputOffset }: Dataset, row: number): Float64Array {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createSystemRng, type Rng } from '../../foundations/random/index.ts';
+import { createSystemRng, type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import {
   assertLabelsFit,
@@ -118,7 +118,7 @@ export function drawRows(size: number, most: number, rng: Rng): Uint32Array {
   const order = Uint32Array.from({ length: size }, (_, i) => i);
   const count = Math.min(size, most);
   for (let i = 0; i < count; i += 1) {
-    const j = i + Number(rng.uint64() % BigInt(size - i));
+    const j = i + sampleUint32Below(size - i, rng);
     [order[i], order[j]] = [order[j] as number, order[i] as number];
   }
   return order.slice(0, count).sort();

@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
+  createDataset,
   DataError,
   datasetFromRows,
   encodeBagOfWords,
   encodeTokens,
   hashWord,
+  joinDatasets,
   labelOfPath,
   numberLabels,
   pixelFormatOf,
@@ -107,5 +109,23 @@ describe('rows', () => {
     expect(() => datasetFromRows({ ...table, rows: [['1', 'x', '']] }, options)).toThrow('column "b" is not a number');
     expect(() => datasetFromRows(table, { ...options, inputShape: [3] })).toThrow(DataError);
     expect(() => datasetFromRows(table, { ...options, label: 'c' })).toThrow('no column "c"');
+  });
+});
+
+describe('two data sets', () => {
+  const rows = (inputs: readonly number[], inputScale = 1) =>
+    createDataset({
+      inputs: Uint8Array.from(inputs),
+      inputShape: [2],
+      labels: Uint8Array.from({ length: inputs.length / 2 }, (_, i) => i),
+      inputScale,
+    });
+
+  it('become one, in their order, when they hold the same kind of examples', () => {
+    const joined = joinDatasets(rows([1, 2]), rows([3, 4, 5, 6]));
+    expect([joined.size, [...joined.inputs], [...joined.labels]]).toEqual([3, [1, 2, 3, 4, 5, 6], [0, 0, 1]]);
+    expect(() => joinDatasets(rows([1, 2]), rows([3, 4], 1 / 255))).toThrow(/other kinds of examples/);
+    const floats = createDataset({ ...rows([1, 2]), inputs: Float32Array.from([1, 2]) });
+    expect(() => joinDatasets(rows([1, 2]), floats)).toThrow(DataError);
   });
 });
