@@ -10,6 +10,7 @@ import { assertInteger, assertPositive, assertProbability, log1pExp } from '../f
 import { type Rng, sampleUint32Below } from '../foundations/random/index.ts';
 import type { Dataset } from '../learning/data/index.ts';
 import {
+  type ClippedSumRequest,
   type Clipping,
   computeClipFactor,
   type GradientSource,
@@ -61,7 +62,12 @@ const NORMAL_MEDIAN = 0.6744897501960817;
  * The observer knows everything but the coins: it subtracts the clipped gradients of the real examples that were drawn. The
  * guarantee of a Poisson-sampled Gaussian holds with these known: given who else was drawn, one canary's output is still the
  * mixture that the accountant counts. It believes no claim about the noise either: of every step and tensor it takes the
- * spread that it finds, so that a step or layer without noise stands out.
+ * spread that it finds, so that a step or layer without noise stands out, and the change since the step before where that is
+ * the quieter of the two, so that noise that comes twice cancels.
+ *
+ * A canary's gradient is a number of this module's and not the engine's; how long it stays is the engine's doing. It is as long as the
+ * request's clipping leaves it, or as one real example moves the engine's own sum, where that is more. Not covered: a fault of
+ * clipping that does not show on the first rows of the data, with the last of them {@link LENGTH} times as large.
  * @throws {RedteamError} `redteam/too-many-canaries` when the model has fewer parameters than canaries.
  * @throws {RangeError} when a setting is out of range; from the engine, for a way of clipping that is not by one norm.
  */
@@ -80,18 +86,27 @@ export function plantGradientCanaries(
   const scores = new Float64Array(canaries);
   /** The real examples' part of the sum of this step. */
   const known = new Float64Array(plan.parameterCount);
+  const probes = createProbes(real);
+
+  /** What was left of the step before. */
+  let before: Float64Array | undefined;
 
   function see(released: ArrayLike<number>): void {
     const left = known.map((sum, j) => ((released[j] as number) * expectedBatchSize - sum) / clipNorm);
     const spreads = spreadsOf(plan, left);
+    const earlier = before;
+    const change = earlier === undefined ? left : left.map((value, j) => value - (earlier[j] as number));
+    const changes = spreadsOf(plan, change);
     places.forEach((place, canary) => {
-      const spread = spreads(place);
-      // Of what is left at this place: is it noise around 0, or now and then around one clip norm?
-      const ratio = (2 * (left[place] as number) - 1) / (2 * spread * spread) + Math.log(samplingRate);
-      const some = Math.log1p(-samplingRate);
-      const gain = samplingRate === 1 ? ratio : some + log1pExp(ratio - some);
+      const [spread, moved] = [spreads(place), changes(place)];
+      // Two fresh noises differ by more than either. Where they do not, the same noise came twice: what changed are canaries.
+      const gain =
+        2 * moved < spread
+          ? changeEvidence(change[place] as number, { spread: moved, samplingRate })
+          : stepEvidence(left[place] as number, { spread, samplingRate });
       scores[canary] = (scores[canary] as number) + gain;
     });
+    before = left;
     known.fill(0);
   }
 
@@ -108,9 +123,10 @@ export function plantGradientCanaries(
         const summed = await engine.clippedSum({ ...request, dataset: real, indices });
         const { sum } = summed;
         for (let j = 0; j < known.length; j += 1) known[j] = (known[j] as number) + (sum[j] as number);
-        const pull = pullOf(request, clipNorm);
-        for (const index of drawn) {
-          if (index < real.size) continue;
+        const inside = drawn.filter((index) => index >= real.size);
+        if (inside.length === 0) return summed;
+        const pull = Math.max(pullOf(request, clipNorm), await influenceOf(engine, { ...request, dataset: probes }));
+        for (const index of inside) {
           const place = included[index - real.size] as number;
           sum[place] = (sum[place] as number) + pull;
         }
@@ -125,6 +141,52 @@ export function plantGradientCanaries(
       },
     }),
   };
+}
+
+/** Log likelihood ratio of what is left of a step at one place: noise around 0, or now and then around one clip norm? */
+function stepEvidence(left: number, { spread, samplingRate }: { spread: number; samplingRate: number }): number {
+  const ratio = (2 * left - 1) / (2 * spread * spread) + Math.log(samplingRate);
+  if (samplingRate === 1) return ratio;
+  const absent = Math.log1p(-samplingRate);
+  return absent + log1pExp(ratio - absent);
+}
+
+/** The same for the change since the step before: noise around 0, or now and then around ±1, drawn for one of the two steps. */
+function changeEvidence(change: number, { spread, samplingRate }: { spread: number; samplingRate: number }): number {
+  const once = samplingRate * (1 - samplingRate);
+  if (once === 0) return 0;
+  const ratio = (2 * Math.abs(change) - 1) / (2 * spread * spread) + Math.log(once);
+  const same = Math.log1p(-2 * once);
+  return same + log1pExp(ratio - same);
+}
+
+/** Real examples beside which the influence of one more is measured: fewer than the engine takes at once. */
+const COMPANIONS = 7;
+
+/**
+ * A few rows of the data, and behind them their last with inputs so many times as large, whose gradient is long wherever inputs
+ * are multiplied. Whole numbers, which may be words, stay what they are.
+ */
+function createProbes(real: Dataset): Dataset {
+  const rows = Array.from({ length: COMPANIONS + 1 }, (_, i) => Math.min(i, real.size - 1));
+  const probes = real.subset(rows);
+  const { inputs, inputWidth } = probes;
+  if (!(inputs instanceof Float32Array)) return probes;
+  for (let i = COMPANIONS * inputWidth; i < inputs.length; i += 1) inputs[i] = LENGTH * (inputs[i] as number);
+  return probes;
+}
+
+/**
+ * Measures how far one example moves the engine's own sum at these parameters: the norm of the difference between the sums with
+ * it and without it. An engine that clips moves by the clip norm at most, and one that does not is believed.
+ */
+async function influenceOf(engine: GradientSource, request: ClippedSumRequest): Promise<number> {
+  const { into: _into, ...rest } = request;
+  const others = Uint32Array.from({ length: COMPANIONS }, (_, i) => i);
+  const without = Float64Array.from((await engine.clippedSum({ ...rest, indices: others })).sum);
+  const indices = Uint32Array.from([...others, COMPANIONS]);
+  const { sum } = await engine.clippedSum({ ...rest, indices });
+  return Math.sqrt(sum.reduce((squares, value, j) => squares + (value - (without[j] as number)) ** 2, 0));
 }
 
 /** What one canary adds: its gradient, clipped as the request says. */

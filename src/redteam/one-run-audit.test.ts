@@ -29,7 +29,7 @@ const plan = compilePlan(
   model([dense({ out: 32 }), tanh(), dense({ out: 20 })], { input: [24], loss: 'softmaxCrossEntropy' }),
 );
 const canaries = 1000;
-const settings = { samplingRate: 0.5, clipNorm: 1, expectedBatchSize: 60, noiseMultiplier: 8 };
+const usual = { samplingRate: 0.5, clipNorm: 1, expectedBatchSize: 60, noiseMultiplier: 8 };
 const STEPS = 8;
 
 function drawData(size: number, rng: Rng): Dataset {
@@ -44,12 +44,22 @@ function drawData(size: number, rng: Rng): Dataset {
 
 type Create = (options: DpSgdOptions) => Pick<DpSgd, 'step'>;
 
+interface Fault {
+  readonly create?: Create;
+  readonly engine?: GradientSource;
+  readonly claim?: Partial<typeof usual>;
+}
+
 /** Trains once with canaries, as whoever wrote `create` would, and audits what the ledger says of it. */
-async function audit(name: string, create: Create = createDpSgd): Promise<OneRunAudit> {
+async function audit(
+  name: string,
+  { create = createDpSgd, engine = createEngine(plan), claim }: Fault = {},
+): Promise<OneRunAudit> {
+  const settings = { ...usual, ...claim };
   const rng = createSeededRng(`one-run audit/${name}`);
   const dataset = drawData(120, rng.fork('data'));
   const planted = plantGradientCanaries(
-    { engine: createEngine(plan), dataset, canaries, ...settings },
+    { engine, dataset, canaries, ...settings },
     rng.fork('canaries'),
   );
   const parameters = initializeParameters(plan, rng.fork('start'));
@@ -92,19 +102,52 @@ describe('the audit of DP-SGD from one run', () => {
     for (const name of ['a', 'b', 'c', 'd']) expect((await audit(name)).refuted).toBe(false);
   });
 
-  it.each<[string, Create]>([
-    ['noise divided by ten', (o) => createDpSgd({ ...o, noiseMultiplier: o.noiseMultiplier / 10 })],
-    ['no clipping', (o) => createDpSgd({ ...o, engine: unclipped(o.engine) })],
-    ['one step without noise, which shows its coins', shownOnce],
-    ['no noise on the last layer', bareLastLayer],
-  ])('finds %s', async (name, create) => {
-    const found = await audit(name, create);
+  it.each<[string, Fault]>([
+    ['noise divided by ten', { create: (o) => createDpSgd({ ...o, noiseMultiplier: o.noiseMultiplier / 10 }) }],
+    ['steps that ask for no clipping', { create: (o) => createDpSgd({ ...o, engine: unclipped(o.engine) }) }],
+    ['an engine that does not clip, whatever it is asked', { engine: unclipped(createEngine(plan)) }],
+    ['one step without noise, which shows its coins', { create: shownOnce }],
+    ['no noise on the last layer', { create: bareLastLayer }],
+    ['the same noise in every step', { create: sameNoise }],
+  ])('finds %s', async (name, fault) => {
+    const found = await audit(name, fault);
     expect(found.claimed).toBe(honest.claimed);
     expect(found.refuted).toBe(true);
     expect(found.epsilonLower).toBeGreaterThan(found.claimed as number);
     expect(found.pValue).toBeLessThanOrEqual(SIGNIFICANCE);
   });
+
+  it('finds a sampler that draws everybody where one in twenty is claimed', async () => {
+    const claim = { samplingRate: 0.05, noiseMultiplier: 2 };
+    expect((await audit('one in twenty', { claim })).refuted).toBe(false);
+    const create: Create = (options) => createDpSgd({ ...options, samplingRate: 1 });
+    expect((await audit('everybody', { claim, create })).refuted).toBe(true);
+  });
 });
+
+/** Each step draws its own sample, and all of them the noise of the first. */
+function sameNoise(options: DpSgdOptions): Pick<DpSgd, 'step'> {
+  const { optimizer, engine, expectedBatchSize } = options;
+  const exact = new Float64Array(plan.parameterCount);
+  let noise: Float64Array | undefined;
+  const watched: GradientSource = {
+    plan: engine.plan,
+    async clippedSum(request) {
+      const summed = await engine.clippedSum(request);
+      exact.set(summed.sum);
+      return summed;
+    },
+  };
+  const repeating: Optimizer = {
+    ...optimizer,
+    step(parameters, gradient, how) {
+      noise ??= exact.map((value, j) => (gradient[j] as number) * expectedBatchSize - value);
+      const again = noise;
+      optimizer.step(parameters, exact.map((value, j) => (value + (again[j] as number)) / expectedBatchSize), how);
+    },
+  };
+  return createDpSgd({ ...options, engine: watched, optimizer: repeating });
+}
 
 /** The third step is taken without noise: everybody sees who was drawn for it. */
 function shownOnce(options: DpSgdOptions): Pick<DpSgd, 'step'> {
