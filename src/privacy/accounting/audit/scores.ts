@@ -91,22 +91,38 @@ export function estimateEpsilonFromCounts(
 }
 
 /**
- * Computes the largest epsilon refuted by exact confidence bounds on both error rates, corrected for having looked at every
- * corner of the ROC hull (Bonferroni): [JUO20] section 4 (arXiv 2006.07709 v1).
+ * Computes the largest epsilon refuted by exact confidence bounds on both error rates [JUO20] §4 (arXiv 2006.07709 v1), at
+ * thresholds that are fixed before any score is seen.
+ *
+ * Guarantee: above the epsilon of a mechanism with (epsilon, delta)-differential privacy with probability at most `significance`.
+ * Precondition: the scores are independent, those of each group alike in distribution: of independent runs on two neighbours,
+ * one score a run. Scores of many canaries of one run are not; {@link computeOneRunEpsilon} is for those.
+ *
+ * Threshold j is the score that j of the n others exceed, for j = 0 and the powers of two below n. The chance that another
+ * exceeds it has, for scores without ties, the distribution Beta(j + 1, n − j), whose quantile is the bound of Clopper and Pearson; ties
+ * only lower that chance. Given the others' scores the threshold is a number, so that the count above it on the other side is
+ * binomial. The significance is divided among both bounds of all thresholds, whose number n alone decides. Dividing it
+ * among the corners of the ROC hull, as is often done, proves nothing: the hull has few corners and was chosen among all thresholds.
  */
 export function computeScoresEpsilon(
-  scores: CanaryScores,
+  { inScores, outScores }: CanaryScores,
   { significance, delta = 0 }: { readonly significance: number; readonly delta?: number },
 ): number {
-  const hull = computeHull(scores);
-  const share = significance / hull.length / 2;
-  const { length: ins } = scores.inScores;
-  const { length: outs } = scores.outScores;
+  const [ins, outs] = [inScores.length, outScores.length];
+  if (ins === 0 || outs === 0) throw new RangeError('both groups of scores must have members');
+  const allowed = [0];
+  for (let count = 1; count < outs; count *= 2) allowed.push(count);
+  const share = significance / allowed.length / 2;
+  const descending = [...outScores].sort((a, b) => b - a);
   let best = 0;
-  for (const { truePositives, falsePositives } of hull) {
-    const tpr = 1 - clopperPearsonUpper(ins - truePositives, ins, share);
+  for (const falsePositives of allowed) {
+    const threshold = descending[falsePositives] as number;
+    const missed = inScores.filter((score) => !(score > threshold)).length;
+    const fnr = clopperPearsonUpper(missed, ins, share);
     const fpr = clopperPearsonUpper(falsePositives, outs, share);
-    if (tpr > delta) best = Math.max(best, Math.log((tpr - delta) / fpr));
+    for (const ratio of [(1 - fnr - delta) / fpr, (1 - fpr - delta) / fnr]) {
+      if (ratio > 1) best = Math.max(best, Math.log(ratio));
+    }
   }
   return best;
 }
