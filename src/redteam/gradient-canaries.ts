@@ -8,7 +8,7 @@
 
 import { assertInteger, assertPositive, assertProbability, log1pExp } from '../foundations/numerics/index.ts';
 import { type Rng, sampleUint32Below } from '../foundations/random/index.ts';
-import type { Dataset } from '../learning/data/index.ts';
+import { createDataset, type Dataset, type LabelArray } from '../learning/data/index.ts';
 import {
   type ClippedSumRequest,
   type Clipping,
@@ -67,7 +67,7 @@ const NORMAL_MEDIAN = 0.6744897501960817;
  *
  * A canary's gradient is a number of this module's and not the engine's; how long it stays is the engine's doing. It is as long as the
  * request's clipping leaves it, or as one real example moves the engine's own sum, where that is more. Not covered: a fault of
- * clipping that does not show on the first rows of the data, with the last of them {@link LENGTH} times as large.
+ * clipping that does not show on the first rows of the data, {@link LENGTH} times as large and under another class.
  * @throws {RedteamError} `redteam/too-many-canaries` when the model has fewer parameters than canaries.
  * @throws {RangeError} when a setting is out of range; from the engine, for a way of clipping that is not by one norm.
  */
@@ -86,7 +86,7 @@ export function plantGradientCanaries(
   const scores = new Float64Array(canaries);
   /** The real examples' part of the sum of this step. */
   const known = new Float64Array(plan.parameterCount);
-  const probes = createProbes(real);
+  const probes = createProbes(real, plan);
 
   /** What was left of the step before. */
   let before: Float64Array | undefined;
@@ -164,16 +164,25 @@ function changeEvidence(change: number, { spread, samplingRate }: { spread: numb
 const COMPANIONS = 7;
 
 /**
- * A few rows of the data, and behind them their last with inputs so many times as large, whose gradient is long wherever inputs
- * are multiplied. Whole numbers, which may be words, stay what they are.
+ * A few rows of the data whose gradients are long wherever inputs are multiplied or labels are classes: so many times as
+ * large, under the next class. Words stay what they are.
  */
-function createProbes(real: Dataset): Dataset {
+function createProbes(real: Dataset, { steps, loss, outputWidth }: Plan): Dataset {
   const rows = Array.from({ length: COMPANIONS + 1 }, (_, i) => Math.min(i, real.size - 1));
   const probes = real.subset(rows);
-  const { inputs, inputWidth } = probes;
-  if (!(inputs instanceof Float32Array)) return probes;
-  for (let i = COMPANIONS * inputWidth; i < inputs.length; i += 1) inputs[i] = LENGTH * (inputs[i] as number);
-  return probes;
+  const factor = steps[0]?.declaration.kind === 'embeddingBag' ? 1 : LENGTH;
+  const labels =
+    loss === 'softmaxCrossEntropy'
+      ? (probes.labels.map((label: number) => (label + 1) % outputWidth) as LabelArray)
+      : probes.labels;
+  const { inputScale, inputOffset } = probes;
+  return createDataset({
+    ...probes,
+    labels,
+    inputScale: factor * inputScale,
+    inputOffset: factor * inputOffset,
+    classes: 0,
+  });
 }
 
 /**
@@ -203,8 +212,11 @@ function pullOf({ clipping, clipNorm: flat }: { clipping?: Clipping; clipNorm?: 
   }
 }
 
-/** Draws as many different parameters, every choice equally likely. */
-function choosePlaces({ parameterCount }: Plan, canaries: number, rng: Rng): Uint32Array {
+/**
+ * Draws as many different parameters: from each tensor in turn, so that small ones are watched too, up to half of it while
+ * others have room, for what is no canary tells the spread of the noise.
+ */
+function choosePlaces({ parameterCount, parameters }: Plan, canaries: number, rng: Rng): Uint32Array {
   assertInteger(canaries, 'canaries', { min: 1 });
   if (canaries > parameterCount) {
     throw new RedteamError(
@@ -213,10 +225,33 @@ function choosePlaces({ parameterCount }: Plan, canaries: number, rng: Rng): Uin
       { details: { canaries, parameterCount } },
     );
   }
+  const counts = parameters.map(() => 0);
+  let left = canaries;
+  for (const part of [2, 1]) {
+    let placed = -1;
+    while (left > 0 && placed !== 0) {
+      placed = 0;
+      for (const [tensor, { size }] of parameters.entries()) {
+        if (left === 0 || (counts[tensor] as number) >= Math.floor(size / part)) continue;
+        counts[tensor] = (counts[tensor] as number) + 1;
+        left -= 1;
+        placed += 1;
+      }
+    }
+  }
+  const places = parameters.flatMap(({ offset, size }, tensor) =>
+    Array.from(drawDistinct(size, counts[tensor] as number, rng), (entry) => offset + entry),
+  );
+  // In any order: which tensor a canary is in says nothing about where it stands among ties.
+  return Uint32Array.from(drawDistinct(canaries, canaries, rng), (i) => places[i] as number);
+}
+
+/** Draws so many different numbers below a limit, in random order. */
+function drawDistinct(limit: number, count: number, rng: Rng): Uint32Array {
   // The first entries of a Fisher–Yates shuffle, with only what was moved written down.
   const moved = new Map<number, number>();
-  return Uint32Array.from({ length: canaries }, (_, i) => {
-    const j = i + sampleUint32Below(parameterCount - i, rng);
+  return Uint32Array.from({ length: count }, (_, i) => {
+    const j = i + sampleUint32Below(limit - i, rng);
     const picked = moved.get(j) ?? j;
     moved.set(j, moved.get(i) ?? i);
     return picked;

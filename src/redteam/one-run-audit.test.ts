@@ -28,14 +28,22 @@ const DELTA = 1e-10;
 const plan = compilePlan(
   model([dense({ out: 32 }), tanh(), dense({ out: 20 })], { input: [24], loss: 'softmaxCrossEntropy' }),
 );
+/** One whose last layer holds four in a hundred of the parameters. */
+const tapering = compilePlan(
+  model([dense({ out: 300 }), tanh(), dense({ out: 40 }), tanh(), dense({ out: 20 })], {
+    input: [24],
+    loss: 'softmaxCrossEntropy',
+  }),
+);
 const canaries = 1000;
 const usual = { samplingRate: 0.5, clipNorm: 1, expectedBatchSize: 60, noiseMultiplier: 8 };
 const STEPS = 8;
 
+/** Images of bytes. */
 function drawData(size: number, rng: Rng): Dataset {
-  const inputs = Float32Array.from({ length: size * 24 }, () => rng.uint32() / 2 ** 31 - 1);
   return createDataset({
-    inputs,
+    inputs: rng.bytes(size * 24),
+    inputScale: 1 / 255,
     inputShape: [24],
     labels: Uint8Array.from({ length: size }, (_, i) => i % 20),
     classes: 20,
@@ -56,12 +64,10 @@ async function audit(
   { create = createDpSgd, engine = createEngine(plan), claim }: Fault = {},
 ): Promise<OneRunAudit> {
   const settings = { ...usual, ...claim };
+  const { plan } = engine;
   const rng = createSeededRng(`one-run audit/${name}`);
   const dataset = drawData(120, rng.fork('data'));
-  const planted = plantGradientCanaries(
-    { engine, dataset, canaries, ...settings },
-    rng.fork('canaries'),
-  );
+  const planted = plantGradientCanaries({ engine, dataset, canaries, ...settings }, rng.fork('canaries'));
   const parameters = initializeParameters(plan, rng.fork('start'));
   const optimizer = planted.watch(
     createOptimizer({ kind: 'momentum', learningRate: 0.5, momentum: 0.9 }, plan.parameterCount),
@@ -117,6 +123,12 @@ describe('the audit of DP-SGD from one run', () => {
     expect(found.pValue).toBeLessThanOrEqual(SIGNIFICANCE);
   });
 
+  it('finds no noise on a last layer that is small', async () => {
+    const engine = createEngine(tapering);
+    expect((await audit('tapering', { engine })).refuted).toBe(false);
+    expect((await audit('bare end', { engine, create: bareLastLayer })).refuted).toBe(true);
+  });
+
   it('finds a sampler that draws everybody where one in twenty is claimed', async () => {
     const claim = { samplingRate: 0.05, noiseMultiplier: 2 };
     expect((await audit('one in twenty', { claim })).refuted).toBe(false);
@@ -143,7 +155,11 @@ function sameNoise(options: DpSgdOptions): Pick<DpSgd, 'step'> {
     step(parameters, gradient, how) {
       noise ??= exact.map((value, j) => (gradient[j] as number) * expectedBatchSize - value);
       const again = noise;
-      optimizer.step(parameters, exact.map((value, j) => (value + (again[j] as number)) / expectedBatchSize), how);
+      optimizer.step(
+        parameters,
+        exact.map((value, j) => (value + (again[j] as number)) / expectedBatchSize),
+        how,
+      );
     },
   };
   return createDpSgd({ ...options, engine: watched, optimizer: repeating });
@@ -164,7 +180,7 @@ function shownOnce(options: DpSgdOptions): Pick<DpSgd, 'step'> {
 /** Noise is drawn for all parameters but those of the last layer: those come from a run that has none. */
 function bareLastLayer(options: DpSgdOptions): Pick<DpSgd, 'step'> {
   const { optimizer, engine } = options;
-  const last = plan.parameters.find(({ name }) => name.startsWith('dense2'))?.offset as number;
+  const last = engine.plan.parameters.findLast(({ name }) => name.endsWith('.weight'))?.offset as number;
   let exact = new Float64Array();
   const watched: GradientSource = {
     plan: engine.plan,

@@ -36,7 +36,7 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--faint:
 @media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#16181c;--faint:#99a;--in:#7fb3ee;--out:#f0a36b;--good:#6fcf97;--bad:#ff8a80}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #8884}
-.scroll{overflow-x:auto}figure{margin:1.5rem 0;overflow-x:auto}figcaption,li{color:var(--faint)}svg{max-width:100%;height:auto}
+thead~tbody td,th{white-space:nowrap}.scroll{overflow-x:auto}figure{margin:1.5rem 0;overflow-x:auto}figcaption,li{color:var(--faint)}svg{max-width:100%;height:auto}
 .verdict{border-left:4px solid var(--good);padding:.3rem .8rem;font-weight:600}.verdict.alarm{border-color:var(--bad)}`;
 
 /** Makes the page. */
@@ -59,7 +59,7 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
   const cells = (tag: string, row: readonly string[]): string =>
     row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
   const heading = head.some((cell) => cell !== '') ? `<thead><tr>${cells('th', head)}</tr></thead>` : '';
-  return `<div class="scroll"><table>${heading}<tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0"><table>${heading}<tbody>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</tbody></table></div>`;
 }
 
 async function drawFigures(figures: readonly ReportFigure[]): Promise<string[]> {

@@ -44,8 +44,7 @@ describe('scores that say nothing', () => {
       const share = significance / hull.length / 2;
       // The bound of Clopper and Pearson at j is below tpr where j or fewer of the others have so small a chance.
       const below = ({ j, tpr }: { j: number; tpr: number }): boolean =>
-        j < others &&
-        Math.exp(logBinomialUpperTail(others - j, { trials: others, probability: 1 - tpr })) < share;
+        j < others && Math.exp(logBinomialUpperTail(others - j, { trials: others, probability: 1 - tpr })) < share;
       if (hull.some(below)) refuted += 1;
     }
     console.log(`by the hull: refuted ${refuted} of ${trials} at ${significance}`);
