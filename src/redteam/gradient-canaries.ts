@@ -1,7 +1,7 @@
 /**
  * White-box canaries: examples whose gradient is long and points along one parameter, its own, at every step ([SNJ23] §6 calls it
- * a Dirac canary). They stand between the code that trains and its engine, so that sampling, clipping, noise and division are
- * those of the real run, and an observer between the steps and the optimizer sees what each step releases.
+ * a Dirac canary). They stand between the code that trains and its engine, so that sampling, noise and division are those of the
+ * real run, clipping is measured on its engine, and an observer between the steps and the optimizer sees what each step releases.
  *
  * @module
  */
