@@ -31,3 +31,4 @@ export { type Bracket, findFirstInteger, narrowBracket } from './roots.ts';
 export { createGaussLegendre, type QuadratureRule } from './gauss-legendre.ts';
 export { createRealFft, FFT_ERROR_PER_LEVEL, type RealFft, type Spectrum } from './fft.ts';
 export { erfc, erfcx, logErfc, logNormalCdf, normalCdf, normalQuantile, normalQuantileFromLog } from './normal.ts';
+export { computeSymmetricEigen, type SymmetricEigen } from './symmetric.ts';
