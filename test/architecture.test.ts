@@ -16,7 +16,7 @@ const house: Readonly<Record<string, readonly string[]>> = {
   foundations: ['numerics', 'documents', 'kernels', 'random', 'vector', 'crypto'],
   privacy: ['accounting', 'mechanisms'],
   secure: ['sharing', 'secagg', 'homomorphic', 'mpc'],
-  learning: ['data', 'preparation', 'models', 'answers'],
+  learning: ['data', 'preparation', 'models', 'classical', 'answers'],
   federation: ['aggregation', 'wire', 'assistants', 'rounds'],
   trust: ['access', 'log', 'attestation', 'package', 'lineage', 'card', 'monitoring'],
   runtime: [
@@ -38,7 +38,7 @@ const wings = Object.keys(house);
 /** Pairs that never meet, beyond the order above. */
 const walls: readonly (readonly [from: RegExp, to: RegExp, why: string])[] = [
   [/^(federation|trust)\//, /^learning\//, 'a round moves vectors, whatever they mean'],
-  [/^learning\/(data|preparation|models)\//, /^secure\//, 'training knows nothing of protocols'],
+  [/^learning\/(data|preparation|models|classical)\//, /^secure\//, 'training knows nothing of protocols'],
   [/^runtime\/client\//, /^runtime\/coordinator\//, 'they meet in wire and rounds'],
   [/^runtime\/coordinator\//, /^runtime\/client\//, 'they meet in wire and rounds'],
 ];
