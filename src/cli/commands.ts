@@ -21,6 +21,7 @@ const GROUPS: readonly { readonly heading: string; readonly entries: readonly En
     heading: 'Train on your own data or in one process:',
     entries: [
       { names: ['train'], load: async () => [(await import('./train.ts')).createTrainCommand()] },
+      { names: ['fit'], load: async () => [(await import('./fit.ts')).createFitCommand()] },
       { names: ['run', 'simulate'], load: async () => [(await import('./run.ts')).createRunCommand()] },
       { names: ['model'], load: async () => [(await import('./model.ts')).createModelCommand()] },
       { names: ['view'], load: async () => [(await import('./view.ts')).createViewCommand()] },

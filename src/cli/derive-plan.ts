@@ -10,7 +10,7 @@ import { decodeSafetensors, tensorToFloat32 } from '../learning/models/index.ts'
 import { eventToJson } from '../privacy/accounting/index.ts';
 import { digestParameters } from '../runtime/storage/tiles/index.ts';
 import { parseTaskFile } from '../runtime/task/index.ts';
-import { deriveTraining, PLAN_VERSION, planRun } from '../runtime/training/index.ts';
+import { deriveFit, deriveTraining, PLAN_VERSION, planRun } from '../runtime/training/index.ts';
 import type { DerivedPlan } from '../trust/log/index.ts';
 
 /** Shards that a task's data is cut into where one party has all of it; a constant of the plan. */
@@ -18,6 +18,7 @@ const SINGLE_PARTY_SHARDS = 4;
 
 /** Derives a task's plan from its file alone; `version` says what derived it first. */
 export function derivePlan(text: string, inputShape: readonly number[], version: string = PLAN_VERSION): DerivedPlan {
+  if (version.startsWith('sotto/fit-')) return deriveFit(text);
   if (version.startsWith('sotto/train-')) return deriveTraining(text, inputShape);
   const task = parseTaskFile(text, { path: 'task.resolved.yaml' });
   const resolved = task.simulation.mode === 'single-party' ? { ...task, participants: SINGLE_PARTY_SHARDS } : task;

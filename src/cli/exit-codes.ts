@@ -40,6 +40,7 @@ const BY_ROOM: Readonly<Record<string, number>> = {
   data: 2,
   preparation: 2,
   models: 2,
+  classical: 2,
   answers: 2,
   redteam: 2,
   usage: 2,

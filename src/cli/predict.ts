@@ -16,6 +16,7 @@ import { openRunRecorder } from './answer-record.ts';
 import { type AnsweringModel, guaranteeOf, openAnsweringModel } from './answering.ts';
 import { UsageError } from './exit-codes.ts';
 import { integerOption } from './mpc.ts';
+import { isFitFolder, predictClassical } from './predict-classical.ts';
 import { createImageReader, createRowReader, createTextReader, readRows } from './questions.ts';
 
 interface PredictOptions {
@@ -55,8 +56,25 @@ async function predict(run: string, image: string | undefined, options: PredictO
   const given = [image, options.text, options.rows].filter((each) => each !== undefined);
   if (given.length !== 1) throw new UsageError('ask about one thing: an image, --text TEXT or --rows FILE');
   const digits = integerOption(options.digits, '--digits', { min: 0, max: 6 });
+  const most = integerOption(options.top, '--top', { min: 1, max: 1_000_000 });
+  if (isFitFolder(run)) {
+    const { rows, separator, record, json = false } = options;
+    if (rows === undefined)
+      throw new UsageError(`${run} holds the model of a table: ask about its rows with --rows FILE`);
+    await predictClassical(run, {
+      rows,
+      separator,
+      record,
+      json,
+      digits,
+      top: most,
+      maxRows: MAX_ROWS,
+      shownRows: SHOWN_ROWS,
+    });
+    return;
+  }
   const model = openAnsweringModel(run);
-  const top = Math.min(model.classes, integerOption(options.top, '--top', { min: 1, max: 1_000_000 }));
+  const top = Math.min(model.classes, most);
   const { question, dataset } = await readQuestion(model, image, options);
   const probabilities = model.probabilities(dataset);
   const answers = Array.from({ length: dataset.size }, (_, i) => {

@@ -20,3 +20,5 @@ export { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
 export { createSteps } from './steps.ts';
 export { type StepsReport, type TrainEvents, type TrainSummary, trainTask } from './train-task.ts';
 export { deriveTraining, TRAIN_VERSION } from './train-log.ts';
+export { deriveFit, digestFitted, FIT_VERSION } from './fit-log.ts';
+export { type FitSummary, fitTable, type FitTableOptions } from './fit-table.ts';
