@@ -83,7 +83,20 @@ describe('the run of a fit', () => {
 
   it('is refused where the account of its table is spent, and reads no row', async () => {
     await expect(fit('second')).rejects.toMatchObject({ code: 'accounting/budget-exceeded' });
-    expect(existsSync(join(base, 'second', 'model.safetensors'))).toBe(false);
+    expect(existsSync(join(base, 'second'))).toBe(false);
+  });
+
+  it('gives back what it charged to an account where its folder cannot be made', async () => {
+    const own = { ...recipe.privacy.account, ledger: 'other.ledger.jsonl' };
+    const privacy = { ...recipe.privacy, account: own };
+    const recipePath = join(base, 'other.yaml');
+    writeFileSync(recipePath, stringify({ ...recipe, privacy }));
+    const dataPath = join(base, 'table.csv');
+    const again = () => fitTable({ recipePath, dataPath, folder: () => createRunFolder(run.path) });
+    await expect(again()).rejects.toMatchObject({ code: 'storage/exists' });
+    const records = readFileSync(join(base, 'other.ledger.jsonl'), 'utf8');
+    expect(records).toMatch(/"dataTouched":false/);
+    await expect(again()).rejects.toMatchObject({ code: 'storage/exists' });
   });
 
   it('hides a person with her rows where the recipe names one', async () => {

@@ -33,7 +33,9 @@ const PART_ROWS = 2 ** 19;
  * steps' weights. There is no sampling: over all rows the same ρ is worth most, and the order of rows means nothing. A row
  * of no declared class has a gradient of zero.
  *
- * Guarantee: (ε, δ) under the relation asked for, by one discrete Gaussian sum a step and one for the count; exact.
+ * Guarantee: (ε, δ) under the relation asked for, by one discrete Gaussian sum a step and one for the count. The sums are
+ * the engine's, whose sensitivity counts the rounding of float32 for rows that keep their places: the row that a neighbour
+ * lacks leaves its place empty. Every other model here adds integers, and needs no such place.
  * @param options - `target`: the column of classes; `steps`, 40 by default; `clipNorm`, 0.5 by default: at 1 no gradient of two classes is ever cut, and
  * probabilities are those of the likelihood, at twice the noise.
  * @throws {RangeError} when a column has no bounds or values.

@@ -18,6 +18,7 @@ import {
   createEstimatorOf,
   createScore,
   encodeClassicalModel,
+  type Estimator,
   fitPrivately,
   type FitRecipe,
   parseFitRecipe,
@@ -94,9 +95,24 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
   const table = await openWith(recipe, dataPath);
   const test = testPath === undefined ? undefined : await openWith(recipe, testPath);
   const estimator = createEstimatorOf(recipe);
-  const account = await openAccount(recipe, clock);
-  const folder = options.folder();
+  // The table's own account is asked first: where it refuses, nothing is made and nothing is charged.
+  const account = await reserveAccount(recipe, estimator, clock);
   try {
+    return await fitInto(options.folder());
+  } catch (error) {
+    await account?.refund();
+    throw error;
+  }
+
+  async function fitInto(folder: RunFolder): Promise<FitSummary> {
+    try {
+      return await fitAndRecord(folder);
+    } finally {
+      folder.close();
+    }
+  }
+
+  async function fitAndRecord(folder: RunFolder): Promise<FitSummary> {
     const definition = stringify(recipe);
     folder.write(RUN_FILES.task, definition);
     const log = await openRunLog(folder, { task: recipe.fit, clock });
@@ -117,16 +133,15 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
     }
     await log.flush();
     onStep?.('fitting');
-    // The table's own account pays first: it refuses for all fits together, and nothing of this one stands then.
-    await account?.ledger.commit(
-      await account.ledger.reserve({ event: estimator.event(), purpose: `fit ${recipe.fit}` }),
-    );
     const fitted = await fitPrivately(estimator, rowsOf(table, { recipe, path: dataPath, onStep }), {
       ledger,
       purpose: 'training',
       rng: createSystemRng(),
       // Whoever reads the log finds the charge, signed, before any row was read for it.
-      onCharged: () => log.flush(),
+      onCharged: async () => {
+        await log.flush();
+        await account?.commit();
+      },
     });
     const file = encodeClassicalModel(fitted);
     const modelDigest = digestFitted(file);
@@ -167,8 +182,6 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
     });
     await log.flush();
     return summary;
-  } finally {
-    folder.close();
   }
 }
 
@@ -182,14 +195,23 @@ function withAbsoluteLedger(recipe: FitRecipe, base: string): FitRecipe {
   };
 }
 
+/** What a fit has charged to its table's own account. */
 interface Account {
   readonly ledger: Ledger;
   readonly dataset: string;
   readonly epsilon: number;
   readonly path: string;
+  /** Lets the charge stand. */
+  commit(): Promise<void>;
+  /** Gives the charge back, unless it stands already. */
+  refund(): Promise<void>;
 }
 
-async function openAccount({ privacy, person }: FitRecipe, clock: () => Date): Promise<Account | undefined> {
+async function reserveAccount(
+  { fit, privacy, person }: FitRecipe,
+  estimator: Estimator,
+  clock: () => Date,
+): Promise<Account | undefined> {
   const { account, delta, relation, accountant } = privacy;
   if (account === undefined) return undefined;
   const ledger = await createLedger({
@@ -201,7 +223,22 @@ async function openAccount({ privacy, person }: FitRecipe, clock: () => Date): P
     accountant,
     clock,
   });
-  return { ledger, dataset: account.dataset, epsilon: account.epsilon, path: account.ledger };
+  const reservation = await ledger.reserve({ event: estimator.event(), purpose: `fit ${fit}` });
+  let open = true;
+  return {
+    ledger,
+    dataset: account.dataset,
+    epsilon: account.epsilon,
+    path: account.ledger,
+    async commit() {
+      open = false;
+      await ledger.commit(reservation);
+    },
+    async refund() {
+      if (open) await ledger.abort(reservation, { dataTouched: false });
+      open = false;
+    },
+  };
 }
 
 /** Opens a table and finds the recipe's columns in its header; no row is read. */
