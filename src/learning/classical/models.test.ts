@@ -58,7 +58,8 @@ function eliminate(matrix: Float64Array, right: Float64Array): Float64Array {
 const estimators: Readonly<Record<string, (privacy: Omit<FitOptions, 'features'>) => Estimator>> = {
   'naive-bayes': (privacy) => createNaiveBayes({ features: [x, color], target: label, ...privacy }),
   'linear-regression': (privacy) => createLinearRegression({ features: [x, y], target: amount, ...privacy }),
-  'logistic-regression': (privacy) => createLogisticRegression({ features: [x, color], target: label, ...privacy }),
+  'logistic-regression': (privacy) =>
+    createLogisticRegression({ features: [x, color], target: label, steps: 10, ...privacy }),
   'k-means': (privacy) => createKMeans({ features: [x, y], clusters: 3, ...privacy }),
   pca: (privacy) => createPca({ features: [x, y], components: 1, ...privacy }),
   'decision-tree': (privacy) => createDecisionTree({ features: [x, color], target: label, ...privacy }),

@@ -9,7 +9,7 @@ import canonicalize from 'canonicalize';
 
 import { sha256, toHex, utf8 } from '../../foundations/crypto/index.ts';
 import { createEstimatorOf, type Estimator, type FitRecipe, parseFitRecipe } from '../../learning/classical/index.ts';
-import { eventToJson } from '../../privacy/accounting/index.ts';
+import { type DpEvent, eventToJson } from '../../privacy/accounting/index.ts';
 import { type DerivedPlan, type LeafContent, type LeafOf, RUN_FILES } from '../../trust/log/index.ts';
 
 /** What derives the plan of a fit: another version may derive another one from the same recipe. */
@@ -25,6 +25,20 @@ export function digestFitted(file: Uint8Array): string {
 
 function eventOf(estimator: Estimator): NonNullable<LeafOf<'plan'>['event']> {
   return eventToJson(estimator.event()) as NonNullable<LeafOf<'plan'>['event']>;
+}
+
+/** Numbers that the largest sum of an event releases. */
+function numbersOf(event: DpEvent): number {
+  switch (event.kind) {
+    case 'discreteGaussian':
+      return event.dimension ?? 1;
+    case 'selfComposed':
+      return numbersOf(event.event);
+    case 'composed':
+      return Math.max(...event.events.map(numbersOf));
+    default:
+      return 1;
+  }
 }
 
 function digestPlan(recipe: FitRecipe, estimator: Estimator): string {
@@ -62,9 +76,10 @@ export function describeFit(
       kind: 'plan',
       planDigest: digestPlan(recipe, estimator),
       attempts: 1,
-      dimension: estimator.features.length,
+      dimension: numbersOf(estimator.event()),
       inputShape: [estimator.features.length],
       samplingRate: 1,
+      // Rows are brought to the norm that is charged for: that norm is the unit.
       clipNorm: 1,
       noiseMultiplier: null,
       threshold: null,
