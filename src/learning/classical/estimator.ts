@@ -16,7 +16,6 @@ import {
 } from '../../privacy/accounting/index.ts';
 import type { Mechanism } from '../../privacy/mechanisms/index.ts';
 import type { CategoryColumn, FeatureColumn, NumberColumn, TableRow } from './columns.ts';
-import { ClassicalError } from './errors.ts';
 import { type Examples, collectExamples } from './examples.ts';
 
 /** The models there are. */
@@ -210,13 +209,4 @@ export function createEstimator<Kind extends ClassicalKind>({
       return { kind, features, target, promise, ...(await noise.fit(examples, rng)) };
     },
   };
-}
-
-/** @throws {ClassicalError} 'classical/unit' where a model cannot bound what several rows of a person do. */
-export function refuseSeveralRows(kind: ClassicalKind, person: PersonColumn | undefined): void {
-  if (person === undefined || person.maxRows === 1) return;
-  throw new ClassicalError(
-    'classical/unit',
-    `${kind} reads one row of a person: the gradients of several are not bounded together. Set person.maxRows to 1, or make one row of each person's`,
-  );
 }

@@ -45,7 +45,7 @@ function assertCount(value: number, name: string, max: number): void {
  * @see [FS10] for trees by the exponential mechanism; purity in place of information gain: its sensitivity is 1
  */
 export function createDecisionTree(options: TreeOptions): Estimator<'decision-tree'> {
-  const { features, target, person, depth = 4 } = options;
+  const { features, target, person, relation, depth = 4 } = options;
   assertCount(depth, 'depth', 12);
   const classes = target.values.length;
   const maxRows = person?.maxRows ?? 1;
@@ -57,7 +57,10 @@ export function createDecisionTree(options: TreeOptions): Estimator<'decision-tr
     plan(scale): NoisePlan {
       // The choice of ε is ε²/8-zCDP, the whole of scale s has ρ = 1/(2s²).
       const epsilon = (2 / scale) * Math.sqrt(STRUCTURE_SHARE / depth);
-      const choose = createExponential({ epsilon, sensitivity: maxRows * SCORE_SENSITIVITY });
+      // A sum's event counts the relation by itself, that of a choice does not: who is replaced takes rows out and puts in
+      // as many, each of which changes the scores of its own node.
+      const changes = (relation === 'replace-one' ? 2 : 1) * maxRows;
+      const choose = createExponential({ epsilon, sensitivity: changes * SCORE_SENSITIVITY });
       const sum = createPrivateSum({
         dimension: 2 ** depth * classes,
         norm: 1,

@@ -1,29 +1,19 @@
 /**
- * Logistic regression by private gradient descent over all rows, in the engine that trains every other model here.
+ * Logistic regression by private gradient descent over all rows.
  *
  * @module
  */
 
 import type { Rng } from '../../foundations/random/index.ts';
 import { selfComposed } from '../../privacy/accounting/index.ts';
-import { createDataset } from '../data/index.ts';
-import { compilePlan, createDpSgd, createEngine, createOptimizer, dense, model, planDpSgd } from '../models/index.ts';
+import { createOptimizer } from '../models/index.ts';
 import { type CategoryColumn, createDesign } from './columns.ts';
-import {
-  createEstimator,
-  type Estimator,
-  type FitOptions,
-  multiplierOf,
-  type NoisePlan,
-  refuseSeveralRows,
-} from './estimator.ts';
+import { createEstimator, type Estimator, type FitOptions, multiplierOf, type NoisePlan } from './estimator.ts';
 import type { Examples } from './examples.ts';
-import { createPrivateSum } from './private-sum.ts';
+import { createPrivateSum, type PrivateSum } from './private-sum.ts';
 
 /** Share of ρ for the number of rows that gradients are divided by. */
 const COUNT_SHARE = 0.02;
-/** Rows whose gradients the engine adds up at a time. */
-const PART_ROWS = 2 ** 19;
 
 /**
  * Creates an estimator of logistic regression: of two classes by one logit, of more by a softmax.
@@ -33,33 +23,26 @@ const PART_ROWS = 2 ** 19;
  * steps' weights. There is no sampling: over all rows the same ρ is worth most, and the order of rows means nothing. A row
  * of no declared class has a gradient of zero.
  *
- * Guarantee: (ε, δ) under the relation asked for, by one discrete Gaussian sum a step and one for the count. The sums are
- * the engine's, whose sensitivity counts the rounding of float32 for rows that keep their places: the row that a neighbour
- * lacks leaves its place empty. Every other model here adds integers, and needs no such place.
- * @param options - `target`: the column of classes; `steps`, 40 by default; `clipNorm`, 0.5 by default: at 1 no gradient of two classes is ever cut, and
- * probabilities are those of the likelihood, at twice the noise.
+ * Guarantee: (ε, δ) under the relation asked for, by one discrete Gaussian sum a step and one for the count; exact. Gradients
+ * are added as integers and not by the training engine, whose float32 sums bound a row that leaves its place empty, but not
+ * one after which all others move up. So several rows of a person are bounded here too.
+ * @param options - `target`: the column of classes; `steps`, 40 by default; `clipNorm`, 0.5 by default: at 1 no gradient of
+ * two classes is ever cut, and probabilities are those of the likelihood, at twice the noise.
  * @throws {RangeError} when a column has no bounds or values.
- * @throws {ClassicalError} 'classical/unit' for more than one row of a person.
  * @see [ACGMMTZ16], at sampling rate 1
  */
 export function createLogisticRegression(
   options: FitOptions & { readonly target: CategoryColumn; readonly steps?: number; readonly clipNorm?: number },
 ): Estimator<'logistic-regression'> {
   const { features, target, person, steps = 40, clipNorm = CLIP_NORM } = options;
-  refuseSeveralRows('logistic-regression', person);
   if (!Number.isInteger(steps) || steps < 1 || steps > 10_000) {
     throw new RangeError(`"steps" must be an integer in [1, 10000], got ${steps}`);
   }
   if (!(clipNorm > 0 && clipNorm <= 2)) throw new RangeError(`"clipNorm" must be in (0, 2], got ${clipNorm}`);
   const { width, squaredNorm, expandInto } = createDesign(features);
   const outputs = target.values.length === 2 ? 1 : target.values.length;
-  const layers = compilePlan(
-    model([dense({ out: outputs, bias: false, init: 'zeros' })], {
-      input: [width],
-      loss: outputs === 1 ? 'binaryCrossEntropy' : 'softmaxCrossEntropy',
-    }),
-  );
-  const cost = { parameterCount: layers.parameterCount, samplingRate: 1, clipNorm };
+  const dimension = width * outputs;
+  const maxRows = person?.maxRows ?? 1;
   return createEstimator({
     kind: 'logistic-regression',
     options,
@@ -67,32 +50,29 @@ export function createLogisticRegression(
     source: '[CKS20] theorem 14, [ACGMMTZ16]',
     plan(scale): NoisePlan {
       const noiseMultiplier = multiplierOf(scale, (1 - COUNT_SHARE) / steps);
-      const count = createPrivateSum({ dimension: 1, norm: 1, noiseMultiplier: multiplierOf(scale, COUNT_SHARE) });
-      // At rate 1 the sampler takes every row: what runs is the Gaussian sum by itself.
-      const { gaussian } = planDpSgd({ ...cost, noiseMultiplier });
+      const count = createPrivateSum({
+        dimension: 1,
+        norm: 1,
+        noiseMultiplier: multiplierOf(scale, COUNT_SHARE),
+        maxRows,
+      });
+      const sum = createPrivateSum({ dimension, norm: clipNorm, noiseMultiplier, maxRows });
       return {
-        events: [count.event(), selfComposed(gaussian.event(), steps)],
-        async fit(examples, rng) {
+        events: [count.event(), selfComposed(sum.event(), steps)],
+        fit(examples, rng) {
           const rows = releaseCount(examples, count, rng.fork('count'));
-          const dataset = datasetOf(examples, { width, outputs, expandInto, factor: 1 / Math.sqrt(squaredNorm) });
-          const optimizer = createOptimizer(OPTIMIZER, layers.parameterCount);
-          const descent = createDpSgd({
-            engine: createEngine(layers),
-            optimizer,
-            ...cost,
-            noiseMultiplier,
-            expectedBatchSize: rows,
-            accumulationSteps: Math.max(1, Math.ceil(examples.size / PART_ROWS)),
-          });
-          const parameters = new Float32Array(layers.parameterCount);
-          const mean = new Float64Array(layers.parameterCount);
+          const optimizer = createOptimizer(OPTIMIZER, dimension);
+          const parameters = new Float32Array(dimension);
+          const mean = new Float64Array(dimension);
           const first = Math.floor(steps / 2);
+          const row = { width, outputs, expandInto, factor: 1 / Math.sqrt(squaredNorm) };
           for (let step = 0; step < steps; step += 1) {
-            const learningRateFactor = decay({ step, steps });
-            await descent.step({ parameters, dataset, learningRateFactor }, rng.fork('logistic-regression'));
-            if (step >= first)
-              for (let j = 0; j < mean.length; j += 1)
-                mean[j] = (mean[j] as number) + (parameters[j] as number) / (steps - first);
+            const run = sum.start();
+            addGradients(examples, { ...row, parameters, clipNorm, run });
+            const gradient = run.release(rng.fork(`gradient/${step}`)).map((entry) => entry / rows);
+            optimizer.step(parameters, gradient, { learningRateFactor: decay({ step, steps }) });
+            if (step < first) continue;
+            parameters.forEach((entry, j) => (mean[j] = (mean[j] as number) + entry / (steps - first)));
           }
           const data = mean.map((weight) => weight / Math.sqrt(squaredNorm));
           return { settings: { steps, clipNorm }, tensors: { weights: { shape: [width, outputs], data } } };
@@ -125,27 +105,64 @@ function releaseCount({ size }: Examples, count: ReturnType<typeof createPrivate
   return Math.max(1, count.noiseStddev, run.release(rng)[0] as number);
 }
 
-function datasetOf(
+/** Adds every row's gradient, cut to the clip norm; that of a row of no declared class is zero. */
+function addGradients(
   { size, width: features, values, targets }: Examples,
   {
     width,
     outputs,
     expandInto,
     factor,
-  }: { width: number; outputs: number; expandInto: ReturnType<typeof createDesign>['expandInto']; factor: number },
-) {
-  const inputs = new Float32Array(size * width);
-  const labels = outputs === 1 ? new Float32Array(size) : new Int32Array(size);
+    parameters,
+    clipNorm,
+    run,
+  }: {
+    readonly width: number;
+    readonly outputs: number;
+    readonly expandInto: ReturnType<typeof createDesign>['expandInto'];
+    /** Brings a row to norm at most 1. */
+    readonly factor: number;
+    readonly parameters: Float32Array;
+    readonly clipNorm: number;
+    readonly run: ReturnType<PrivateSum['start']>;
+  },
+): void {
   const z = new Float64Array(width);
+  const residual = new Float64Array(outputs);
+  const gradient = new Float64Array(width * outputs);
   for (let i = 0; i < size; i += 1) {
     const label = targets[i] as number;
-    // A gradient that is not a number counts as zero in the engine: nothing is left out.
-    if (label < 0) inputs.fill(Number.NaN, i * width, (i + 1) * width);
-    else {
-      expandInto(values, i * features, z);
-      for (let j = 0; j < width; j += 1) inputs[i * width + j] = (z[j] as number) * factor;
-      labels[i] = label;
+    if (label < 0) continue;
+    expandInto(values, i * features, z);
+    residual.fill(0);
+    let square = 0;
+    for (let j = 0; j < width; j += 1) {
+      const entry = (z[j] as number) * factor;
+      z[j] = entry;
+      square += entry * entry;
+      for (let k = 0; k < outputs; k += 1) {
+        residual[k] = (residual[k] as number) + entry * (parameters[j * outputs + k] as number);
+      }
     }
+    toResiduals(residual, label);
+    const norm = Math.sqrt(square * residual.reduce((all, entry) => all + entry * entry, 0));
+    const cut = norm > clipNorm ? clipNorm / norm : 1;
+    for (let j = 0; j < width; j += 1) {
+      const entry = (z[j] as number) * cut;
+      for (let k = 0; k < outputs; k += 1) gradient[j * outputs + k] = entry * (residual[k] as number);
+    }
+    run.add(gradient);
   }
-  return createDataset({ inputs, inputShape: [width], labels, classes: outputs === 1 ? 0 : outputs });
+}
+
+/** Turns logits into probability less truth: of two classes with one logit, that of the second; else by softmax. */
+function toResiduals(logits: Float64Array, label: number): void {
+  if (logits.length === 1) {
+    logits[0] = 1 / (1 + Math.exp(-(logits[0] as number))) - label;
+    return;
+  }
+  const best = logits.reduce((a, b) => Math.max(a, b));
+  let total = 0;
+  for (let k = 0; k < logits.length; k += 1) total += logits[k] = Math.exp((logits[k] as number) - best);
+  for (let k = 0; k < logits.length; k += 1) logits[k] = (logits[k] as number) / total - (k === label ? 1 : 0);
 }

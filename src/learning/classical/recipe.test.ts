@@ -51,13 +51,23 @@ describe('a recipe of a fit', () => {
       { model: { kind: 'k-means', clusters: 2 }, target: undefined, features: { c: { values: ['a', 'b'] } } },
       /numbers alone/,
     ],
-    [{ model: { kind: 'logistic-regression' }, person: { column: 'id', maxRows: 2 } }, /must be 1/],
     [{ model: { kind: 'oracle' } }, /model/],
     [{ privacy: { epsilon: 0, delta: 1e-6 } }, /privacy\.epsilon/],
     [{ colour: 1 }, /colour: is not a known key/],
   ])('says what is wrong, and where: %j', (own, why) => {
     expect(() => parse({ ...base, ...own })).toThrow(why);
     expect(() => parse({ ...base, ...own })).toThrow(/^r\.yaml:\d+: .*Next: /);
+  });
+
+  it('says of a bound that is missing that alone', () => {
+    let told = '';
+    try {
+      parse({ ...base, features: { x: { lower: 17 } } });
+    } catch (error) {
+      told = (error as Error).message;
+    }
+    expect(told).toMatch(/features\.x: needs lower and upper/);
+    expect(told.split('\n').length).toBe(1);
   });
 
   it('names the line of broken YAML', () => {

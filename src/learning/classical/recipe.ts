@@ -38,7 +38,7 @@ const columnSchema = z
       values === undefined ? lower !== undefined && upper !== undefined : lower === undefined && upper === undefined,
     boundsMissing,
   )
-  .refine(({ lower = 0, upper = 1 }) => lower < upper, 'must have lower below upper')
+  .refine(({ lower = -Infinity, upper = Infinity }) => lower < upper, 'must have lower below upper')
   .refine(({ values = [] }) => new Set(values).size === values.length, 'must have different values');
 
 const columns = z.record(name, columnSchema);
@@ -95,12 +95,6 @@ const recipeSchema = z
     if (own !== undefined && Object.hasOwn(features, own[0])) issue(['target', own[0]], 'is among the features');
     if (person !== undefined && (Object.hasOwn(features, person.column) || own?.[0] === person.column)) {
       issue(['person', 'column'], 'must be neither a feature nor the target');
-    }
-    if (model.kind === 'logistic-regression' && (person?.maxRows ?? 1) > 1) {
-      issue(
-        ['person', 'maxRows'],
-        'must be 1 for logistic-regression: gradients of several rows are not bounded together',
-      );
     }
     if (model.kind === 'pca' && model.components > Object.keys(features).length) {
       issue(['model', 'components'], 'must be at most the number of features');

@@ -1,14 +1,47 @@
 /** What one row can change, tried out on every row and every small table of a grid that has all kinds of cells. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
+import { createTestRng, Z } from '../../../test/statistical/assert.ts';
 import { createSeededRng } from '../../foundations/random/index.ts';
 import { createExponential } from '../../privacy/mechanisms/index.ts';
 import { type Cell, createDesign, createFeatureReader, type FeatureColumn } from './columns.ts';
 import type { Examples } from './examples.ts';
-import { countWeight } from './k-means.ts';
+import { createDecisionTree, createRandomForest } from './forest.ts';
+import { countWeight, createKMeans } from './k-means.ts';
+import { createLinearRegression } from './linear-regression.ts';
+import { createLogisticRegression } from './logistic-regression.ts';
 import { outerProductInto, triangleSize } from './moments.ts';
-import { createNaiveBayesBlock } from './naive-bayes.ts';
+import { createNaiveBayes, createNaiveBayesBlock } from './naive-bayes.ts';
+import { createPca } from './pca.ts';
+import type { createPrivateSum } from './private-sum.ts';
 import { growChosenTree, purity } from './trees.ts';
+
+/** What every sum was created for since last asked, and the greatest norm of what was added to it. */
+const sums = vi.hoisted((): { norm: number; maxRows: number | undefined; greatest: number }[] => []);
+vi.mock('./private-sum.ts', async (original) => {
+  const real = await original<{ createPrivateSum: typeof createPrivateSum }>();
+  return {
+    ...real,
+    createPrivateSum(options: Parameters<typeof createPrivateSum>[0]) {
+      const seen = { norm: options.norm, maxRows: options.maxRows, greatest: 0 };
+      sums.push(seen);
+      const sum = real.createPrivateSum(options);
+      return {
+        ...sum,
+        start() {
+          const run = sum.start();
+          return {
+            ...run,
+            add(vector: Float64Array) {
+              seen.greatest = Math.max(seen.greatest, Math.hypot(...vector));
+              run.add(vector);
+            },
+          };
+        },
+      };
+    },
+  };
+});
 
 const features: readonly FeatureColumn[] = [
   { kind: 'number', name: 'x', lower: -3, upper: 5 },
@@ -127,4 +160,90 @@ describe('what one row adds', () => {
     expect(most).toBeLessThanOrEqual(1);
     expect(most).toBeGreaterThan(0.99);
   });
+});
+
+describe('every sum of a model', () => {
+  const label = { kind: 'category', name: 'label', values: ['no', 'yes'] } as const;
+  const y = { kind: 'number', name: 'amount', lower: 0, upper: 1 } as const;
+  const x = { kind: 'number', name: 'x', lower: -3, upper: 5 } as const;
+  const options = { epsilon: 8, delta: 1e-6, accountant: 'rdp', person: { column: 'id', maxRows: 3 } } as const;
+  it.each([
+    ['naive-bayes', () => createNaiveBayes({ ...options, features, target: label })],
+    ['linear-regression', () => createLinearRegression({ ...options, features, target: y })],
+    ['logistic-regression', () => createLogisticRegression({ ...options, features, target: label, steps: 4 })],
+    ['k-means', () => createKMeans({ ...options, features: [x], clusters: 2 })],
+    ['pca', () => createPca({ ...options, features: [x], components: 1 })],
+    ['decision-tree', () => createDecisionTree({ ...options, features, target: label, depth: 2 })],
+    ['random-forest', () => createRandomForest({ ...options, features, target: label, depth: 2, trees: 3 })],
+  ] as const)('of %s bounds all rows of a person, each within the norm that is charged', async (_, create) => {
+    const estimator = create();
+    const calibrated = sums.splice(0).slice(-(estimator.kind === 'logistic-regression' ? 2 : 1));
+    const rows = grid.flatMap((row, i) =>
+      ['no', 'yes', 'other'].map((own) => ({ ...row, id: i, label: own, amount: 1 })),
+    );
+    await estimator.fit(rows, createSeededRng('norms'));
+    for (const { norm, maxRows, greatest: most } of calibrated) {
+      expect(maxRows).toBe(3);
+      // The bound is met, up to rounding, and used: nothing that a row adds is cut, and no noise is for nothing.
+      expect(most / norm).toBeLessThanOrEqual(1 + 1e-12);
+      expect(most / norm).toBeGreaterThan(0.8);
+    }
+  });
+});
+
+describe('the choices of a tree', () => {
+  // Two questions tell the classes apart but for the rows of one person, which speak for one question or for the other.
+  const features2 = ['f', 'g'].map((name) => ({ kind: 'category' as const, name, values: ['a', 'b'] }));
+  const label = { kind: 'category' as const, name: 'label', values: ['no', 'yes'] };
+  const others = Array.from({ length: 60 }, (_, i) => {
+    const side = i % 2 === 0 ? 'a' : 'b';
+    return { id: i, f: side, g: side, label: side === 'a' ? 'no' : 'yes' };
+  });
+  const person = (own: string) => ({ id: 'p', f: 'a', g: 'b', label: own });
+  it.each([
+    { relation: 'add-or-remove-one', maxRows: 1, neighbour: [] },
+    { relation: 'add-or-remove-one', maxRows: 2, neighbour: [] },
+    { relation: 'replace-one', maxRows: 1, neighbour: ['no'] },
+    { relation: 'replace-one', maxRows: 2, neighbour: ['no', 'no'] },
+  ] as const)(
+    'tell neighbours apart by what they charge: $relation, $maxRows rows',
+    async (given) => {
+      const { relation, maxRows, neighbour } = given;
+      const epsilon = relation === 'replace-one' ? 9 : 4.5;
+      const estimator = createDecisionTree({
+        features: features2,
+        target: label,
+        depth: 1,
+        epsilon,
+        delta: 1e-6,
+        relation,
+        accountant: 'rdp',
+        person: { column: 'id', maxRows },
+      });
+      const { events } = estimator.event() as unknown as {
+        events: { event?: { epsilon: number }; epsilon?: number }[];
+      };
+      const charged = events[0]?.event?.epsilon ?? (events[0]?.epsilon as number);
+      const n = 3000;
+      const askedFirst = async (own: readonly string[]): Promise<number> => {
+        const rng = createTestRng(`tree/${relation}/${maxRows}/${own.length}`);
+        let first = 0;
+        for (let i = 0; i < n; i += 1) {
+          const { tensors } = await estimator.fit([...own.map(person), ...others], rng.fork(`${i}`));
+          if (tensors.nodes?.data[0] === 0) first += 1;
+        }
+        return first;
+      };
+      const yes = Array.from({ length: maxRows }, () => 'yes');
+      const counts = [await askedFirst(yes), await askedFirst(neighbour)] as const;
+      const [odds, variance] = counts.reduce(
+        ([log, sum], k, i) => [log + (i === 0 ? -1 : 1) * Math.log(k / (n - k)), sum + 1 / k + 1 / (n - k)],
+        [0, 0],
+      );
+      // The odds of two answers differ by a factor of e^charged at most [DR19]; without the doubling by its square.
+      expect(odds - Z * Math.sqrt(variance)).toBeLessThanOrEqual(charged);
+      expect(odds + Z * Math.sqrt(variance)).toBeGreaterThan(0.9 * charged);
+    },
+    20_000,
+  );
 });
