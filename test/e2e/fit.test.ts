@@ -17,6 +17,7 @@ beforeAll(() => {
     (_, i) => `${(i % 40) / 40};${((7 * i) % 40) / 40};${i % 40 < 20 ? 'no' : 'yes'}`,
   );
   writeFileSync(at('table.csv'), `x;y;label\n${lines.join('\n')}\n`);
+  writeFileSync(at('public.csv'), `x;y;label\n${lines.slice(0, 100).join('\n')}\n`);
   const recipe = {
     fit: 'halves',
     model: { kind: 'decision-tree', depth: 2 },
@@ -33,7 +34,7 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 describe('sotto fit', () => {
   it('fits, verifies and answers; a second fit on the spent account is refused with code 30', async () => {
     const args = ['fit', at('recipe.yaml'), '--data', at('table.csv')];
-    const fitted = await runSotto(...args, '--test', at('table.csv'), '--out', at('run'), '--json');
+    const fitted = await runSotto(...args, '--test', at('public.csv'), '--out', at('run'), '--json');
     expect(fitted.stderr).toMatch(/fitting/);
     expect(fitted.code).toBe(0);
     const summary = JSON.parse(fitted.stdout) as { epsilon: number; folder: string };
@@ -65,6 +66,8 @@ describe('sotto fit', () => {
     await refused(/features\.x: needs lower and upper.*Next: /, 'fit', at('bounds.yaml'), '--data', at('table.csv'));
     await refused(/does not exist/, 'fit', at('recipe.yaml'), '--data', at('none.csv'), '--out', at('none'));
     await refused(/--data/, 'fit', at('recipe.yaml'));
+    const itself = ['--data', at('table.csv'), '--test', at('table.csv'), '--out', at('none')];
+    await refused(/sensitive table itself/, 'fit', at('recipe.yaml'), ...itself);
     await refused(/--rows/, 'predict', at('run'), '--text', 'hello');
   });
 });

@@ -1,5 +1,5 @@
 /** A fit leaves a run that verifies from its log alone, and every change to it is found. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +19,9 @@ beforeAll(() => {
   base = mkdtempSync(join(tmpdir(), 'sotto-fit-'));
   const lines = Array.from({ length: 300 }, (_, i) => `${i % 100},${i % 7},${i % 100 < 50 ? 'no' : 'yes'}`);
   writeFileSync(join(base, 'table.csv'), `age,id,label\n${lines.join('\n')}\n`);
+  // Public rows say nothing of persons.
+  const open = lines.slice(0, 200).map((line) => line.replace(/,\d+,/, ','));
+  writeFileSync(join(base, 'public.csv'), `age,label\n${open.join('\n')}\n`);
 });
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
@@ -34,9 +37,9 @@ async function fit(name: string, own: object = {}): Promise<{ summary: FitSummar
   const recipePath = join(base, `${name}.yaml`);
   writeFileSync(recipePath, stringify({ ...recipe, ...own }));
   const path = join(base, name);
-  const dataPath = join(base, 'table.csv');
+  const [dataPath, testPath] = [join(base, 'table.csv'), join(base, 'public.csv')];
   return {
-    summary: await fitTable({ recipePath, dataPath, testPath: dataPath, folder: () => createRunFolder(path) }),
+    summary: await fitTable({ recipePath, dataPath, testPath, folder: () => createRunFolder(path) }),
     path,
   };
 }
@@ -58,7 +61,7 @@ describe('the run of a fit', () => {
     );
     expect(summary.epsilon).toBeLessThanOrEqual(2);
     expect(summary.epsilon).toBeGreaterThan(1.99);
-    expect(summary.score).toMatchObject({ measure: 'accuracy', rows: 300 });
+    expect(summary.score).toMatchObject({ measure: 'accuracy', rows: 200 });
     expect(summary.account).toMatchObject({ dataset: 'table', epsilon: 2.5 });
     const fitted = decodeClassicalModel(new Uint8Array(readFileSync(join(path, 'model.safetensors'))));
     expect(fitted.promise).toMatchObject({ epsilon: 2, privacyUnit: 'example', maxRows: 1 });
@@ -118,6 +121,41 @@ describe('the run of a fit', () => {
       /line 3.*what was charged stands/,
     );
     expect(readFileSync(join(path, 'ledger.jsonl'), 'utf8')).toMatch(/"dataTouched":true/);
+  });
+
+  it('is not measured on the table itself, whatever it is called, and nothing is charged or made', async () => {
+    const recipePath = join(base, 'itself.yaml');
+    const account = { ...recipe.privacy.account, ledger: 'itself.ledger.jsonl' };
+    writeFileSync(recipePath, stringify({ ...recipe, privacy: { ...recipe.privacy, account } }));
+    const dataPath = join(base, 'table.csv');
+    symlinkSync(dataPath, join(base, 'holdout.csv'));
+    for (const name of ['table.csv', 'holdout.csv']) {
+      const itself = fitTable({
+        recipePath,
+        dataPath,
+        testPath: join(base, name),
+        folder: () => createRunFolder(join(base, 'itself')),
+      });
+      await expect(itself).rejects.toMatchObject({ code: 'classical/public-rows' });
+    }
+    expect(existsSync(join(base, 'itself'))).toBe(false);
+    expect(existsSync(join(base, 'itself.ledger.jsonl'))).toBe(false);
+  });
+
+  it('finds public rows that are none before anything is charged', async () => {
+    const recipePath = join(base, 'tested.yaml');
+    writeFileSync(recipePath, stringify({ ...recipe, privacy: { epsilon: 1, delta: 1e-6 } }));
+    const testPath = join(base, 'torn.csv');
+    writeFileSync(testPath, 'age,label\n1,no\n2\n');
+    const path = join(base, 'tested');
+    const torn = fitTable({
+      recipePath,
+      dataPath: join(base, 'table.csv'),
+      testPath,
+      folder: () => createRunFolder(path),
+    });
+    await expect(torn).rejects.toThrow(/torn\.csv, line 3.*nothing was charged/);
+    expect(existsSync(path)).toBe(false);
   });
 
   it('says which column a table lacks, before anything is charged or made', async () => {

@@ -11,6 +11,7 @@ export type ClassicalErrorCode =
   | 'classical/recipe'
   | 'classical/unit'
   | 'classical/missing-column'
+  | 'classical/public-rows'
   | 'classical/too-large'
   | 'classical/model-file';
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { stringify } from 'yaml';
@@ -92,8 +92,8 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
     parseFitRecipe(new TextDecoder().decode(readFileOf(recipePath, 'recipe')), { path: recipePath }),
     dirname(resolve(recipePath)),
   );
-  const table = await openWith(recipe, dataPath);
-  const test = testPath === undefined ? undefined : await openWith(recipe, testPath);
+  const table = await openWith(recipe, dataPath, columnsOfRecipe(recipe));
+  const test = testPath === undefined ? undefined : await openPublic(recipe, { testPath, dataPath });
   const estimator = createEstimatorOf(recipe);
   // The table's own account is asked first: where it refuses, nothing is made and nothing is charged.
   const account = await reserveAccount(recipe, estimator, clock);
@@ -133,7 +133,7 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
     }
     await log.flush();
     onStep?.('fitting');
-    const fitted = await fitPrivately(estimator, rowsOf(table, { recipe, path: dataPath, onStep }), {
+    const fitted = await fitPrivately(estimator, rowsOf(table, { isCharged: true, onStep }), {
       ledger,
       purpose: 'training',
       rng: createSystemRng(),
@@ -160,7 +160,7 @@ export async function fitTable(options: FitTableOptions): Promise<FitSummary> {
       accountant: recipe.privacy.accountant,
       trust: 'coordinator',
       seeded: false,
-      score: test === undefined ? null : await scoreOn(fitted, rowsOf(test, { recipe, path: testPath as string })),
+      score: test === undefined ? null : await scoreOn(fitted, rowsOf(test, { isCharged: true })),
       account:
         account === undefined
           ? null
@@ -241,20 +241,46 @@ async function reserveAccount(
   };
 }
 
-/** Opens a table and finds the recipe's columns in its header; no row is read. */
-async function openWith(recipe: FitRecipe, path: string): Promise<TableReader> {
+/** A table, and the columns of it that are read. */
+interface OpenTable {
+  readonly reader: TableReader;
+  readonly path: string;
+  readonly wanted: readonly (readonly [column: string, at: number])[];
+}
+
+/** Opens a table and finds columns in its header, which for JSON lines is the keys of the first line. */
+async function openWith(recipe: FitRecipe, path: string, wanted: readonly string[]): Promise<OpenTable> {
   const plain = path.replace(/\.gz$/i, '');
   const format = /\.parquet$/i.test(plain) ? 'parquet' : /\.(?:jsonl|ndjson)$/i.test(plain) ? 'jsonl' : 'csv';
-  const table = openTable({ format, path, ...(format === 'csv' ? { separator: recipe.table.separator } : {}) });
-  const columns = await table.columns();
-  const missing = columnsOfRecipe(recipe).filter((column) => !columns.includes(column));
+  const reader = openTable({ format, path, ...(format === 'csv' ? { separator: recipe.table.separator } : {}) });
+  const columns = await reader.columns();
+  const missing = wanted.filter((column) => !columns.includes(column));
   if (missing.length > 0) {
     throw new ClassicalError(
       'classical/missing-column',
       `${path} has no column ${missing.map((column) => `"${column}"`).join(', ')}. It has ${columns.join(', ')}: mend the recipe, or table.separator where these look like one`,
     );
   }
-  return table;
+  return { reader, path, wanted: wanted.map((column) => [column, columns.indexOf(column)] as const) };
+}
+
+/**
+ * Opens the rows that a model is measured on and reads them once, so that nothing about them can break off a fit that has
+ * been charged. They are public, and the sensitive table is not.
+ */
+async function openPublic(
+  recipe: FitRecipe,
+  { testPath, dataPath }: { readonly testPath: string; readonly dataPath: string },
+): Promise<OpenTable> {
+  const test = await openWith(recipe, testPath, [...Object.keys(recipe.features), ...Object.keys(recipe.target ?? {})]);
+  if (realpathSync(testPath) === realpathSync(dataPath)) {
+    throw new ClassicalError(
+      'classical/public-rows',
+      `${testPath} is the sensitive table itself: its score would tell of its rows, and no charge covers that. Measure on public rows, or leave --test out`,
+    );
+  }
+  for await (const _row of rowsOf(test, { isCharged: false }));
+  return test;
 }
 
 /**
@@ -263,18 +289,16 @@ async function openWith(recipe: FitRecipe, path: string): Promise<TableReader> {
  * @throws {StorageError} `storage/unreadable` for a line that is none; the message names the line and no value.
  */
 async function* rowsOf(
-  table: TableReader,
-  { recipe, path, onStep }: { recipe: FitRecipe; path: string; onStep?: FitTableOptions['onStep'] },
+  { reader, path, wanted }: OpenTable,
+  { isCharged, onStep }: { readonly isCharged: boolean; readonly onStep?: FitTableOptions['onStep'] },
 ): AsyncGenerator<TableRow> {
-  const columns = await table.columns();
-  const wanted = columnsOfRecipe(recipe).map((column) => [column, columns.indexOf(column)] as const);
   let rows = 0;
-  for await (const batch of table.batches()) {
+  for await (const batch of reader.batches()) {
     for (const item of batch) {
       if (item.kind === 'malformed') {
         throw new StorageError(
           'storage/unreadable',
-          `${path}, line ${item.line}, column ${item.column}: ${item.problem}. Mend the table (sotto prepare sorts such rows out) and fit again: what was charged stands`,
+          `${path}, line ${item.line}, column ${item.column}: ${item.problem}. Mend the table (sotto prepare sorts such rows out) and fit again: ${isCharged ? 'what was charged stands' : 'nothing was charged'}`,
         );
       }
       rows += 1;
