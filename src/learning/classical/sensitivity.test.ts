@@ -2,7 +2,8 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { createTestRng, Z } from '../../../test/statistical/assert.ts';
-import { createSeededRng } from '../../foundations/random/index.ts';
+import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
+import type { DpEvent } from '../../privacy/accounting/index.ts';
 import { createExponential } from '../../privacy/mechanisms/index.ts';
 import { type Cell, createDesign, createFeatureReader, type FeatureColumn } from './columns.ts';
 import type { Examples } from './examples.ts';
@@ -16,14 +17,20 @@ import { createPca } from './pca.ts';
 import type { createPrivateSum } from './private-sum.ts';
 import { growChosenTree, purity } from './trees.ts';
 
-/** What every sum was created for since last asked, and the greatest norm of what was added to it. */
-const sums = vi.hoisted((): { norm: number; maxRows: number | undefined; greatest: number }[] => []);
+/** What every sum was created for, the greatest norm of what was added to it, and the coins of each of its releases. */
+interface SeenSum {
+  readonly norm: number;
+  readonly maxRows: number | undefined;
+  greatest: number;
+  readonly coins: bigint[];
+}
+const sums = vi.hoisted((): SeenSum[] => []);
 vi.mock('./private-sum.ts', async (original) => {
   const real = await original<{ createPrivateSum: typeof createPrivateSum }>();
   return {
     ...real,
     createPrivateSum(options: Parameters<typeof createPrivateSum>[0]) {
-      const seen = { norm: options.norm, maxRows: options.maxRows, greatest: 0 };
+      const seen: SeenSum = { norm: options.norm, maxRows: options.maxRows, greatest: 0, coins: [] };
       sums.push(seen);
       const sum = real.createPrivateSum(options);
       return {
@@ -35,6 +42,11 @@ vi.mock('./private-sum.ts', async (original) => {
             add(vector: Float64Array) {
               seen.greatest = Math.max(seen.greatest, Math.hypot(...vector));
               run.add(vector);
+            },
+            release(rng: Rng) {
+              // A seeded generator's forks leave its own stream where it is.
+              seen.coins.push(rng.fork('coins').uint64());
+              return run.release(rng);
             },
           };
         },
@@ -162,6 +174,13 @@ describe('what one row adds', () => {
   });
 });
 
+/** How often an event says that something of a kind was done. */
+function timesOf(kind: DpEvent['kind'], event: DpEvent): number {
+  if (event.kind === 'composed') return event.events.reduce((sum, each) => sum + timesOf(kind, each), 0);
+  if (event.kind === 'selfComposed') return event.count * timesOf(kind, event.event);
+  return event.kind === kind ? 1 : 0;
+}
+
 describe('every sum of a model', () => {
   const label = { kind: 'category', name: 'label', values: ['no', 'yes'] } as const;
   const y = { kind: 'number', name: 'amount', lower: 0, upper: 1 } as const;
@@ -175,7 +194,7 @@ describe('every sum of a model', () => {
     ['pca', () => createPca({ ...options, features: [x], components: 1 })],
     ['decision-tree', () => createDecisionTree({ ...options, features, target: label, depth: 2 })],
     ['random-forest', () => createRandomForest({ ...options, features, target: label, depth: 2, trees: 3 })],
-  ] as const)('of %s bounds all rows of a person, each within the norm that is charged', async (_, create) => {
+  ] as const)('of %s bounds all rows of a person, and is charged as often as it is released', async (_, create) => {
     const estimator = create();
     const calibrated = sums.splice(0).slice(-(estimator.kind === 'logistic-regression' ? 2 : 1));
     const rows = grid.flatMap((row, i) =>
@@ -188,6 +207,10 @@ describe('every sum of a model', () => {
       expect(most / norm).toBeLessThanOrEqual(1 + 1e-12);
       expect(most / norm).toBeGreaterThan(0.8);
     }
+    const coins = calibrated.flatMap((each) => each.coins);
+    expect(coins.length).toBe(timesOf('discreteGaussian', estimator.event()));
+    expect(new Set(coins).size).toBe(coins.length);
+    expect(timesOf('exponential', estimator.event())).toBe(estimator.kind === 'decision-tree' ? 2 : 0);
   });
 });
 
@@ -224,7 +247,7 @@ describe('the choices of a tree', () => {
         events: { event?: { epsilon: number }; epsilon?: number }[];
       };
       const charged = events[0]?.event?.epsilon ?? (events[0]?.epsilon as number);
-      const n = 3000;
+      const n = 1000;
       const askedFirst = async (own: readonly string[]): Promise<number> => {
         const rng = createTestRng(`tree/${relation}/${maxRows}/${own.length}`);
         let first = 0;
