@@ -11,7 +11,7 @@ import { folderFiles } from '../../src/cli/run-files.ts';
 import { decodeClassicalModel } from '../../src/learning/classical/index.ts';
 import { createRunFolder } from '../../src/runtime/storage/index.ts';
 import { type FitSummary, fitTable } from '../../src/runtime/training/index.ts';
-import { createPrivacyCard } from '../../src/trust/card/index.ts';
+import { createPrivacyCard, formatCardPage } from '../../src/trust/card/index.ts';
 import { auditRun, readRun } from '../../src/trust/log/index.ts';
 
 let base: string;
@@ -109,6 +109,9 @@ describe('the run of a fit', () => {
     });
     expect(summary).toMatchObject({ privacyUnit: 'client', maxRows: 3, account: null });
     expect((await audit(path)).ok).toBe(true);
+    const page = formatCardPage(createPrivacyCard(await readRun(folderFiles(path), { derivePlan }), {}));
+    expect(page).toMatch(/what is read of one person is added or taken away/);
+    expect(page).not.toMatch(/everything that one participant holds|only by group privacy/);
   });
 
   it('keeps its charge when the table turns out to be malformed', async () => {

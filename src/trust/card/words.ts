@@ -20,17 +20,26 @@ export function describeVoid(card: PrivacyCard): string {
 }
 
 /** Whose data is hidden, and what that means. */
-export function describeUnit({ guarantee }: PrivacyCard): string {
+export function describeUnit({ guarantee, mode }: PrivacyCard): string {
   if (guarantee === null) return 'Nobody’s data is hidden.';
   const { privacyUnit, relation } = guarantee;
-  const unit = privacyUnit === 'example' ? 'one record of one participant' : 'everything that one participant holds';
+  // Where one party has all the data, a client is a person in it and not the party.
+  const isPerson = privacyUnit === 'client' && mode === 'single-party';
+  const unit = isPerson
+    ? 'what is read of one person'
+    : privacyUnit === 'example'
+      ? 'one record of one participant'
+      : 'everything that one participant holds';
   const change =
     relation === 'zero-out'
       ? 'is replaced by nothing'
       : relation === 'replace-one'
         ? 'is replaced by another'
         : 'is added or taken away';
-  return `Two data sets are neighbours when ${unit} ${change} (${relation}). A person with several records has them protected together only by group privacy.`;
+  const sentence = `Two data sets are neighbours when ${unit} ${change} (${relation}).`;
+  return isPerson
+    ? sentence
+    : `${sentence} A person with several records has them protected together only by group privacy.`;
 }
 
 /** How the sum of the contributions came about. */
@@ -96,7 +105,9 @@ export function describeProtections({ guarantee, mode }: PrivacyCard): readonly 
   const bounded =
     guarantee.privacyUnit === 'example'
       ? 'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.'
-      : 'Each participant’s update is clipped as a whole before anything is added to it.';
+      : mode === 'single-party'
+        ? 'What is read of one person is bounded before anything is added to it.'
+        : 'Each participant’s update is clipped as a whole before anything is added to it.';
   return [
     'Noise is drawn by exact integer samplers from a cryptographic generator; no floating-point noise is released.',
     bounded,
@@ -108,9 +119,9 @@ export function describeProtections({ guarantee, mode }: PrivacyCard): readonly 
 }
 
 /** What the mechanism bounds. */
-export function describeDomain({ guarantee }: PrivacyCard): string {
+export function describeDomain({ guarantee, mode }: PrivacyCard): string {
   if (guarantee === null) return 'Multisets of examples; nothing about them is bounded.';
   return guarantee.privacyUnit === 'example'
     ? `Multisets of examples; each example's gradient is clipped to an L2 norm of ${guarantee.clipNorm}.`
-    : `Multisets of participants; each participant's update is clipped to an L2 norm of ${guarantee.clipNorm}.`;
+    : `Multisets of ${mode === 'single-party' ? 'people' : 'participants'}; each ${mode === 'single-party' ? 'person' : 'participant'}'s update is clipped to an L2 norm of ${guarantee.clipNorm}.`;
 }
