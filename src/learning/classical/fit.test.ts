@@ -68,6 +68,22 @@ describe('a fit under a ledger', () => {
     expect(ledger.spent().epsilon).toBeGreaterThan(0.89);
   });
 
+  it.each([
+    { what: 'another relation', own: { relation: 'replace-one' } },
+    { what: 'another unit', own: { person: { column: 'id', maxRows: 1 } } },
+  ] as const)('is refused on an account of $what, and nothing is charged or read', async ({ own }) => {
+    const ledger = await openAccount();
+    let read = 0;
+    function* rows(): Generator<TableRow> {
+      read += 1;
+      yield {};
+    }
+    const fitted = fitPrivately(createNaiveBayes({ ...options, ...own }), rows(), { ledger, rng });
+    await expect(fitted).rejects.toMatchObject({ code: 'classical/unit' });
+    expect(ledger.spent().epsilon).toBe(0);
+    expect(read).toBe(0);
+  });
+
   it('is refused on an account of people that does not say who is who', async () => {
     const ledger = await openAccount('client');
     const alone = createNaiveBayes(options);
