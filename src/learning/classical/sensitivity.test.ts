@@ -1,5 +1,5 @@
 /** What one row can change, tried out on every row and every small table of a grid that has all kinds of cells. */
-import { describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createTestRng, Z } from '../../../test/statistical/assert.ts';
 import { createSeededRng, type Rng } from '../../foundations/random/index.ts';
@@ -7,53 +7,12 @@ import type { DpEvent } from '../../privacy/accounting/index.ts';
 import { createExponential } from '../../privacy/mechanisms/index.ts';
 import { type Cell, createDesign, createFeatureReader, type FeatureColumn } from './columns.ts';
 import type { Examples } from './examples.ts';
-import { createDecisionTree, createRandomForest } from './forest.ts';
-import { countWeight, createKMeans } from './k-means.ts';
-import { createLinearRegression } from './linear-regression.ts';
-import { createLogisticRegression } from './logistic-regression.ts';
+import { createDecisionTree } from './forest.ts';
+import { countWeight } from './k-means.ts';
 import { outerProductInto, triangleSize } from './moments.ts';
-import { createNaiveBayes, createNaiveBayesBlock } from './naive-bayes.ts';
-import { createPca } from './pca.ts';
+import { createNaiveBayesBlock } from './naive-bayes.ts';
 import type { createPrivateSum } from './private-sum.ts';
 import { growChosenTree, purity } from './trees.ts';
-
-/** What every sum was created for, the greatest norm of what was added to it, and the coins of each of its releases. */
-interface SeenSum {
-  readonly norm: number;
-  readonly maxRows: number | undefined;
-  greatest: number;
-  readonly coins: bigint[];
-}
-const sums = vi.hoisted((): SeenSum[] => []);
-vi.mock('./private-sum.ts', async (original) => {
-  const real = await original<{ createPrivateSum: typeof createPrivateSum }>();
-  return {
-    ...real,
-    createPrivateSum(options: Parameters<typeof createPrivateSum>[0]) {
-      const seen: SeenSum = { norm: options.norm, maxRows: options.maxRows, greatest: 0, coins: [] };
-      sums.push(seen);
-      const sum = real.createPrivateSum(options);
-      return {
-        ...sum,
-        start() {
-          const run = sum.start();
-          return {
-            ...run,
-            add(vector: Float64Array) {
-              seen.greatest = Math.max(seen.greatest, Math.hypot(...vector));
-              run.add(vector);
-            },
-            release(rng: Rng) {
-              // A seeded generator's forks leave its own stream where it is.
-              seen.coins.push(rng.fork('coins').uint64());
-              return run.release(rng);
-            },
-          };
-        },
-      };
-    },
-  };
-});
 
 const features: readonly FeatureColumn[] = [
   { kind: 'number', name: 'x', lower: -3, upper: 5 },
@@ -181,19 +140,72 @@ function timesOf(kind: DpEvent['kind'], event: DpEvent): number {
   return event.kind === kind ? 1 : 0;
 }
 
+/** What every sum was created for, the greatest norm of what was added to it, and the coins of each of its releases. */
+interface SeenSum {
+  readonly norm: number;
+  readonly maxRows: number | undefined;
+  greatest: number;
+  readonly coins: bigint[];
+}
 describe('every sum of a model', () => {
+  const sums: SeenSum[] = [];
+  // Models of their own, that see watched sums: files share one module graph.
+  const load = async () => ({
+    ...(await import('./naive-bayes.ts')),
+    ...(await import('./linear-regression.ts')),
+    ...(await import('./logistic-regression.ts')),
+    ...(await import('./k-means.ts')),
+    ...(await import('./pca.ts')),
+    ...(await import('./forest.ts')),
+  });
+  let models: Awaited<ReturnType<typeof load>>;
+  beforeAll(async () => {
+    vi.resetModules();
+    vi.doMock('./private-sum.ts', async (original) => {
+      const real = await original<{ createPrivateSum: typeof createPrivateSum }>();
+      return {
+        ...real,
+        createPrivateSum(options: Parameters<typeof createPrivateSum>[0]) {
+          const seen: SeenSum = { norm: options.norm, maxRows: options.maxRows, greatest: 0, coins: [] };
+          sums.push(seen);
+          const sum = real.createPrivateSum(options);
+          return {
+            ...sum,
+            start() {
+              const run = sum.start();
+              return {
+                ...run,
+                add(vector: Float64Array) {
+                  seen.greatest = Math.max(seen.greatest, Math.hypot(...vector));
+                  run.add(vector);
+                },
+                release(rng: Rng) {
+                  // A seeded generator's forks leave its own stream where it is.
+                  seen.coins.push(rng.fork('coins').uint64());
+                  return run.release(rng);
+                },
+              };
+            },
+          };
+        },
+      };
+    });
+    models = await load();
+    vi.doUnmock('./private-sum.ts');
+    vi.resetModules();
+  });
   const label = { kind: 'category', name: 'label', values: ['no', 'yes'] } as const;
   const y = { kind: 'number', name: 'amount', lower: 0, upper: 1 } as const;
   const x = { kind: 'number', name: 'x', lower: -3, upper: 5 } as const;
   const options = { epsilon: 8, delta: 1e-6, accountant: 'rdp', person: { column: 'id', maxRows: 3 } } as const;
   it.each([
-    ['naive-bayes', () => createNaiveBayes({ ...options, features, target: label })],
-    ['linear-regression', () => createLinearRegression({ ...options, features, target: y })],
-    ['logistic-regression', () => createLogisticRegression({ ...options, features, target: label, steps: 4 })],
-    ['k-means', () => createKMeans({ ...options, features: [x], clusters: 2 })],
-    ['pca', () => createPca({ ...options, features: [x], components: 1 })],
-    ['decision-tree', () => createDecisionTree({ ...options, features, target: label, depth: 2 })],
-    ['random-forest', () => createRandomForest({ ...options, features, target: label, depth: 2, trees: 3 })],
+    ['naive-bayes', () => models.createNaiveBayes({ ...options, features, target: label })],
+    ['linear-regression', () => models.createLinearRegression({ ...options, features, target: y })],
+    ['logistic-regression', () => models.createLogisticRegression({ ...options, features, target: label, steps: 4 })],
+    ['k-means', () => models.createKMeans({ ...options, features: [x], clusters: 2 })],
+    ['pca', () => models.createPca({ ...options, features: [x], components: 1 })],
+    ['decision-tree', () => models.createDecisionTree({ ...options, features, target: label, depth: 2 })],
+    ['random-forest', () => models.createRandomForest({ ...options, features, target: label, depth: 2, trees: 3 })],
   ] as const)('of %s bounds all rows of a person, and is charged as often as it is released', async (_, create) => {
     const estimator = create();
     const calibrated = sums.splice(0).slice(-(estimator.kind === 'logistic-regression' ? 2 : 1));
