@@ -66,7 +66,8 @@ describe('the run of a fit', () => {
     const fitted = decodeClassicalModel(new Uint8Array(readFileSync(join(path, 'model.safetensors'))));
     expect(fitted.promise).toMatchObject({ epsilon: 2, privacyUnit: 'example', maxRows: 1 });
     const card = createPrivacyCard(await readRun(folderFiles(path), { derivePlan }), {});
-    expect(card.guarantee).toMatchObject({ epsilon: summary.epsilon, relation: 'add-or-remove-one' });
+    expect(card.guarantee).toMatchObject({ epsilon: summary.epsilon, relation: 'add-or-remove-one', clipNorm: null });
+    expect(formatCardPage(card)).not.toMatch(/gradient|clip norm|null/i);
   });
 
   it.each(['model.safetensors', 'summary.json', 'ledger.jsonl', 'task.resolved.yaml'])(

@@ -79,8 +79,7 @@ export function describeFit(
       dimension: numbersOf(estimator.event()),
       inputShape: [estimator.features.length],
       samplingRate: 1,
-      // Rows are brought to the norm that is charged for: that norm is the unit.
-      clipNorm: 1,
+      clipNorm: null,
       noiseMultiplier: null,
       threshold: null,
       maxCorrupt: null,

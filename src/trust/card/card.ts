@@ -65,7 +65,8 @@ export interface PrivacyCard {
     readonly trust: string;
     readonly noiseMultiplier: number | null;
     readonly samplingRate: number;
-    readonly clipNorm: number;
+    /** Null where no gradient and no update is clipped: what is added for a row is bounded by itself. */
+    readonly clipNorm: number | null;
     readonly mechanism: string;
     readonly charges: number;
   } | null;

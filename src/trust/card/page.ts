@@ -7,7 +7,14 @@
 import type { PrivacyCard } from './card.ts';
 import { drawPlot } from './plot.ts';
 import { answerNistQuestions, detectionAt } from './sheets.ts';
-import { describeActors, describeProtections, describeTrust, describeUnit, describeVoid } from './words.ts';
+import {
+  describeActors,
+  describeProtections,
+  describeSettings,
+  describeTrust,
+  describeUnit,
+  describeVoid,
+} from './words.ts';
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1d1f24;--soft:#5c616b;--line:#dcd9d0;--main:#1f5fbf;--limit:#b3261e;--card:#fff}
@@ -59,12 +66,7 @@ export function formatCardPage(card: PrivacyCard): string {
     table([
       ['unit and neighbours', describeUnit(card)],
       ['who was trusted', describeTrust(card)],
-      [
-        'mechanism',
-        guarantee === null
-          ? 'none'
-          : `${guarantee.mechanism}, noise multiplier ${guarantee.noiseMultiplier?.toPrecision(6) ?? 'none'}, sampling rate ${guarantee.samplingRate}, clip norm ${guarantee.clipNorm}`,
-      ],
+      ['mechanism', guarantee === null ? 'none' : `${guarantee.mechanism}, ${describeSettings(guarantee)}`],
       [
         'accounting',
         guarantee === null

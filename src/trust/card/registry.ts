@@ -7,7 +7,15 @@
 import { stringify } from 'yaml';
 
 import type { PrivacyCard } from './card.ts';
-import { describeActors, describeDomain, describeProtections, describeTrust, describeUnit, missing } from './words.ts';
+import {
+  describeActors,
+  describeDomain,
+  describeProtections,
+  describeSettings,
+  describeTrust,
+  describeUnit,
+  missing,
+} from './words.ts';
 
 /** How many events were charged, and as what. */
 function describeCharges({ guarantee, mode, attempts }: PrivacyCard): string {
@@ -92,8 +100,7 @@ export function createRegistryRecord(card: PrivacyCard): Readonly<Record<string,
         justification:
           guarantee === null
             ? 'None.'
-            : `The noise multiplier ${guarantee.noiseMultiplier?.toPrecision(6) ?? 'none'} was calibrated for the planned attempts at the stated budget, sampling rate ` +
-              `${guarantee.samplingRate} and clip norm ${guarantee.clipNorm}; the plan's digest stands in the log.`,
+            : `The noise was calibrated for the planned attempts at the stated budget (${describeSettings(guarantee)}); the plan's digest stands in the log.`,
       },
       administrative: {
         sources: `Transparency log with ${card.log.leaves} leaves, key ${card.log.key ?? 'unknown'}; model digest sha256:${card.modelDigest ?? ''}`,

@@ -59,7 +59,7 @@ function describeSum({ aggregation, maxCorrupt }: PrivacyCard): string {
 /** What the coordinator sees. */
 function describeCoordinator({ aggregation, mode }: PrivacyCard): string {
   if (mode === 'single-party')
-    return 'The one who trains: holds all the data, sees every gradient, and adds the noise.';
+    return 'The one who trains: holds all the data, sees every sum before its noise, and adds the noise.';
   switch (aggregation) {
     case 'secagg':
       return 'Coordinator: sees rosters, sizes and times, masked vectors, the sum and the model; follows the protocol (honest but curious).';
@@ -103,11 +103,13 @@ export function describeActors(card: PrivacyCard): readonly string[] {
 export function describeProtections({ guarantee, mode }: PrivacyCard): readonly string[] {
   if (guarantee === null) return ['None: nothing was clipped for privacy, no noise was added, and no budget was kept.'];
   const bounded =
-    guarantee.privacyUnit === 'example'
-      ? 'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.'
-      : mode === 'single-party'
-        ? 'What is read of one person is bounded before anything is added to it.'
-        : 'Each participant’s update is clipped as a whole before anything is added to it.';
+    guarantee.clipNorm === null
+      ? `What is read of one ${guarantee.privacyUnit === 'example' ? 'example' : 'person'} is brought to a declared norm, in integers, before anything is added to it.`
+      : guarantee.privacyUnit === 'example'
+        ? 'Gradients are clipped per example; the charged sensitivity holds the proven float32 error of computing them.'
+        : mode === 'single-party'
+          ? 'What is read of one person is bounded before anything is added to it.'
+          : 'Each participant’s update is clipped as a whole before anything is added to it.';
   return [
     'Noise is drawn by exact integer samplers from a cryptographic generator; no floating-point noise is released.',
     bounded,
@@ -121,7 +123,24 @@ export function describeProtections({ guarantee, mode }: PrivacyCard): readonly 
 /** What the mechanism bounds. */
 export function describeDomain({ guarantee, mode }: PrivacyCard): string {
   if (guarantee === null) return 'Multisets of examples; nothing about them is bounded.';
+  if (guarantee.clipNorm === null) {
+    const unit = guarantee.privacyUnit === 'example' ? ['examples', 'example'] : ['people', 'person'];
+    return `Multisets of ${unit[0]}; what is added for each ${unit[1]} is held to a declared norm.`;
+  }
   return guarantee.privacyUnit === 'example'
     ? `Multisets of examples; each example's gradient is clipped to an L2 norm of ${guarantee.clipNorm}.`
     : `Multisets of ${mode === 'single-party' ? 'people' : 'participants'}; each ${mode === 'single-party' ? 'person' : 'participant'}'s update is clipped to an L2 norm of ${guarantee.clipNorm}.`;
+}
+
+/** The settings that a mechanism's strength follows from, as far as it has them. */
+export function describeSettings({
+  noiseMultiplier,
+  samplingRate,
+  clipNorm,
+}: NonNullable<PrivacyCard['guarantee']>): string {
+  return [
+    ...(noiseMultiplier === null ? [] : [`noise multiplier ${noiseMultiplier.toPrecision(6)}`]),
+    `sampling rate ${samplingRate}`,
+    ...(clipNorm === null ? [] : [`clip norm ${clipNorm}`]),
+  ].join(', ');
 }

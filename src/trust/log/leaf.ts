@@ -52,7 +52,8 @@ const leafSchema = z.discriminatedUnion('kind', [
     dimension: count,
     inputShape: z.array(count),
     samplingRate: z.number(),
-    clipNorm: z.number(),
+    /** Of a gradient or an update; null where neither is clipped. */
+    clipNorm: z.number().nullable(),
     noiseMultiplier: z.number().nullable(),
     threshold: count.nullable(),
     maxCorrupt: count.nullable(),
