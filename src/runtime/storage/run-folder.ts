@@ -68,7 +68,8 @@ export function createRunFolder(path: string, { vault }: RunFolderOptions = {}):
   if (existsSync(path)) {
     throw new StorageError(
       'storage/exists',
-      `${path} exists: nothing was overwritten. Choose another folder with --out, or go on with that run: sotto run --resume ${path}`,
+      `${path} exists: nothing was overwritten. Choose another folder with --out; an unfinished ` +
+        `"sotto run" goes on with: sotto run --resume ${path}`,
     );
   }
   try {
