@@ -79,7 +79,7 @@ describe('a sum as a command', () => {
       [43, /or use BFV/, 'homomorphic', 'sum', '--entries', '10', '--fraction-bits', '40'],
       [2, /broken\.yaml: .*line 1, column 11$/m, 'party', 'run', broken],
       [2, /empty\.yaml: endpoint: /, 'party', 'run', empty],
-      [2, /cannot be read or made/, 'party', 'key', join(broken, 'key')],
+      [2, /cannot be made or changed/, 'party', 'key', join(broken, 'key')],
     ];
     for (const [code, word, ...args] of cases) {
       const refused = await runSotto(...args);
