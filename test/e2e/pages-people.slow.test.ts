@@ -223,7 +223,7 @@ describe.skipIf(!hasChromium)(
       await oskar.page.goto(address(task, '/model'));
       const barred = oskar.page.getByRole('button', { name: 'Take back' });
       await barred.waitFor();
-      expect(await barred.isDisabled()).toBe(true);
+      await expect.poll(() => barred.isDisabled()).toBe(true);
       await oskar.page
         .getByText('An owner who does not operate tasks approves, rejects and takes back; you are operator.')
         .waitFor();
@@ -239,14 +239,15 @@ describe.skipIf(!hasChromium)(
       await dialog.getByText('From now on nobody can download these bytes.').waitFor();
       expect(await faultsOf(page)).toEqual([]);
       // The focus begins where nothing happens, and goes back to where it came from.
-      expect(await focused(page)).toBe('Leave it as it is');
+      await expect.poll(() => focused(page)).toBe('Leave it as it is');
       await page.keyboard.press('Enter');
       await dialog.waitFor({ state: 'detached' });
-      expect(await focused(page)).toBe('Take back');
+      await expect.poll(() => focused(page)).toBe('Take back');
       await page.getByText('released', { exact: true }).waitFor();
       await page.keyboard.press('Enter');
+      await expect.poll(() => focused(page)).toBe('Leave it as it is');
       await page.keyboard.press('Shift+Tab');
-      expect(await focused(page)).toBe('Take it back');
+      await expect.poll(() => focused(page)).toBe('Take it back');
       await page.keyboard.press('Enter');
       await page.getByText('rejected', { exact: true }).waitFor();
       expect(await page.getByRole('link', { name: 'Download the model' }).count()).toBe(0);
@@ -277,7 +278,7 @@ describe.skipIf(!hasChromium)(
       await oskar.page.goto(address(task, '/participants'));
       const barred = oskar.page.getByRole('button', { name: 'Erase a participant' });
       await barred.waitFor();
-      expect(await barred.isDisabled()).toBe(true);
+      await expect.poll(() => barred.isDisabled()).toBe(true);
       await oskar.page.getByText('An owner erases participants; you are operator.').waitFor();
       expect(await faultsOf(oskar.page)).toEqual([]);
 
@@ -299,7 +300,7 @@ describe.skipIf(!hasChromium)(
       await dialog.getByText('can no longer be linked to it').waitFor();
       await dialog.getByText(`It calls itself ${label}.`).waitFor();
       expect(await faultsOf(page)).toEqual([]);
-      expect(await focused(page)).toBe('Keep it');
+      await expect.poll(() => focused(page)).toBe('Keep it');
       await page.keyboard.press('Escape');
       await dialog.waitFor({ state: 'detached' });
       expect(await buttons.count()).toBe(4);
