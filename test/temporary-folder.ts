@@ -5,7 +5,7 @@
  * @module
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,8 @@ import { join } from 'node:path';
 // oxlint-disable-next-line import/no-default-export
 export default function setUp(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-tests-'));
+  // Open to pass through, as the folder around it is: a database server of a test runs as somebody else.
+  chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
