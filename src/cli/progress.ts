@@ -100,7 +100,8 @@ export function createProgress({
       lastWord = now;
       firstRound ??= { atMs: now, round: done };
       const perRound = (now - firstRound.atMs) / Math.max(1, done - firstRound.round);
-      const left = done > firstRound.round ? formatSeconds(((rounds - done) * perRound) / 1000) : '…';
+      // Nothing is known of the pace before the second round.
+      const left = done > firstRound.round ? [`${formatSeconds(((rounds - done) * perRound) / 1000)} left`] : [];
       const text = [
         `round ${String(done).padStart(String(rounds).length)}/${rounds}`,
         ...(live ? [bar(done / rounds)] : []),
@@ -110,7 +111,7 @@ export function createProgress({
           ? []
           : [`${report.dropouts} ${report.dropouts === 1 ? 'dropout' : 'dropouts'}`]),
         ...(report.bytesPerParticipant === undefined ? [] : [`${formatBytes(report.bytesPerParticipant)}/participant`]),
-        `${left} left`,
+        ...left,
       ].join('  ');
       lastAttempt = text;
       if (live) show(text);
