@@ -11,13 +11,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { derivePlan } from '../../src/cli/derive-plan.ts';
 import { folderFiles } from '../../src/cli/run-files.ts';
 import { countsMemberships, createParticipations } from '../../src/federation/rounds/index.ts';
-import { createLedger } from '../../src/privacy/accounting/index.ts';
 import { createRunFolder } from '../../src/runtime/storage/index.ts';
 import { formatTaskFile, parseTaskFile } from '../../src/runtime/task/index.ts';
 import {
   createModelState,
   LEDGER_NAME,
   openRunLog,
+  openTaskLedger,
   planRun,
   recordRelease,
   recordStart,
@@ -53,17 +53,11 @@ async function forge(
   const folder = createRunFolder(path);
   folder.write('task.resolved.yaml', formatTaskFile(task));
   const log = await openRunLog(folder, { task: task.task, clock: () => new Date() });
-  const { privacy } = task;
-  if (privacy.trust === 'off' || plan.budget === undefined || plan.event === undefined) throw new TypeError(text);
-  const ledger = await createLedger({
-    store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
-    budget: plan.budget,
-    relation: privacy.relation,
-    privacyUnit: privacy.privacyUnit,
-    dataset: task.task,
-    accountant: privacy.accountant,
-    clock: () => new Date(),
-  });
+  const ledger = await openTaskLedger(
+    { task, plan },
+    { store: () => log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME) },
+  );
+  if (ledger === undefined || plan.event === undefined) throw new TypeError(text);
   const state = createModelState({ plan, layers: run.layers, optimizer: task.training.optimizer });
   const [terms] = ledger.terms;
   await recordStart(log, { run, mode: 'federated', state, terms, folder, data: {}, inputShape: [6] });

@@ -17,12 +17,11 @@ import { composed, createAccountant, selfComposed } from '../../privacy/accounti
 import { readFileOf, writeFileAtomic } from '../../runtime/storage/index.ts';
 import type { TrainingFile } from '../../runtime/task/index.ts';
 import {
-  drawStart,
   planTraining,
   prepareFeatures,
   readTaskData,
-  startFromFile,
   type StartingPoint,
+  startTask,
   type TrainingPlan,
 } from '../../runtime/training/index.ts';
 import { type RedteamReport, renderRedteamPage } from '../../redteam/index.ts';
@@ -75,11 +74,7 @@ export async function openStage(
   const plan = planTraining(task, { input, normalization: features.event });
   const { layers, noise } = plan;
   for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
-  const { start: path } = task.model;
-  const start =
-    path === undefined
-      ? drawStart(layers, task.task)
-      : startFromFile(layers, { bytes: readFile(path), path, taskName: task.task });
+  const start = startTask(layers, { taskName: task.task, start: task.model.start, readFile });
   const normalization =
     features.event === undefined ? undefined : features.normalize(train, createSystemRng().fork('normalization'));
   let claimed: number | null = null;

@@ -10,11 +10,11 @@ import { SottoError } from '../../foundations/numerics/index.ts';
 import { createSystemRng } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
 import { createEngine } from '../../learning/models/index.ts';
-import { createLedger, type Ledger, type LedgerStore, type Reservation } from '../../privacy/accounting/index.ts';
+import type { Ledger, LedgerStore, Reservation } from '../../privacy/accounting/index.ts';
 import { computeTaskPolicyDigest, decodeMessage, type RoundOffer } from '../../federation/wire/index.ts';
 import { type AttestationRecord, type GateOptions } from '../../trust/attestation/index.ts';
 import { parseTaskFile } from '../task/index.ts';
-import { createContributor, planRun, type RunPlan } from '../training/federated/index.ts';
+import { createContributor, openTaskLedger, planRun, type RunPlan } from '../training/federated/index.ts';
 import { agreeOnAssistants } from './assistants.ts';
 import type { AttestationCheck } from './attestation.ts';
 import { ClientError } from './errors.ts';
@@ -123,7 +123,7 @@ async function takePart(
   const { url, taskId, key, signal, onEvent = () => {} } = options;
   const run = agreeOnTask(joined);
   const { task, plan } = run;
-  const ledger = await openLedger(run, options.ledgerStore);
+  const ledger = await openTaskLedger(run, { store: () => options.ledgerStore });
   const policy = options.policy ?? DEFAULT_POLICY;
   assertPolicyAccepts(policy, { task, plan, url, epsilonPerRound: plan.epsilonPerAttempt });
   const adversary = adversaryOf(policy, plan);
@@ -383,18 +383,4 @@ async function answer(
 async function lastCharged(ledger: Ledger | undefined): Promise<number> {
   const report = await ledger?.verify();
   return Math.max(0, ...(report?.charges.map(({ attempt }) => attempt ?? 0) ?? []));
-}
-
-async function openLedger({ task, plan }: RunPlan, store: LedgerStore): Promise<Ledger | undefined> {
-  const { privacy } = task;
-  if (privacy.trust === 'off' || plan.budget === undefined) return undefined;
-  return createLedger({
-    store,
-    budget: plan.budget,
-    relation: privacy.relation,
-    privacyUnit: privacy.privacyUnit,
-    dataset: task.task,
-    accountant: privacy.accountant,
-    clock: () => new Date(),
-  });
 }

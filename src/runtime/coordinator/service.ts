@@ -8,10 +8,10 @@ import { randomUUID } from 'node:crypto';
 
 import { Counter, Gauge, Registry as Metrics } from 'prom-client';
 
-import { createLedger, type LedgerStore } from '../../privacy/accounting/index.ts';
+import type { LedgerStore } from '../../privacy/accounting/index.ts';
 import { createLedgerTable } from '../storage/database/index.ts';
 import { formatTaskFile, parseTaskFile, type TaskFile } from '../task/index.ts';
-import { planRun, type RunPlan } from '../training/index.ts';
+import { openTaskLedger, planRun, type RunPlan } from '../training/index.ts';
 import type { TaskTracker } from '../view/index.ts';
 import { computeTaskPolicyDigest } from '../../federation/wire/index.ts';
 import { createServedAssistants, type ServedAssistants } from './assistants.ts';
@@ -142,22 +142,12 @@ export async function createService({
     const task = parseTaskFile(row.definition, { path: `task ${row.id}` });
     const facts = await factsOf(task);
     const run = planRun(task, facts);
-    const { privacy } = task;
     const served =
       logSeed === undefined ? undefined : await openServedLog({ objects, taskId: row.id, seed: logSeed, witnessing });
     const records = ledgerOf(row.id);
-    const ledger =
-      privacy.trust === 'off' || run.plan.budget === undefined
-        ? undefined
-        : await createLedger({
-            store: served === undefined ? records : await served.log.watch(records, 'ledger.jsonl'),
-            budget: run.plan.budget,
-            relation: privacy.relation,
-            privacyUnit: privacy.privacyUnit,
-            dataset: task.task,
-            accountant: privacy.accountant,
-            clock: () => new Date(),
-          });
+    const ledger = await openTaskLedger(run, {
+      store: () => (served === undefined ? records : served.log.watch(records, 'ledger.jsonl')),
+    });
     const taskPolicyDigest = computeTaskPolicyDigest({
       taskId: row.id,
       definition: row.definition,

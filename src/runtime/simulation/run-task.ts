@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { RoundsError } from '../../federation/rounds/index.ts';
 import { createSeededRng, createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import { type Dataset, partitionDirichlet, partitionIid } from '../../learning/data/index.ts';
-import { createLedger, type Ledger } from '../../privacy/accounting/index.ts';
+import type { Ledger } from '../../privacy/accounting/index.ts';
 import type { RunFolder } from '../storage/index.ts';
 import type { TaskLog } from '../storage/tiles/index.ts';
 import { formatTaskFile, TaskError, type TaskFile } from '../task/index.ts';
@@ -25,6 +25,7 @@ import {
   recordRelease,
   recordStart,
   type RunPlan,
+  openTaskLedger,
 } from '../training/index.ts';
 import { assertFits, assertLabelsFit } from '../../learning/models/index.ts';
 import { PLAN_FILE, plannedFacts, type StageLog } from '../view/index.ts';
@@ -116,22 +117,13 @@ async function runOn(
     const root = seed === undefined ? undefined : createSeededRng(`simulation/${seed}`);
     const rng = (label: string): Rng => (root === undefined ? createSystemRng() : root.fork(label));
     const ids = Array.from({ length: resolved.participants }, (_, i) => `participant-${i + 1}`);
-    const { privacy } = task;
     if (!folder.has('task.resolved.yaml')) folder.write('task.resolved.yaml', formatTaskFile(task));
     const clock = (): Date => (seed === undefined ? new Date() : new Date(0));
     const log = await openRunLog(folder, { task: task.task, clock });
-    const ledger =
-      privacy.trust === 'off' || run.plan.budget === undefined
-        ? undefined
-        : await createLedger({
-            store: await log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
-            budget: run.plan.budget,
-            relation: privacy.relation,
-            privacyUnit: privacy.privacyUnit,
-            dataset: task.task,
-            accountant: privacy.accountant,
-            clock,
-          });
+    const ledger = await openTaskLedger(run, {
+      store: () => log.watch(folder.ledger(LEDGER_NAME), LEDGER_NAME),
+      clock,
+    });
     const earlier = folder.readLines('metrics.jsonl') as unknown as AttemptReport[];
     const state = createModelState({
       plan: run.plan,

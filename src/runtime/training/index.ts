@@ -2,6 +2,7 @@ export { type AnswerReceipt, type AnswerRecorder, openAnswerRecorder } from './a
 export { type ContributionSeconds, type Contributor, createContributor } from './contribution.ts';
 export { createModelState, type ModelState } from './model-state.ts';
 export { planRun, type RunPlan } from './plan-run.ts';
+export { openTaskLedger } from './task-ledger.ts';
 export {
   DECLARATION_KEY,
   decodeModel,
@@ -16,7 +17,7 @@ export { describeTask, PLAN_VERSION } from './task-leaves.ts';
 export { prepareFeatures, type TaskFeatures } from './features.ts';
 export { readTaskData, wantedOf } from './read-task-data.ts';
 export { rehearseTraining, type RehearsalOptions } from './rehearsal.ts';
-export { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
+export { type StartingPoint, startTask } from './start-model.ts';
 export { createSteps } from './steps.ts';
 export { type StepsReport, type TrainEvents, type TrainSummary, trainTask } from './train-task.ts';
 export { deriveTraining, TRAIN_VERSION } from './train-log.ts';

@@ -103,3 +103,21 @@ function readTensors(bytes: Uint8Array, path: string): Map<string, FileTensor> {
   }
   return tensors;
 }
+
+/**
+ * Starts the model of a task: from the file that it names, or drawn.
+ * @param options - `readFile` reads the file of `start`.
+ * @throws as {@link startFromFile}.
+ */
+export function startTask(
+  plan: Plan,
+  {
+    taskName,
+    start: path,
+    readFile,
+  }: { taskName: string; start: string | undefined; readFile: (path: string) => Uint8Array },
+): StartingPoint {
+  return path === undefined
+    ? drawStart(plan, taskName)
+    : startFromFile(plan, { bytes: readFile(path), path, taskName });
+}

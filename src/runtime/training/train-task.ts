@@ -29,7 +29,7 @@ import { holdOut, openStop, type Stop } from './early-stop.ts';
 import { prepareFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
 import { planTraining, type TrainingPlan } from './plan-training.ts';
-import { drawStart, startFromFile, type StartingPoint } from './start-model.ts';
+import { type StartingPoint, startTask } from './start-model.ts';
 import { openRunLog, recordRelease } from './run-log.ts';
 import { planShapeOf, recordLine, recordSteps, recordTrainStart } from './train-log.ts';
 import { createSteps } from './steps.ts';
@@ -125,11 +125,7 @@ export async function trainTask({
   assertFits(layers, blank, { labels: false });
   assertAugmentation(layers, task.training.augmentation);
   for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
-  const { start: path } = task.model;
-  const start =
-    path === undefined
-      ? drawStart(layers, task.task)
-      : startFromFile(layers, { bytes: readFile(path), path, taskName: task.task });
+  const start = startTask(layers, { taskName: task.task, start: task.model.start, readFile });
   const folder = openFolder();
   try {
     return await runIn(folder);
