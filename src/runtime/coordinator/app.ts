@@ -7,10 +7,8 @@
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { streamSSE } from 'hono/streaming';
 
-import { encodeMail, negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
+import { negotiateVersion, PROTOCOL_VERSION, SUPPORTED_VERSIONS } from '../../federation/wire/index.ts';
 import { toHex } from '../../foundations/crypto/index.ts';
 import { type Action, INSTALLATION, type Principal, type Resource } from '../../trust/access/index.ts';
 import { isolate } from '../view/index.ts';
@@ -22,13 +20,11 @@ import { createForwarding } from './forwarding.ts';
 import { problemOf } from './problem.ts';
 import { createRateLimiter, type RateLimit } from './rate-limit.ts';
 import { addLogRoutes } from './log-routes.ts';
-import { announcedLength, readBody } from './read-body.ts';
+import { addMemberRoutes } from './member-routes.ts';
+import { limitBody, MAX_JSON_BYTES } from './limit-body.ts';
 import type { Member } from './registry.ts';
 import { assertMayLeave } from './release-gate.ts';
 import type { Service } from './service.ts';
-
-const MAX_JSON_BYTES = 1 << 20;
-const MAX_WAIT_MS = 30_000;
 
 const problemSchema = z
   .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string(), retryable: z.boolean() })
@@ -92,9 +88,6 @@ export interface AppOptions {
 const DEFAULT_RATE_LIMIT: RateLimit = { requestsPerSecond: 200, burst: 1000 };
 const DEFAULT_BODY_BYTES = 32 * 2 ** 20;
 
-const tooLarge = (maxSize: number): CoordinatorError =>
-  new CoordinatorError('coordinator/too-large', `a body may have at most ${maxSize} bytes here`);
-
 /** Creates the application over a service; it needs no socket, so tests call it directly. */
 export function createApp(
   service: Service,
@@ -116,13 +109,6 @@ export function createApp(
 
   app.use(isolate());
   app.use(noteArrivals(proxy));
-  const limit = (maxSize: number) =>
-    bodyLimit({
-      maxSize,
-      onError: () => {
-        throw tooLarge(maxSize);
-      },
-    });
   app.onError((error, context) => {
     const problem = problemOf(error);
     service.refused(problem.type);
@@ -197,7 +183,7 @@ export function createApp(
     },
   );
 
-  app.use('/v1/tasks', limit(MAX_JSON_BYTES));
+  app.use('/v1/tasks', limitBody(MAX_JSON_BYTES));
   app.openapi(
     createRoute({
       method: 'post',
@@ -262,7 +248,7 @@ export function createApp(
     },
   );
 
-  app.use('/v1/tasks/:task/participants', limit(MAX_JSON_BYTES));
+  app.use('/v1/tasks/:task/participants', limitBody(MAX_JSON_BYTES));
   app.openapi(
     createRoute({
       method: 'post',
@@ -332,86 +318,7 @@ export function createApp(
     },
   );
 
-  app.post('/v1/tasks/:task/leave', async (context) => {
-    const leaving = await member(context, context.req.param('task'), new Uint8Array());
-    await service.registry.setState(leaving, 'left');
-    service.task(leaving.taskId).left(leaving.id);
-    return context.body(null, 204);
-  });
-
-  app.get('/v1/tasks/:task/assistants/:name/key', async (context) => {
-    const { taskId: task } = await member(context, context.req.param('task'), new Uint8Array());
-    const key = service.assistantKey(task, context.req.param('name'));
-    return context.body(key.slice(), 200, { 'content-type': 'application/octet-stream' });
-  });
-
-  app.get('/v1/tasks/:task/mail', async (context) => {
-    const who = await member(context, context.req.param('task'), new Uint8Array());
-    const after = Number(context.req.query('after') ?? 0);
-    const timeoutMs = Math.min(MAX_WAIT_MS, Math.max(0, Number(context.req.query('waitMs') ?? 0)));
-    if (!Number.isSafeInteger(after) || after < 0 || !Number.isFinite(timeoutMs)) {
-      throw new CoordinatorError('coordinator/malformed-request', '"after" and "waitMs" must be numbers ≥ 0');
-    }
-    const { signal } = context.req.raw;
-    const mail = await service.task(who.taskId).mail(who.id, after, { timeoutMs, signal });
-    return context.body(encodeMail(mail).slice(), 200, { 'content-type': 'application/octet-stream' });
-  });
-
-  app.get('/v1/tasks/:task/events', async (context) => {
-    const who = await member(context, context.req.param('task'), new Uint8Array());
-    const task = service.task(who.taskId);
-    let cursor = Number(context.req.header('last-event-id') ?? context.req.query('after') ?? 0);
-    return streamSSE(context, async (stream) => {
-      while (!stream.aborted && !stream.closed && !task.closed) {
-        const mail = await task.mail(who.id, cursor, {
-          timeoutMs: 15_000,
-          signal: context.req.raw.signal,
-          peek: true,
-        });
-        if (stream.aborted || task.closed) return;
-        const last = mail.at(-1);
-        if (last === undefined && ['finished', 'stopped'].includes(task.status().state)) {
-          await stream.writeSSE({ event: 'ended', data: task.status().state });
-          return;
-        }
-        if (last === undefined) await stream.writeSSE({ event: 'still-here', data: '' });
-        else {
-          cursor = last.cursor;
-          await stream.writeSSE({ event: 'mail', id: String(cursor), data: String(cursor) });
-        }
-      }
-    });
-  });
-
-  app.use('/v1/tasks/:task/attestation', limit(MAX_JSON_BYTES));
-  app.post('/v1/tasks/:task/attestation', async (context) => {
-    const body = new Uint8Array(await context.req.arrayBuffer());
-    const who = await member(context, context.req.param('task'), body);
-    const frame = await service.task(who.taskId).attest(who.id, body);
-    return context.body(frame.slice(), 200, { 'content-type': 'application/cbor' });
-  });
-
-  app.use('/v1/tasks/:task/messages', async (context, next) => {
-    // The general limit would open the body as a web stream, and with that pause the socket.
-    const length = announcedLength(context);
-    if (length === undefined) return limit(service.maxMessageBytes)(context, next);
-    if (length > service.maxMessageBytes) throw tooLarge(service.maxMessageBytes);
-    return next();
-  });
-  app.post('/v1/tasks/:task/messages', async (context) => {
-    const task = context.req.param('task');
-    await service.registry.assertExpected(task, context.req.header('authorization'));
-    const room = await bodies.take(announcedLength(context) ?? service.maxMessageBytes);
-    try {
-      const body = await readBody(context);
-      const who = await member(context, task, body);
-      await service.task(who.taskId).receive(who.id, body);
-      return context.body(null, 204);
-    } finally {
-      room.release();
-    }
-  });
-
+  addMemberRoutes(app, service, { member, bodies });
   addLogRoutes(app, service, { look, member });
 
   app.get('/v1/tasks/:task/model', async (context) => {
