@@ -7,23 +7,11 @@
 
 import { createSystemRng, type Rng, sampleUint32Below } from '../../foundations/random/index.ts';
 import type { Dataset } from '../../learning/data/index.ts';
-import {
-  assertLabelsFit,
-  createParallelEngine,
-  type ParallelEngine,
-  shareDataset,
-} from '../../learning/models/index.ts';
+import { createParallelEngine, type ParallelEngine, shareDataset } from '../../learning/models/index.ts';
 import { composed, createAccountant, selfComposed } from '../../privacy/accounting/index.ts';
-import { readFileOf, writeFileAtomic } from '../../runtime/storage/index.ts';
+import { writeFileAtomic } from '../../runtime/storage/index.ts';
 import type { TrainingFile } from '../../runtime/task/index.ts';
-import {
-  planTraining,
-  prepareFeatures,
-  readTaskData,
-  type StartingPoint,
-  startTask,
-  type TrainingPlan,
-} from '../../runtime/training/index.ts';
+import { prepareTraining, type StartingPoint, type TrainingPlan } from '../../runtime/training/index.ts';
 import { type RedteamReport, renderRedteamPage } from '../../redteam/index.ts';
 import { UsageError } from '../exit-codes.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -63,18 +51,13 @@ export async function openStage(
   }: { options: AttackOptions; progress: Progress; baseFolder?: string },
 ): Promise<Stage> {
   const workers = workersOf(options);
-  progress.step('reading data');
-  const train = await readTaskData(task, { part: 'train', baseFolder });
-  const test = await readTaskData(task, { part: 'test', baseFolder });
-  if (train.size < 2 || test.size < 1) throw new UsageError('the data has no examples to attack');
-  progress.step('planning');
-  const readFile = (path: string): Uint8Array => readFileOf(path, 'model');
-  const features = prepareFeatures(task, { inputShape: train.inputShape, workers, readFile });
-  const input = await features.outputShape(test.subset([0]));
-  const plan = planTraining(task, { input, normalization: features.event });
+  const { train, test, features, plan, start } = await prepareTraining(task, {
+    baseFolder,
+    workers,
+    onStep: (step) => progress.step(step),
+  });
+  if (train.size < 2) throw new UsageError('one example is too few to attack');
   const { layers, noise } = plan;
-  for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
-  const start = startTask(layers, { taskName: task.task, start: task.model.start, readFile });
   const normalization =
     features.event === undefined ? undefined : features.normalize(train, createSystemRng().fork('normalization'));
   let claimed: number | null = null;

@@ -15,9 +15,10 @@ export { type PlannedSteps, planTraining, type TrainingPlan } from './plan-train
 export { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 export { describeTask, PLAN_VERSION } from './task-leaves.ts';
 export { prepareFeatures, type TaskFeatures } from './features.ts';
+export { prepareTraining } from './prepare-training.ts';
 export { readTaskData, wantedOf } from './read-task-data.ts';
 export { rehearseTraining, type RehearsalOptions } from './rehearsal.ts';
-export { type StartingPoint, startTask } from './start-model.ts';
+export type { StartingPoint } from './start-model.ts';
 export { createSteps } from './steps.ts';
 export { type StepsReport, type TrainEvents, type TrainSummary, trainTask } from './train-task.ts';
 export { deriveTraining, TRAIN_VERSION } from './train-log.ts';

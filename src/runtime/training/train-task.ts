@@ -9,27 +9,23 @@ import { createHash } from 'node:crypto';
 
 import { createSystemRng, type Rng } from '../../foundations/random/index.ts';
 import type { Ledger } from '../../privacy/accounting/index.ts';
-import { createDataset, type Dataset } from '../../learning/data/index.ts';
+import type { Dataset } from '../../learning/data/index.ts';
 import {
-  assertAugmentation,
-  assertFits,
-  assertLabelsFit,
   createParallelEngine,
   createSchedule,
   type Evaluation,
   type ParallelEngine,
   shareDataset,
 } from '../../learning/models/index.ts';
-import { readFileOf, type RunFolder } from '../storage/index.ts';
-import { readTaskData } from './read-task-data.ts';
+import type { RunFolder } from '../storage/index.ts';
 import { digestParameters, type TaskLog } from '../storage/tiles/index.ts';
 import { TaskError, type TrainingFile } from '../task/index.ts';
 import { charge, normalize, openLedgerIn, reserveSteps } from './charges.ts';
 import { holdOut, openStop, type Stop } from './early-stop.ts';
-import { prepareFeatures } from './features.ts';
 import { type ModelFormat, writeModel } from './model-export.ts';
-import { planTraining, type TrainingPlan } from './plan-training.ts';
-import { type StartingPoint, startTask } from './start-model.ts';
+import type { TrainingPlan } from './plan-training.ts';
+import { prepareTraining } from './prepare-training.ts';
+import type { StartingPoint } from './start-model.ts';
 import { openRunLog, recordRelease } from './run-log.ts';
 import { planShapeOf, recordLine, recordSteps, recordTrainStart } from './train-log.ts';
 import { createSteps } from './steps.ts';
@@ -110,22 +106,12 @@ export async function trainTask({
   events?: TrainEvents;
 }): Promise<TrainSummary> {
   const started = performance.now();
-  events.onStep?.('reading data');
-  const train = await readTaskData(task, { part: 'train', baseFolder });
-  const test = await readTaskData(task, { part: 'test', baseFolder });
-  events.onStep?.('planning');
-  const readFile = (path: string): Uint8Array => readFileOf(path, 'model');
-  const features = prepareFeatures(task, { inputShape: train.inputShape, workers, readFile });
-  assertAlike(train, test);
-  const input = await features.outputShape(test.subset([0]));
-  const plan = planTraining(task, { input, normalization: features.event });
+  const { train, test, features, input, plan, start } = await prepareTraining(task, {
+    baseFolder,
+    workers,
+    ...(events.onStep === undefined ? {} : { onStep: events.onStep }),
+  });
   const { layers } = plan;
-  const width = input.reduce((product, extent) => product * extent, 1);
-  const blank = createDataset({ inputs: new Float32Array(width), inputShape: input, labels: new Uint8Array(1) });
-  assertFits(layers, blank, { labels: false });
-  assertAugmentation(layers, task.training.augmentation);
-  for (const dataset of [train, test]) assertLabelsFit(layers, dataset);
-  const start = startTask(layers, { taskName: task.task, start: task.model.start, readFile });
   const folder = openFolder();
   try {
     return await runIn(folder);
@@ -284,16 +270,6 @@ interface Running {
 function untilNext(round: number, { evaluateEvery, earlyStop }: TrainingFile['training']): number {
   const every = [evaluateEvery, ...(earlyStop === undefined ? [] : [earlyStop.every])];
   return Math.min(...every.map((period) => period - (round % period)));
-}
-
-function assertAlike(train: Dataset, test: Dataset): void {
-  if (train.inputShape.join() !== test.inputShape.join()) {
-    throw new TaskError(
-      'task/data',
-      `training examples have shape ${train.inputShape.join(' × ')}, test examples ${test.inputShape.join(' × ')}`,
-    );
-  }
-  if (train.size === 0 || test.size === 0) throw new TaskError('task/data', 'the data has no examples');
 }
 
 interface Timer {
