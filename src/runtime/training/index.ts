@@ -14,7 +14,6 @@ export {
 export { type PlannedSteps, planTraining, type TrainingPlan } from './plan-training.ts';
 export { LEDGER_NAME, openRunLog, recordEarlier, recordRelease, recordStart } from './run-log.ts';
 export { describeTask, PLAN_VERSION } from './task-leaves.ts';
-export { prepareFeatures, type TaskFeatures } from './features.ts';
 export { prepareTraining } from './prepare-training.ts';
 export { readTaskData, wantedOf } from './read-task-data.ts';
 export { rehearseTraining, type RehearsalOptions } from './rehearsal.ts';
